@@ -1,0 +1,1 @@
+"""dcsim: a discrete-event simulator of AI data centers."""

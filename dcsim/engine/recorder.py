@@ -1,0 +1,113 @@
+"""Columnar records of a run: tables are declared, rows appended, frames made at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dcsim.engine.clock import Clock
+from dcsim.engine.level import Level
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_KEPT_POINTS = 4096  # of a series; twice what the widest figure shows
+
+
+class Sink:
+    """One declared table; ``units`` maps every column to its unit ("" for text and counts)."""
+
+    __slots__ = ("columns", "name", "units")
+
+    def __init__(self, name: str, units: Mapping[str, str]) -> None:
+        self.name, self.units = name, dict(units)
+        self.columns: dict[str, list[Any]] = {column: [] for column in units}
+
+    def append(self, *row: Any) -> None:
+        """Append one row, its values in the order of the declared columns."""
+        for column, value in zip(self.columns.values(), row, strict=True):
+            column.append(value)
+
+    def frame(self) -> pd.DataFrame:
+        """Return the table, its units in ``frame.attrs["units"]``."""
+        import pandas as pd
+
+        frame = pd.DataFrame(self.columns)
+        frame.attrs["units"] = dict(self.units)
+        return frame
+
+
+class Recorder:
+    """The sinks of a run and the series it follows."""
+
+    def __init__(self, clock: Clock, series: tuple[str, ...], every_change: bool = False) -> None:
+        self._clock, self._wanted, self._every_change = clock, frozenset(series), every_change
+        self._sinks: dict[str, Sink] = {}
+        self._series: list[_Series] = []
+
+    def declare(self, name: str, units: Mapping[str, str]) -> Sink:
+        """Declare a table once and return it; a second declaration under the same name returns the first."""
+        return self._sinks.setdefault(name, Sink(name, units))
+
+    def follow(self, level: Level, series: str) -> None:
+        """Keep the changes of ``level`` in the table "series" if the scenario records ``series``."""
+        if series in self._wanted:
+            kept = self._start(series, level.name, level.unit)
+            kept.append(self._clock.now, level.value)
+            level.watch(lambda changed: kept.append(self._clock.now, changed.value))
+
+    def sample(self, series: str, name: str, unit: str) -> _Series | None:
+        """Return a series to append (time, value) to, None if the scenario does not record ``series``."""
+        return self._start(series, name, unit) if series in self._wanted else None
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """Return every declared table and, if anything was followed, the table "series"."""
+        frames = {name: sink.frame() for name, sink in self._sinks.items()}
+        if self._series:
+            frames["series"] = self._series_frame()
+        return frames
+
+    def _start(self, series: str, name: str, unit: str) -> _Series:
+        kept = _Series(series, name, unit, None if self._every_change else _KEPT_POINTS)
+        self._series.append(kept)
+        return kept
+
+    def _series_frame(self) -> pd.DataFrame:
+        sink = Sink("series", {"series": "", "name": "", "unit": "", "time_s": "s", "value": ""})
+        for kept in self._series:
+            for time_s, value in zip(kept.times, kept.values, strict=True):
+                sink.append(kept.series, kept.name, kept.unit, time_s, value)
+        return sink.frame()
+
+
+class _Series:
+    """Changes of one quantity; a long one keeps the extremes of ever wider windows, so peaks survive."""
+
+    __slots__ = ("_limit", "name", "series", "times", "unit", "values")
+
+    def __init__(self, series: str, name: str, unit: str, limit: int | None) -> None:
+        self.series, self.name, self.unit, self._limit = series, name, unit, limit
+        self.times: list[float] = []
+        self.values: list[float] = []
+
+    def append(self, time_s: float, value: float) -> None:
+        """Keep a change; several at one instant count as the last."""
+        if self.times and self.times[-1] == time_s:
+            self.values[-1] = value
+            return
+        self.times.append(time_s)
+        self.values.append(value)
+        if self._limit is not None and len(self.times) > self._limit:
+            self._halve()
+
+    def _halve(self) -> None:
+        """Of every four neighbours keep the lowest and the highest, in their order."""
+        kept: list[int] = []
+        for first in range(0, len(self.times) - 1, 4):
+            window = range(first, min(first + 4, len(self.times) - 1))
+            low = min(window, key=self.values.__getitem__)
+            high = max(window, key=self.values.__getitem__)
+            kept.extend(sorted({low, high}))
+        kept.append(len(self.times) - 1)
+        self.times = [self.times[i] for i in kept]
+        self.values = [self.values[i] for i in kept]

@@ -1,0 +1,50 @@
+"""What one class of identical ranks does in a step: an immutable list of instructions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dcsim.workload.operation import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """Run operations on the accelerator, one after the other; ``operations`` are (operation, executions)."""
+
+    label: str
+    operations: tuple[tuple[Operation, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Collective:
+    """Start a collective of ``size_bytes`` a rank as soon as the instructions before it are done; do not wait for it.
+
+    Collectives of a program run one after the other, in program order.
+    """
+
+    label: str
+    kind: str
+    size_bytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait until every collective started so far is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Read the next step's samples while this step runs; the next step begins when they are there."""
+
+    size_bytes: float
+
+
+Instruction = Compute | Collective | Wait | Read
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The instructions of one step for each of ``ranks`` identical ranks."""
+
+    ranks: int
+    instructions: tuple[Instruction, ...] = field(default_factory=tuple)

@@ -1,0 +1,65 @@
+"""Plain records of what a traced step does; no JAX here, so that cached costs need none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["matmul", "convolution", "elementwise", "gather", "scatter", "reduce", "sort", "random", "copy", "collective"]
+Phase = Literal["forward", "backward", "recompute", "optimizer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One distinct kernel of a step.
+
+    ``flops`` and ``bytes`` are of one execution; ``count`` is how often it runs in a step (loop trips included).
+    ``shape`` is (batch, m, n, k) of a matrix product, and the output shape of anything else.
+    ``bytes_fused`` is the memory traffic when attention is one kernel whose scores never reach memory; it equals ``bytes``
+    outside attention. ``scope`` is the innermost named part of the model ("attention", "head", ...), "" where there is none.
+    """
+
+    name: str
+    kind: Kind
+    phase: Phase
+    dtype: str
+    shape: tuple[int, ...]
+    flops: float
+    bytes: float
+    bytes_fused: float
+    count: int = 1
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """One gradient array and the share of the backward pass (by operation order) after which it is ready.
+
+    ``ready`` counts backward operations in order, each execution of a loop body apart: a layer's gradient inside a scan is one
+    record a trip. ``after`` is the index, in executed order, of the operation of ``StepCosts.order`` that completes it.
+    """
+
+    name: str
+    elements: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepCosts:
+    """What one training step of one rank at one micro batch costs.
+
+    ``operations`` are distinct records; ``order`` lists the backward pass as executed, loops unrolled, as indices into
+    ``operations``; every gradient names the position in ``order`` that completes it. ``residual_bytes`` is what the forward
+    pass keeps for the backward pass. ``warnings`` names what could not be costed.
+    """
+
+    operations: tuple[Operation, ...]
+    order: tuple[int, ...]
+    gradients: tuple[Gradient, ...]
+    parameters: int
+    parameter_bytes: float
+    optimizer_bytes: float
+    residual_bytes: float
+    sample_bytes: float
+    tokens_per_sample: int
+    warnings: tuple[str, ...] = ()
