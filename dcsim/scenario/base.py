@@ -15,7 +15,7 @@ from dcsim.errors import UnitError
 class Value(BaseModel):
     """A frozen value: unknown keys are errors, and nothing about it changes after it was read."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, arbitrary_types_allowed=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,9 @@ class Quantity:
             if bound is not None and (value < bound if word == "at least" else value > bound):
                 text = units.write(bound, self.dimension)
                 raise PydanticCustomError(
-                    "quantity", "a {dimension} of {word} {text}", {"dimension": self.dimension, "word": word, "text": text}
+                    "quantity",
+                    "a {dimension} of {word} {text}",
+                    {"dimension": self.dimension, "word": word, "text": text},
                 )
 
     def _write(self, value: float) -> str:

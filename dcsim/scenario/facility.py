@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
+from dcsim import units
 from dcsim.scenario.base import CarbonIntensity, EnergyPrice, Fraction, Power, Temperature, Value, WaterIntensity
 from dcsim.scenario.names import Name
 
@@ -36,7 +36,7 @@ class CustomGrid(Value):
 
     carbon: Carbon
     price: EnergyPrice
-    water: WaterIntensity = Field("0 L/kWh", description="water used upstream to generate a kilowatt-hour")
+    water: WaterIntensity = Field(0.0, description="water used upstream to generate a kilowatt-hour")
 
 
 class PowerChain(Value):
@@ -46,18 +46,24 @@ class PowerChain(Value):
     ups: Name = "double-conversion"
     pdu: Name = "pdu-transformer"
     transformer: Name = "mv-dry-type"
-    capacity: Power | None = Field(None, description="power at the input of the distribution units; 1.25 x the servers' ratings unless given")
+    capacity: Power | None = Field(
+        None, description="power at the input of the distribution units; 1.25 x the servers' ratings unless given"
+    )
 
 
 class Cooling(Value):
     """The plant that carries the heat away."""
 
     kind: Literal["chilled-water"] = "chilled-water"
-    supply: Temperature = Field("22 degC", description="air supplied to the servers")
+    supply: Temperature = Field(units.parse("22 degC", "temperature"), description="air supplied to the servers")
     economizer: Literal["none", "water-side"] = "water-side"
     chiller: Name = "centrifugal-doe2"
-    capacity: Power | None = Field(None, description="heat the chillers can carry; 1.2 x the electrical capacity unless given")
-    throttle: Temperature = Field("35 degC", description="server inlet temperature above which clocks are lowered")
+    capacity: Power | None = Field(
+        None, description="heat the chillers can carry; 1.2 x the electrical capacity unless given"
+    )
+    throttle: Temperature = Field(
+        units.parse("35 degC", "temperature"), description="server inlet temperature above which clocks are lowered"
+    )
 
 
 class Site(Value):

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt
 
+from dcsim import units
 from dcsim.scenario.base import DataRate, Factor, PositiveDuration, Value
 from dcsim.scenario.names import Name
 
@@ -23,11 +24,15 @@ class Network(Value):
     """The fabric that joins the network cards of all servers and storage nodes."""
 
     topology: Literal["fat-tree"] = "fat-tree"
-    link: DataRate = Field("400 Gbit/s", description="rate of a link in each direction")
+    link: DataRate = Field(units.parse("400 Gbit/s", "data rate"), description="rate of a link in each direction")
     oversubscription: Factor = Field(
-        1.0, ge=1, description="host bandwidth over uplink bandwidth of an edge switch, likewise at the aggregation tier"
+        1.0,
+        ge=1,
+        description="host bandwidth over uplink bandwidth of an edge switch, likewise at the aggregation tier",
     )
-    radix: PositiveInt | None = Field(None, description="ports of a switch; the smallest that holds all hosts unless given")
+    radix: PositiveInt | None = Field(
+        None, description="ports of a switch; the smallest that holds all hosts unless given"
+    )
     switch: Name = Field("quantum-2-qm9700", description="the switch of the catalogue, for latency and power")
 
 
@@ -66,8 +71,10 @@ class Scheduler(Value):
 class Reliability(Value):
     """Random server failures: exponential times to failure, a fixed time to repair."""
 
-    server_mtbf: PositiveDuration | None = Field(None, description="mean time between failures of one server; none unless given")
-    repair: PositiveDuration = "4 h"  # type: ignore[assignment]
+    server_mtbf: PositiveDuration | None = Field(
+        None, description="mean time between failures of one server; none unless given"
+    )
+    repair: PositiveDuration = units.parse("4 h", "time")
 
 
 class Cluster(Value):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
+from dcsim import units
 from dcsim.scenario.base import DataSize, Duration, Fraction, PositiveDuration, Value
 from dcsim.scenario.names import Name
 
@@ -21,7 +22,9 @@ class TransformerModel(Value):
     heads: PositiveInt
     context: PositiveInt
     vocabulary: PositiveInt
-    feed_forward: PositiveInt | None = Field(None, description="width of the feed-forward layer; 4 x hidden unless given")
+    feed_forward: PositiveInt | None = Field(
+        None, description="width of the feed-forward layer; 4 x hidden unless given"
+    )
     tied_head: bool = True
 
 
@@ -39,7 +42,9 @@ class CnnModel(Value):
 
     family: Literal["cnn"]
     image: PositiveInt = Field(description="height and width of the square input [pixel]")
-    channels: tuple[PositiveInt, ...] = Field(min_length=1, description="input channels, then those of each convolution")
+    channels: tuple[PositiveInt, ...] = Field(
+        min_length=1, description="input channels, then those of each convolution"
+    )
     classes: PositiveInt
 
 
@@ -57,7 +62,9 @@ class Parallel(Value):
     """How the job is split over accelerators."""
 
     data: PositiveInt = Field(1, description="data-parallel replicas, one accelerator each")
-    bucket: DataSize = Field("25 MiB", description="gradients are all-reduced in buckets of about this size")
+    bucket: DataSize = Field(
+        units.parse("25 MiB", "data"), description="gradients are all-reduced in buckets of about this size"
+    )
     overlap: bool = Field(True, description="all-reduce a bucket while the backward pass goes on")
 
 
@@ -103,11 +110,18 @@ class Job(Value):
     batch: Batch
     parallel: Parallel = Parallel()
     steps: PositiveInt
-    servers: Name | None = Field(None, description="the server pool to run in; any pool with enough accelerators unless given")
-    arrive: Duration = Field("0 s", description="when the job is submitted, after the start")
-    launch: Duration = Field("20 s", description="from placement to the first step: container start, communicator set-up")
-    sample_size: DataSize | None = Field(None, description="bytes read from storage a sample; from the model's input unless given")
-    jitter: Fraction = Field("0 %", description="standard deviation of the compute time of a step")
+    servers: Name | None = Field(
+        None, description="the server pool to run in; any pool with enough accelerators unless given"
+    )
+    arrive: Duration = Field(0.0, description="when the job is submitted, after the start")
+    launch: Duration = Field(
+        units.parse("20 s", "time"),
+        description="from placement to the first step: container start, communicator set-up",
+    )
+    sample_size: DataSize | None = Field(
+        None, description="bytes read from storage a sample; from the model's input unless given"
+    )
+    jitter: Fraction = Field(0.0, description="standard deviation of the compute time of a step")
     checkpoint: Checkpoint | None = None
     execute: Execute | None = None
 
