@@ -1,0 +1,156 @@
+"""Several results beside each other: metrics, differences to the first, and the inputs that differ."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dcsim.errors import InputError
+from dcsim.results import dictionary
+from dcsim.results.result import Metric, Result
+
+_ABSENT = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """One metric of every result; None where a result has no such metric."""
+
+    name: str
+    title: str
+    unit: str
+    metrics: tuple[Metric | None, ...]
+
+    @property
+    def values(self) -> tuple[float | None, ...]:
+        """The values [unit]."""
+        return tuple(None if metric is None else metric.value for metric in self.metrics)
+
+    @property
+    def differences(self) -> tuple[float | None, ...]:
+        """Each value relative to the first, minus one; None where that is no number."""
+        first = self.values[0]
+        return tuple(_relative(first, value) for value in self.values)
+
+    @property
+    def differs(self) -> bool:
+        """Whether any value differs from the first."""
+        return any(value != self.values[0] for value in self.values[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class InputRow:
+    """One key of the scenario whose value is not the same everywhere; "-" where a scenario has no such key."""
+
+    path: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Results of several scenarios or runs, the first being what the others are compared with."""
+
+    labels: tuple[str, ...]
+    results: tuple[Result, ...]
+    rows: tuple[MetricRow, ...]
+    inputs: tuple[InputRow, ...]
+
+    def row(self, name: str) -> MetricRow | None:
+        """Return the row of the metric ``name``, None where no result has it."""
+        return next((row for row in self.rows if row.name == name), None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what ``dcsim compare --json`` writes; a value that is no number is null."""
+        metrics = {
+            row.name: {
+                "unit": row.unit,
+                "values": [_finite(v) for v in row.values],
+                "differences": list(row.differences),
+            }
+            for row in self.rows
+        }
+        inputs = {row.path: list(row.values) for row in self.inputs}
+        return {"labels": list(self.labels), "metrics": metrics, "inputs": inputs}
+
+
+def compare(results: Sequence[Result], labels: Sequence[str] = ()) -> Comparison:
+    """Compare results with the first of them.
+
+    ``labels`` name the results in tables and figures; their names and, where these are equal, digests do unless given.
+
+    Raises
+    ------
+    InputError
+        If there is no result, or the number of labels is not that of the results.
+    """
+    if not results:
+        raise InputError("nothing to compare: name at least one scenario or run")
+    if labels and len(labels) != len(results):
+        raise InputError(f"{len(results)} results cannot carry {len(labels)} labels")
+    return Comparison(
+        labels=tuple(labels) or _labels(results), results=tuple(results), rows=_rows(results), inputs=_inputs(results)
+    )
+
+
+def _labels(results: Sequence[Result]) -> tuple[str, ...]:
+    names = [result.name for result in results]
+    if len(set(names)) == len(names):
+        return tuple(names)
+    labels = [f"{result.name} {result.digest[:8]}".strip() for result in results]
+    if len(set(labels)) == len(labels):
+        return tuple(labels)
+    return tuple(f"{label} #{place}" for place, label in enumerate(labels, 1))
+
+
+def _rows(results: Sequence[Result]) -> tuple[MetricRow, ...]:
+    names = sorted({name for result in results for name in result.metrics}, key=dictionary.order)
+    rows = []
+    for name in names:
+        metrics = tuple(result.metrics.get(name) for result in results)
+        unit = next(metric.unit for metric in metrics if metric is not None)
+        rows.append(MetricRow(name, dictionary.title(name), unit, metrics))
+    return tuple(rows)
+
+
+def _relative(first: float | None, value: float | None) -> float | None:
+    if first is None or value is None or not (math.isfinite(first) and math.isfinite(value)):
+        return None
+    if first == value:
+        return 0.0
+    return value / first - 1.0 if first else None
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _inputs(results: Sequence[Result]) -> tuple[InputRow, ...]:
+    flat = [dict(_flatten(_parse(result.scenario_text))) for result in results]
+    paths = dict.fromkeys(path for each in flat for path in each)
+    rows = (InputRow(path, tuple(each.get(path, _ABSENT) for each in flat)) for path in paths)
+    return tuple(row for row in rows if len(set(row.values)) > 1)
+
+
+def _parse(text: str) -> Any:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise InputError(f"the scenario kept with a run is no YAML ({error})") from error
+
+
+def _flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (dotted path, text) of every leaf; items of a list are named by their ``name``, else by their place."""
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _flatten(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        for place, item in enumerate(value):
+            name = item.get("name", place) if isinstance(item, dict) else place
+            yield from _flatten(item, f"{path}.{name}")
+    elif value is not None:
+        yield path, ", ".join(map(str, value)) if isinstance(value, list) else str(value)

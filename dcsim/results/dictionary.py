@@ -1,0 +1,288 @@
+"""The one list of metrics: what each name means, in which unit, and by which equation it is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Literal
+
+Better = Literal["lower", "higher", ""]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One metric.
+
+    ``pattern`` is its name with ``*`` for the name of a job or tier, ``better`` the direction that people prefer.
+    """
+
+    pattern: str
+    unit: str
+    title: str
+    definition: str
+    equation: str
+    better: Better = ""
+
+
+DEFINITIONS: tuple[Definition, ...] = (
+    Definition(
+        "run.duration",
+        "s",
+        "Simulated time",
+        "From the start of the scenario to the end of the run.",
+        "t_end - t_start",
+        "lower",
+    ),
+    Definition(
+        "site.energy",
+        "J",
+        "Energy",
+        "Energy drawn from the grid by the whole site during the run.",
+        "integral of grid power over the run",
+        "lower",
+    ),
+    Definition(
+        "site.it_energy",
+        "J",
+        "IT energy",
+        "Energy at the inputs of servers, switches and storage; power supplies count as IT, as in ISO/IEC 30134-2.",
+        "integral of IT power over the run",
+        "lower",
+    ),
+    Definition(
+        "site.pue",
+        "1",
+        "PUE",
+        "Power usage effectiveness of the run (ISO/IEC 30134-2).",
+        "site.energy / site.it_energy",
+        "lower",
+    ),
+    Definition(
+        "site.power_peak",
+        "W",
+        "Peak power",
+        "The highest power drawn from the grid at any moment.",
+        "max of grid power",
+        "lower",
+    ),
+    Definition(
+        "site.power_mean", "W", "Mean power", "Mean power drawn from the grid.", "site.energy / run.duration", "lower"
+    ),
+    Definition(
+        "site.water",
+        "L",
+        "Water",
+        "Water evaporated and blown down at the site and used upstream to generate the electricity.",
+        "site water + site.energy x water intensity of the grid",
+        "lower",
+    ),
+    Definition(
+        "site.carbon",
+        "kgCO2e",
+        "Carbon",
+        "Carbon of the electricity by the grid's stated accounting scope.",
+        "site.energy x carbon intensity of the grid",
+        "lower",
+    ),
+    Definition(
+        "site.cost",
+        "USD",
+        "Cost",
+        "Electricity of the run plus the share of the equipment's price that its time uses up.",
+        "site.electricity_cost + sum of price x run.duration / lifetime",
+        "lower",
+    ),
+    Definition(
+        "site.electricity_cost",
+        "USD",
+        "Electricity cost",
+        "Energy drawn from the grid at the grid's price.",
+        "site.energy x price",
+        "lower",
+    ),
+    Definition(
+        "site.inlet_peak",
+        "degC",
+        "Peak inlet temperature",
+        "The highest air temperature at the servers' inlets.",
+        "max of inlet temperature",
+        "lower",
+    ),
+    Definition(
+        "jobs.*.finish",
+        "s",
+        "Time to finish",
+        "From the start of the scenario to the job's last step and final write.",
+        "t_finish - t_start",
+        "lower",
+    ),
+    Definition(
+        "jobs.*.step_time",
+        "s",
+        "Step time",
+        "Mean time of a step that counted, checkpoints not included.",
+        "time in steps / steps",
+        "lower",
+    ),
+    Definition(
+        "jobs.*.compute_time",
+        "s",
+        "Compute a step",
+        "Time of a step in which the accelerator executes operations.",
+        "sum of operation times x executions",
+        "lower",
+    ),
+    Definition(
+        "jobs.*.exposed_communication",
+        "s",
+        "Exposed communication",
+        "Time of a step spent waiting for communication after compute was done.",
+        "step time - compute - data stall",
+        "lower",
+    ),
+    Definition(
+        "jobs.*.data_stall",
+        "s",
+        "Data stall",
+        "Time of a step spent waiting for samples from storage.",
+        "max(0, read time - rest of the step)",
+        "lower",
+    ),
+    Definition(
+        "jobs.*.throughput",
+        "samples/s",
+        "Throughput",
+        "Samples trained a second while the job is stepping.",
+        "global batch / step time",
+        "higher",
+    ),
+    Definition(
+        "jobs.*.token_rate",
+        "tokens/s",
+        "Token rate",
+        "Tokens trained a second while the job is stepping.",
+        "throughput x tokens a sample",
+        "higher",
+    ),
+    Definition(
+        "jobs.*.mfu",
+        "1",
+        "Utilization of peak (MFU)",
+        "Share of the accelerators' dense peak rate that the model's FLOPs use, recomputation not counted "
+        "(Chowdhery et al., PaLM, 2022).",
+        "model FLOPs a step / (step time x ranks x peak rate)",
+        "higher",
+    ),
+    Definition(
+        "jobs.*.energy",
+        "J",
+        "Job energy",
+        "Energy at the inputs of the servers that the job holds, from its launch to its finish.",
+        "integral of its servers' power",
+        "lower",
+    ),
+    Definition(
+        "jobs.*.energy_per_token",
+        "J/token",
+        "Energy a token",
+        "The job's energy over the tokens of the steps that counted.",
+        "energy / (steps x tokens a step)",
+        "lower",
+    ),
+    Definition(
+        "jobs.*.lost_time",
+        "s",
+        "Lost time",
+        "Time of steps that a failure undid, and of waiting for repair and restart.",
+        "sum over failures of (failure - last checkpoint) + time down",
+        "lower",
+    ),
+    Definition(
+        "jobs.*.restarts",
+        "1",
+        "Restarts",
+        "How often the job was started again after a failure.",
+        "attempts - 1",
+        "lower",
+    ),
+    Definition(
+        "jobs.*.checkpoint_time",
+        "s",
+        "Checkpoint time",
+        "Time in which the job waits for checkpoints to be written.",
+        "sum of checkpoint times",
+        "lower",
+    ),
+    Definition(
+        "jobs.*.final_loss",
+        "1",
+        "Final loss",
+        "Mean training loss over all ranks at the last step of an executed job.",
+        "mean over ranks of the loss",
+        "lower",
+    ),
+    Definition(
+        "jobs.*.time_to_target",
+        "s",
+        "Time to target loss",
+        "Until the loss first reaches the job's target, from the start of the scenario.",
+        "first t with loss(t) <= target",
+        "lower",
+    ),
+    Definition(
+        "jobs.*.energy_to_target",
+        "J",
+        "Energy to target loss",
+        "The job's energy until the loss first reaches its target.",
+        "integral of its servers' power until time_to_target",
+        "lower",
+    ),
+    Definition(
+        "network.peak_utilization_*",
+        "1",
+        "Peak link load",
+        "The highest load of any link of the tier, as a share of its capacity.",
+        "max over links and time of load / capacity",
+        "lower",
+    ),
+    Definition("network.bytes", "B", "Bytes sent", "Payload that entered the fabric.", "sum over transfers of bytes"),
+    Definition("storage.read", "B", "Bytes read", "Bytes that storage handed out.", "sum over reads of bytes"),
+    Definition(
+        "storage.written",
+        "B",
+        "Bytes written",
+        "Bytes written to storage, each replica counted.",
+        "sum over writes of bytes x replicas",
+    ),
+)
+
+
+def find(name: str) -> Definition | None:
+    """Return the definition that the metric ``name`` (or a pattern itself) falls under, None for an unknown one."""
+    return next((entry for entry in DEFINITIONS if fnmatchcase(name, entry.pattern)), None)
+
+
+def title(name: str) -> str:
+    """Return what to call the metric ``name`` in a table: its title with the job or tier it belongs to."""
+    entry = find(name)
+    if entry is None:
+        return name
+    subject = variable(name)
+    return f"{subject}: {entry.title[0].lower()}{entry.title[1:]}" if subject else entry.title
+
+
+def variable(name: str) -> str:
+    """Return what stands for ``*`` in the metric ``name``: the job or the tier, "" where there is none."""
+    entry = find(name)
+    if entry is None or "*" not in entry.pattern:
+        return ""
+    before, after = entry.pattern.split("*")
+    return name[len(before) : len(name) - len(after)]
+
+
+def order(name: str) -> tuple[int, str]:
+    """Return a key that sorts metric names as the dictionary lists them, unknown ones last by name."""
+    for index, entry in enumerate(DEFINITIONS):
+        if fnmatchcase(name, entry.pattern):
+            return index, name
+    return len(DEFINITIONS), name

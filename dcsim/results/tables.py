@@ -1,0 +1,144 @@
+"""The tables of a run: their columns, units and meaning, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class TableDefinition:
+    """What a table holds; ``columns`` maps each column to its unit, "" for text and counts."""
+
+    title: str
+    definition: str
+    columns: Mapping[str, str]
+
+
+def _table(title: str, definition: str, **columns: str) -> TableDefinition:
+    return TableDefinition(title, definition, MappingProxyType(columns))
+
+
+TABLES: Mapping[str, TableDefinition] = MappingProxyType(
+    {
+        "spans": _table(
+            "What each job did when",
+            "One row a stretch of time of one attempt of a job; kind is queued, launch, load, run, checkpoint or down.",
+            job="",
+            attempt="",
+            kind="",
+            start_s="s",
+            end_s="s",
+            detail="",
+        ),
+        "segments": _table(
+            "Stretches of equal steps",
+            "Steps simulated once and repeated while nothing changed; exposed and stall are seconds a step, "
+            "power is the job's mean.",
+            job="",
+            attempt="",
+            first_step="",
+            steps="",
+            start_s="s",
+            end_s="s",
+            step_time_s="s",
+            exposed_s="s",
+            stall_s="s",
+            power_w="W",
+        ),
+        "learning": _table(
+            "Loss of executed jobs",
+            "The mean loss over all ranks of every executed step, with the simulated time and the job's energy at its end.",
+            job="",
+            attempt="",
+            step="",
+            time_s="s",
+            energy_j="J",
+            loss="",
+        ),
+        "breakdown": _table(
+            "Where the time goes",
+            "Seconds of each job by part: compute, exposed communication, data stall, checkpoint, lost work, launch, "
+            "load, queued.",
+            job="",
+            part="",
+            seconds="s",
+        ),
+        "energy": _table(
+            "Where the energy goes",
+            "Joules from a source to a target, from the grid to the last use; a node's outflows sum to its inflow.",
+            source="",
+            target="",
+            joules="J",
+        ),
+        "links": _table(
+            "Links",
+            "One row a link and direction: bytes carried and its mean and peak load as a share of its capacity.",
+            link="",
+            tier="",
+            capacity_bytes_per_s="B/s",
+            bytes="B",
+            mean_utilization="1",
+            peak_utilization="1",
+        ),
+        "events": _table(
+            "Events",
+            "What happened to what: fault, repair, checkpoint, restart, finish.",
+            time_s="s",
+            kind="",
+            target="",
+            detail="",
+        ),
+        "operations": _table(
+            "Operations of a training step",
+            "One row a distinct kernel of a step of one rank: FLOPs, bytes and seconds are of one execution, "
+            "count is executions a step.",
+            job="",
+            name="",
+            kind="",
+            phase="",
+            scope="",
+            count="",
+            flops="FLOP",
+            bytes="B",
+            seconds="s",
+            bound="",
+        ),
+        "limits": _table(
+            "What limits",
+            "The most used of each resource against its capacity [unit of the row]; headroom is what is left as a share "
+            "of the capacity.",
+            what="",
+            used="",
+            capacity="",
+            unit="",
+            headroom="1",
+            lifted_by="",
+        ),
+        "costs": _table("Costs", "Money spent on the run by item.", item="", usd="USD"),
+        "series": _table(
+            "Series over time",
+            "Recorded quantities; power and link_load hold until the next point, temperature is joined linearly.",
+            series="",
+            name="",
+            unit="",
+            time_s="s",
+            value="",
+        ),
+    }
+)
+
+
+def empty(name: str) -> pd.DataFrame:
+    """Return the table ``name`` without rows, with no columns if no such table is declared."""
+    import pandas as pd
+
+    columns = dict(TABLES[name].columns) if name in TABLES else {}
+    frame = pd.DataFrame({column: [] for column in columns})
+    frame.attrs["units"] = columns
+    return frame

@@ -1,0 +1,101 @@
+"""The timeline file: valid trace events whose slices nest strictly."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dcsim.results import Result, timeline
+
+
+def spans(*rows: tuple[str, int, str, float, float]) -> pd.DataFrame:
+    columns = ["job", "attempt", "kind", "start_s", "end_s"]
+    return pd.DataFrame([dict(zip(columns, row, strict=True), detail="") for row in rows])
+
+
+def make_result() -> Result:
+    tables = {
+        "spans": spans(
+            ("a", 1, "launch", 0.0, 20.0),
+            ("a", 1, "run", 20.0, 70.0),
+            ("a", 1, "checkpoint", 60.0, 80.0),
+            ("a", 1, "checkpoint", 30.0, 31.0),
+            ("a", 2, "run", 90.0, 100.0),
+            ("b", 1, "run", 0.1 + 0.2, 0.7),
+        ),
+        "segments": pd.DataFrame(
+            {
+                "job": ["a", "a"],
+                "attempt": [1, 1],
+                "first_step": [0, 5],
+                "steps": [5, 1],
+                "start_s": [20.0, 45.0],
+                "end_s": [45.0, 50.0],
+                "step_time_s": [5.0, 5.0],
+                "exposed_s": [0.0, 0.0],
+                "stall_s": [0.0, float("nan")],
+                "power_w": [1e4, 1e4],
+            }
+        ),
+        "series": pd.DataFrame(
+            {"series": ["power"] * 2, "name": ["psu"] * 2, "unit": ["W"] * 2, "time_s": [0.0, 1.5], "value": [1.0, 2.0]}
+        ),
+        "events": pd.DataFrame(
+            {"time_s": [80.0, 90.0], "kind": ["fault", "restart"], "target": ["train/15", "a"], "detail": ["", "2"]}
+        ),
+    }
+    return Result("x", "d", {}, tables)
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    with gzip.open(path, "rt") as file:
+        found: list[dict[str, Any]] = json.load(file)["traceEvents"]
+    return found
+
+
+def test_slices_of_a_thread_nest_strictly(tmp_path: Path) -> None:
+    timeline.write(make_result(), tmp_path / "t.json.gz")
+    threads: dict[tuple[int, int], list[tuple[float, float]]] = {}
+    for event in read(tmp_path / "t.json.gz"):
+        if event["ph"] == "X":
+            threads.setdefault((event["pid"], event["tid"]), []).append((event["ts"], event["ts"] + event["dur"]))
+    assert len(threads) == 4  # a: phases, its overlapping checkpoint apart, steps; b: phases
+    for slices in threads.values():
+        for one in slices:
+            for other in slices:
+                disjoint = one[1] <= other[0] or other[1] <= one[0]
+                nested = (one[0] <= other[0] and other[1] <= one[1]) or (other[0] <= one[0] and one[1] <= other[1])
+                assert disjoint or nested
+
+
+def test_processes_counters_and_instants(tmp_path: Path) -> None:
+    timeline.write(make_result(), tmp_path / "t.json.gz")
+    events = read(tmp_path / "t.json.gz")
+    names = {event["pid"]: event["args"]["name"] for event in events if event["name"] == "process_name"}
+    assert names == {1: "data center", 2: "job a", 3: "job b"}
+    assert [(event["ts"], event["args"]["value"]) for event in events if event["ph"] == "C"] == [
+        (0.0, 1.0),
+        (1.5e6, 2.0),
+    ]
+    assert [(event["name"], event["pid"]) for event in events if event["ph"] == "i"] == [
+        ("fault train/15", 1),
+        ("restart a", 2),
+    ]
+    steps = [event for event in events if event["ph"] == "X" and event["cat"] == "steps"]
+    assert [event["name"] for event in steps] == ["steps 0 to 4", "step 5"]
+    assert steps[1]["args"]["stall_s"] is None
+
+
+def test_the_bytes_depend_on_the_result_alone(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        timeline.write(make_result(), tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_an_empty_result_gives_an_empty_timeline(tmp_path: Path) -> None:
+    timeline.write(Result("x", "d", {}, {}), tmp_path / "t.json.gz")
+    assert [event["ph"] for event in read(tmp_path / "t.json.gz")] == ["M"]
