@@ -1,1 +1,84 @@
-"""dcsim: a discrete-event simulator of AI data centers."""
+"""dcsim: a discrete-event simulator of AI data centers.
+
+>>> import dcsim
+>>> result = dcsim.run("scenarios/quickstart.yaml")      # doctest: +SKIP
+>>> result.metrics["jobs.pretrain.step_time"]            # doctest: +SKIP
+
+Everything is imported when it is first asked for, so that ``import dcsim`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dcsim.results.comparison import Comparison
+    from dcsim.results.result import Result
+    from dcsim.scenario import Scenario
+    from dcsim.scenario.load import Loaded
+    from dcsim.simulate import Progress
+
+__version__ = "0.1.0"
+__all__ = ["Result", "Scenario", "__version__", "compare", "load", "run"]
+
+
+def load(path: str | PathLike[str], settings: Sequence[str] = (), seed: int | None = None) -> Loaded:
+    """Read a scenario file.
+
+    Parameters
+    ----------
+    path
+        The scenario file.
+    settings
+        Changes such as ``"jobs.pretrain.steps=500"``, as in ``dcsim run --set``.
+    seed
+        Replaces the seed of the file.
+
+    Raises
+    ------
+    dcsim.errors.ScenarioError
+        With every problem of the file, each with its line.
+    """
+    from dcsim.scenario.load import load as read
+
+    return read(str(path), settings, seed)
+
+
+def run(scenario: str | PathLike[str] | Loaded, progress: Callable[[Progress], None] | None = None) -> Result:
+    """Simulate a scenario, given as a file or as what :func:`load` returned.
+
+    Nothing is written; ``dcsim.results.store.save(result, folder)`` does that. A KeyboardInterrupt during the
+    simulation returns what was simulated, with ``result.partial`` set.
+
+    Raises
+    ------
+    dcsim.errors.ScenarioError
+        If the scenario is wrong or cannot be met.
+    dcsim.errors.RunError
+        If the simulation could not be finished.
+    """
+    from dcsim import simulate
+
+    loaded = load(scenario) if isinstance(scenario, str | PathLike) else scenario
+    return simulate.run(simulate.prepare(loaded), progress)
+
+
+def compare(results: Sequence[Result]) -> Comparison:
+    """Compare results metric by metric, each against the first."""
+    from dcsim.results.comparison import compare as build
+
+    return build(results)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Scenario":
+        from dcsim.scenario.root import Scenario
+
+        return Scenario
+    if name == "Result":
+        from dcsim.results.result import Result
+
+        return Result
+    raise AttributeError(f"module 'dcsim' has no attribute {name!r}")

@@ -1,1 +1,1 @@
-"""Under construction."""
+"""Many runs of one question: the variants of a scenario."""

@@ -1,0 +1,87 @@
+"""How a long simulation shows where it is: a live line on a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from dcsim import units
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+_LIVE_INTERVAL_S = 0.2
+_PLAIN_INTERVAL_S = 5.0
+
+
+class State(Protocol):
+    """What a simulation tells of itself while it runs."""
+
+    @property
+    def simulated_s(self) -> float:
+        """Simulated time [s]."""
+
+    @property
+    def fraction(self) -> float | None:
+        """Share of the work that is done [1], None where it cannot be known."""
+
+    @property
+    def events(self) -> int:
+        """Events handled so far."""
+
+
+class Meter:
+    """Shows the progress of one simulation on ``stream``; use it as a context manager.
+
+    On a terminal one line is rewritten and removed at the end; elsewhere at most one plain line is written every five
+    seconds of wall time.
+    """
+
+    def __init__(self, name: str, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._name, self._stream, self._clock = name, stream, clock
+        self._started_s = clock()
+        self._live: Status | None = None
+        self._interval_s = _LIVE_INTERVAL_S if stream.isatty() else _PLAIN_INTERVAL_S
+        self._due_s = self._started_s + self._interval_s
+
+    def __enter__(self) -> Meter:
+        if self._stream.isatty():
+            from rich.console import Console
+            from rich.status import Status
+
+            self._live = Status(f"{self._name}: starting", console=Console(file=self._stream, highlight=False))
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def __call__(self, state: State) -> None:
+        """Show ``state`` if it is time to."""
+        now_s = self._clock()
+        if now_s < self._due_s:
+            return
+        self._due_s = now_s + self._interval_s
+        line = describe(self._name, state, now_s - self._started_s)
+        if self._live is not None:
+            from rich.text import Text
+
+            self._live.update(Text(line))
+        else:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+
+def describe(name: str, state: State, elapsed_s: float) -> str:
+    """Return one line: simulated time, percent, events per second of wall time and the wall time left [s]."""
+    rate_per_s = state.events / elapsed_s if elapsed_s > 0.0 else 0.0
+    parts = [f"simulated {units.show(state.simulated_s, 's')}", f"{rate_per_s:,.0f} events/s"]
+    if state.fraction:
+        parts.insert(1, f"{state.fraction:.0%}")
+        parts.append(f"{units.show(elapsed_s * (1.0 / state.fraction - 1.0), 's')} left")
+    return f"{name}: {', '.join(parts)}"

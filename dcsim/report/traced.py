@@ -1,0 +1,112 @@
+"""What ``dcsim trace`` prints: the operations of the training steps of a scenario's jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from dcsim import units
+from dcsim.report.columns import columns
+
+if TYPE_CHECKING:
+    from dcsim.scenario.load import Loaded
+    from dcsim.workload.operation import Operation, StepCosts
+
+
+@dataclass(frozen=True)
+class TracedStep:
+    """The costs of one micro batch of one rank, and the jobs whose step they are."""
+
+    jobs: tuple[str, ...]
+    model: str
+    precision: str
+    micro: int
+    costs: StepCosts
+
+
+def steps(loaded: Loaded) -> list[TracedStep]:
+    """Trace the step of every job; jobs whose steps are equal share one entry.
+
+    Raises
+    ------
+    dcsim.errors.ScenarioError
+        If the scenario names something unknown.
+    """
+    from dcsim import catalogue
+    from dcsim.workload.costs import CostRequest, costs
+
+    shared: dict[CostRequest, list[str]] = {}
+    titles: dict[CostRequest, str] = {}
+    for parts in catalogue.resolve(loaded).jobs:
+        job = parts.job
+        request = CostRequest(
+            model=parts.model, precision=job.precision, optimizer=job.optimizer.name, micro=job.batch.micro
+        )
+        shared.setdefault(request, []).append(job.name)
+        titles[request] = job.model if isinstance(job.model, str) else job.model.family
+    return [
+        TracedStep(tuple(jobs), titles[request], request.precision, request.micro, costs(request))
+        for request, jobs in shared.items()
+    ]
+
+
+def text(step: TracedStep) -> str:
+    """Return the operations as a table, the costliest first, with their totals."""
+    costs = step.costs
+    done = sorted(costs.operations, key=lambda operation: -operation.flops * operation.count)
+    flops = sum(operation.flops * operation.count for operation in done)
+    moved = sum(operation.bytes * operation.count for operation in done)
+    head = [
+        f"jobs {', '.join(step.jobs)}: {step.model}, {step.precision}, micro batch {step.micro}",
+        f"  parameters {costs.parameters:,}, weights {units.show(costs.parameter_bytes, 'B')}, "
+        f"optimizer {units.show(costs.optimizer_bytes, 'B')}, "
+        f"kept for the backward pass {units.show(costs.residual_bytes, 'B')}",
+        f"  one micro batch: {units.show(flops, 'FLOP', 4)}, {units.show(moved, 'B', 4)} of memory traffic",
+        "",
+        columns(
+            ("operation", "kind", "phase", "scope", "dtype", "shape", "count", "FLOP each", "bytes each", "of FLOP"),
+            [_row(operation, flops) for operation in done],
+            right=(6, 7, 8, 9),
+        ),
+        *(f"warning: {warning}" for warning in costs.warnings),
+    ]
+    return "\n".join(head)
+
+
+def _row(operation: Operation, flops: float) -> tuple[str, ...]:
+    share = operation.flops * operation.count / flops if flops else 0.0
+    return (
+        operation.name,
+        operation.kind,
+        operation.phase,
+        operation.scope or "-",
+        operation.dtype,
+        "x".join(map(str, operation.shape)),
+        f"{operation.count:,}",
+        units.show(operation.flops, "FLOP"),
+        units.show(operation.bytes, "B"),
+        f"{share:.1%}",
+    )
+
+
+def to_json(traced: Sequence[TracedStep]) -> str:
+    """Return the same as JSON: a list of steps with every operation."""
+    import json
+
+    rows = [
+        {
+            "jobs": list(step.jobs),
+            "model": step.model,
+            "precision": step.precision,
+            "micro": step.micro,
+            "parameters": step.costs.parameters,
+            "parameter_bytes": step.costs.parameter_bytes,
+            "optimizer_bytes": step.costs.optimizer_bytes,
+            "residual_bytes": step.costs.residual_bytes,
+            "operations": [asdict(operation) for operation in step.costs.operations],
+            "warnings": list(step.costs.warnings),
+        }
+        for step in traced
+    ]
+    return json.dumps(rows, indent=1)
