@@ -16,7 +16,7 @@ class FakeLoaded:
     """Stands for a loaded scenario: remembers what was set, refuses the value "bad"."""
 
     settings: dict[str, str] = field(default_factory=dict)
-    scenario: SimpleNamespace = SimpleNamespace(name="base")
+    scenario: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(name="base"))
 
     def replace(self, settings: dict[str, str]) -> FakeLoaded:
         wrong = [path for path, value in settings.items() if value == "bad"]

@@ -1,0 +1,11 @@
+"""What all tests share: one cache of traced costs and compiled kernels, apart from the user's own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# Set on import, so that worker processes and commands started by tests inherit it. Entries are keyed by content, so a
+# cache that outlives the session cannot change a result.
+os.environ.setdefault("DCSIM_CACHE", str(Path(__file__).parents[1] / ".pytest_cache" / "dcsim"))
+os.environ["NO_COLOR"] = "1"
