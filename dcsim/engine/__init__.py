@@ -8,4 +8,16 @@ from dcsim.engine.recorder import Recorder, Sink
 from dcsim.engine.streams import Streams
 from dcsim.engine.trajectory import Curve, Trajectory
 
-__all__ = ["Alarm", "Check", "Clock", "Curve", "Level", "LevelArray", "Process", "Recorder", "Sink", "Streams", "Trajectory"]
+__all__ = [
+    "Alarm",
+    "Check",
+    "Clock",
+    "Curve",
+    "Level",
+    "LevelArray",
+    "Process",
+    "Recorder",
+    "Sink",
+    "Streams",
+    "Trajectory",
+]

@@ -52,17 +52,17 @@ class Clock:
         return Alarm(self.until(time_s), action)
 
     def settle(self, action: Callable[[], None]) -> None:
-        """Run ``action`` once at this instant, after the events already due: changes of one instant are handled once."""
+        """Run ``action`` once at this instant, after the events already due, however often it is asked for."""
         if action not in self._settling:
             self._settling[action] = None
-            self.timeout(0.0).callbacks.append(lambda _: self._run_settled(action))  # type: ignore[union-attr]
+            self.timeout(0.0).callbacks.append(lambda _: self._run_settled(action))
 
     def _run_settled(self, action: Callable[[], None]) -> None:
         del self._settling[action]
         action()
 
     def run(self, until: simpy.Event | float | None = None, tick: Callable[[], None] | None = None) -> None:
-        """Process events until ``until`` (an event, a time [s], or no event left); ``tick`` is called every 256 events."""
+        """Process events until ``until`` (an event, a time [s], or no event left), with a ``tick`` every 256."""
         end = self._environment.event() if until is None else until
         stop = self.until(end) if isinstance(end, (int, float)) else end
         environment = self._environment
@@ -80,7 +80,7 @@ class Alarm:
 
     def __init__(self, timeout: simpy.Timeout, action: Callable[[], None]) -> None:
         self._action: Callable[[], None] | None = action
-        timeout.callbacks.append(self._ring)  # type: ignore[union-attr]
+        timeout.callbacks.append(self._ring)
 
     def cancel(self) -> None:
         """Forget the call."""

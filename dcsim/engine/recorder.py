@@ -101,9 +101,9 @@ class _Series:
             self._halve()
 
     def _halve(self) -> None:
-        """Of every four neighbours keep the lowest and the highest, in their order."""
-        kept: list[int] = []
-        for first in range(0, len(self.times) - 1, 4):
+        """Keep the ends and, of every four neighbours between them, the lowest and the highest, in their order."""
+        kept: list[int] = [0]
+        for first in range(1, len(self.times) - 1, 4):
             window = range(first, min(first + 4, len(self.times) - 1))
             low = min(window, key=self.values.__getitem__)
             high = max(window, key=self.values.__getitem__)

@@ -6,7 +6,6 @@ import hashlib
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 _PER_BLOCK = 4  # Philox yields four 64-bit words a counter value.
 
@@ -22,14 +21,17 @@ class Streams:
         return np.random.Generator(np.random.Philox(key=self._philox_key(key)))
 
     def normal(self, first: int, count: int, *key: str | int) -> NDArray[np.float64]:
-        """Return the standard normal draws number ``first`` to ``first + count - 1`` of the stream ``key``, shape (count,).
+        """Return the standard normal draws from number ``first`` of the stream ``key``, shape (count,).
 
         A draw depends on its number alone, so it is the same whether it is asked for alone or among others.
         """
+        from scipy.special import ndtri  # a quarter of a second of imports that only jittered jobs need
+
         bits = np.random.Philox(key=self._philox_key(key))
         bits.advance(first // _PER_BLOCK)
         words = bits.random_raw(count + first % _PER_BLOCK)[first % _PER_BLOCK :]
-        uniform = ((words >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+        # 52 bits and a half: one bit more would round the largest word up to 1, whose normal draw is infinite.
+        uniform = ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
         return np.asarray(ndtri(uniform), dtype=np.float64)
 
     def _philox_key(self, key: tuple[str | int, ...]) -> int:

@@ -17,7 +17,7 @@ class Curve(Protocol):
         """Return the integral from the beginning to ``elapsed_s`` [s]."""
 
     def crossing(self, threshold: float, horizon_s: float) -> float | None:
-        """Return the first elapsed time [s] in (0, horizon] at which the value meets ``threshold``, None where it does not."""
+        """Return the first elapsed time [s] in (0, horizon] at which the value meets ``threshold``, or None."""
 
 
 class Trajectory:

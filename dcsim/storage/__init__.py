@@ -1,1 +1,1 @@
-"""Under construction."""
+"""Where data lives: devices, placement of replicas, the volume with its byte ledger, and the loader's samples."""
