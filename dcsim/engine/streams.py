@@ -30,10 +30,16 @@ class Streams:
         bits = np.random.Philox(key=self._philox_key(key))
         bits.advance(first // _PER_BLOCK)
         words = bits.random_raw(count + first % _PER_BLOCK)[first % _PER_BLOCK :]
-        # 52 bits and a half: one bit more would round the largest word up to 1, whose normal draw is infinite.
-        uniform = ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
-        return np.asarray(ndtri(uniform), dtype=np.float64)
+        return np.asarray(ndtri(uniforms(words)), dtype=np.float64)
 
     def _philox_key(self, key: tuple[str | int, ...]) -> int:
         text = "\x1f".join([str(self._seed), *map(str, key)])
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "little")
+
+
+def uniforms(words: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Return numbers inside (0, 1) from random 64-bit ``words``, shape of ``words``.
+
+    52 bits and a half: one bit more, and the largest word would round up to 1, whose normal draw is infinite.
+    """
+    return ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
