@@ -17,6 +17,7 @@ class Operation:
     ``shape`` is (batch, m, n, k) of a matrix product, and the output shape of anything else.
     ``bytes_fused`` is the memory traffic when attention is one kernel whose scores never reach memory; it equals ``bytes``
     outside attention. ``scope`` is the innermost named part of the model ("attention", "head", ...), "" where there is none.
+    ``transcendentals`` are evaluations of exp, tanh and their like, which ``flops`` leaves out.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Operation:
     bytes_fused: float
     count: int = 1
     scope: str = ""
+    transcendentals: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class StepCosts:
 
     ``operations`` are distinct records; ``order`` lists the backward pass as executed, loops unrolled, as indices into
     ``operations``; every gradient names the position in ``order`` that completes it. ``residual_bytes`` is what the forward
-    pass keeps for the backward pass. ``warnings`` names what could not be costed.
+    pass keeps for the backward pass, ``residual_bytes_fused`` the same where attention is one fused kernel. ``warnings`` names
+    what could not be costed.
     """
 
     operations: tuple[Operation, ...]
@@ -63,3 +66,4 @@ class StepCosts:
     sample_bytes: float
     tokens_per_sample: int
     warnings: tuple[str, ...] = ()
+    residual_bytes_fused: float = 0.0

@@ -1,0 +1,92 @@
+"""The costs of a training step, traced once and kept on disk by content; JAX is imported only where they are not there yet."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dcsim.workload import cache
+from dcsim.workload.operation import Gradient, Operation, StepCosts
+
+if TYPE_CHECKING:
+    from dcsim.scenario.workload import ModelSpec
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CostRequest:
+    """One training step: ``micro`` samples through the model in ``precision``, and one update by ``optimizer``."""
+
+    model: ModelSpec
+    precision: str
+    optimizer: str
+    micro: int
+
+
+def costs(request: CostRequest) -> StepCosts:
+    """Return what the step costs, from the cache where it was traced before by the same code and the same JAX.
+
+    Raises
+    ------
+    InputError
+        If the model's sizes do not fit together.
+    """
+    path = cache.folder() / "costs" / f"{_key(request)}.json"
+    found = _load(path)
+    if found is None:
+        found = _trace(request)
+        _store(path, found)
+    return found
+
+
+def _trace(request: CostRequest) -> StepCosts:
+    from dcsim.workload import runtime
+
+    runtime.prepare()
+    from dcsim.workload.step import Recipe
+    from dcsim.workload.trace import trace
+
+    return trace(Recipe(request.model, request.precision, request.optimizer), request.micro)
+
+
+def _key(request: CostRequest) -> str:
+    """Digest the request, the code that traces and the libraries it traces with."""
+    digest = blake2b(digest_size=20)
+    given = {"model": request.model.model_dump(mode="json"), "precision": request.precision}
+    given |= {"optimizer": request.optimizer, "micro": request.micro}
+    given |= {name: metadata.version(name) for name in ("jax", "optax")}
+    digest.update(json.dumps(given, sort_keys=True).encode())
+    here = Path(__file__).parent
+    for source in sorted(here.rglob("*.py")):
+        digest.update(source.relative_to(here).as_posix().encode() + b"\0" + source.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _load(path: Path) -> StepCosts | None:
+    try:
+        return _from_json(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        _LOG.warning("the cached costs %s cannot be read (%s); they are traced again", path, error)
+        return None
+
+
+def _store(path: Path, found: StepCosts) -> None:
+    try:
+        cache.write(path, json.dumps(asdict(found)))
+    except OSError as error:
+        _LOG.warning("the traced costs cannot be kept in %s (%s); the next run traces again", path, error)
+
+
+def _from_json(data: dict[str, Any]) -> StepCosts:
+    operations = tuple(Operation(**{**row, "shape": tuple(row["shape"])}) for row in data.pop("operations"))
+    gradients = tuple(Gradient(**row) for row in data.pop("gradients"))
+    lists = {name: tuple(data.pop(name)) for name in ("order", "warnings")}
+    return StepCosts(operations=operations, gradients=gradients, **lists, **data)
