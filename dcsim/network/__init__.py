@@ -1,1 +1,1 @@
-"""Under construction."""
+"""The fabric: fat-trees, routes, fair sharing of links, collectives."""

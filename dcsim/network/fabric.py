@@ -1,0 +1,206 @@
+"""The fabric of a running simulation: transfers share its links, and every link's load is a level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import simpy
+
+from dcsim.engine import Clock, LevelArray, Streams
+from dcsim.errors import RunError
+from dcsim.network.hold import Hold, union
+from dcsim.network.layout import FabricLayout
+from dcsim.network.links import Links
+from dcsim.network.planner import Planner
+from dcsim.network.rings import Rank, Rings
+from dcsim.network.route import Leg, Route
+from dcsim.network.routing import Router
+from dcsim.network.traffic import Traffic
+from dcsim.network.tree import Floats, Indices, Tree
+
+
+class LinkRow(NamedTuple):
+    """A row of the table of links; utilization is load over payload capacity [1]."""
+
+    link: str
+    tier: str
+    capacity_bytes_per_s: float
+    bytes: float
+    mean_utilization: float
+    peak_utilization: float
+
+
+class Fabric:
+    """Network cards joined by a fat-tree, ports inside servers, and resources such as disks that transfers cross.
+
+    Modelled: every transfer is a fluid that pays its latency and then flows at its weighted max-min fair share of the
+    links on its route, re-solved whenever a transfer begins or ends; the connections of a route are coupled, so a ring
+    moves at the rate of its slowest edge. Not modelled: packets, congestion control, losses, buffers, head-of-line
+    blocking, the start-up of a flow, and switch time beyond the stated latency of a hop.
+
+    Resources must be added before the first transfer, hold or look at ``loads``.
+    """
+
+    def __init__(self, clock: Clock, layout: FabricLayout, streams: Streams) -> None:
+        self._clock = clock
+        self._links = Links(layout)
+        seed = int(streams.generator("network", layout.policy).integers(2**63))
+        self._planner = Planner(self._links, Router(self.tree, layout.policy, seed), layout)
+        self._start_s = clock.now
+
+    @property
+    def tree(self) -> Tree:
+        """The tree that joins the network cards."""
+        return self._links.tree
+
+    @property
+    def switches(self) -> int:
+        """Switches of the tree."""
+        return self.tree.shape.switches
+
+    @property
+    def tiers(self) -> dict[str, Indices]:
+        """The links of each tier: host, edge (to aggregation), core, nvlink, and those of resources."""
+        tiers = np.array(self._links.tiers)
+        return {str(tier): np.flatnonzero(tiers == tier) for tier in dict.fromkeys(self._links.tiers)}
+
+    @property
+    def capacities(self) -> Floats:
+        """Payload capacity of each link, line rate times efficiency [B/s], shape (links,)."""
+        return self._traffic.capacities
+
+    @property
+    def loads(self) -> LevelArray:
+        """Payload on each link [B/s]; its integrals are the bytes that have crossed it [B]."""
+        return self._traffic.loads
+
+    @property
+    def sent_bytes(self) -> float:
+        """Bytes that transfers and holds have sent out of network cards and ports, by their own account [B]."""
+        return self._traffic.sent_bytes
+
+    @property
+    def received_bytes(self) -> float:
+        """Bytes that have come in by network cards and ports, by the integrals of the links' loads [B]."""
+        return self._traffic.received_bytes
+
+    @property
+    def solves(self) -> int:
+        """How often fair shares were solved afresh."""
+        return self._traffic.solves
+
+    def add_resource(self, name: str, tier: str, capacity_bytes_per_s: float) -> int:
+        """Add something else that transfers share, such as the disks of a node, and return its link id."""
+        if "_traffic" in self.__dict__:
+            raise RunError(f"resource {name!r} was added to a fabric already in use")
+        return self._links.add(name, tier, capacity_bytes_per_s)
+
+    def all_reduce(self, ranks: Sequence[Rank]) -> Route:
+        """Return the route of a ring all-reduce over ``ranks``, (endpoint, accelerator) each, in logical order.
+
+        The payload is the bytes that every rank contributes. Over several servers there is one ring a network card of a
+        server: ring c leaves and enters each server by its c-th card and carries an equal part of the payload; it takes
+        the ranks inside the server by the links between accelerators, beginning at the one next to the card. The flows
+        of all rings are coupled: they move at the rate of the slowest edge of any ring, as the chunks that a rank waits
+        for make them. One rank has an empty route.
+        """
+        return self._planner.all_reduce(ranks)
+
+    def rings(self, ranks: Sequence[Rank]) -> Rings:
+        """Return the rings that :meth:`all_reduce` lays."""
+        return self._planner.rings(ranks)
+
+    def legs(self, legs: Sequence[Leg]) -> Route:
+        """Return the route of a transfer between servers and storage nodes.
+
+        Each leg moves its share of the payload, spread evenly over the network cards of both ends, one connection for
+        each card of the end with more of them. All legs are coupled; give legs that should finish apart to transfers of
+        their own. A leg within one endpoint crosses only its resources.
+        """
+        return self._planner.legs(legs)
+
+    def between(self, source: Rank, target: Rank, card: int = 0, label: int = 0) -> Route:
+        """Return the route of one connection between two ranks.
+
+        Between two endpoints it takes network card ``card`` of both. ``label`` tells connections of one pair of cards
+        apart, as a port number does.
+        """
+        return self._planner.between(source, target, card, label)
+
+    def alone_rate(self, route: Route) -> float:
+        """Return the payload rate of ``route`` when nobody else is there [B/s], infinite for an empty route."""
+        if not len(route.links):
+            return float("inf")
+        return float(np.min(self.capacities[route.links] / route.share))
+
+    def transfer(self, route: Route, size_bytes: float, owner: str, latency_s: float | None = None) -> simpy.Event:
+        """Move ``size_bytes`` of payload: after the latency it flows at its fair share of the links until it is there.
+
+        Parameters
+        ----------
+        route
+            Where it goes; nothing flows over an empty route, which takes the latency alone.
+        size_bytes
+            Payload [B], 0 or more.
+        owner
+            Whose transfer this is, for :meth:`busy`, :meth:`hold` and :meth:`cancel`.
+        latency_s
+            Time before the first byte [s]; the route's unless given.
+
+        Returns
+        -------
+        simpy.Event
+            Triggers when the last byte has arrived.
+        """
+        return self._traffic.transfer(route, size_bytes, owner, route.latency_s if latency_s is None else latency_s)
+
+    def cancel(self, owner: str) -> None:
+        """Drop all transfers and holds of ``owner``, whose job died; bytes moved stay booked, events never trigger."""
+        self._traffic.cancel(owner)
+
+    def busy(self, routes: Sequence[Route], owner: str) -> bool:
+        """Return whether another owner has a transfer (in its latency, too) or a hold on the links of ``routes``."""
+        return self._traffic.busy(union([route.links for route in routes]), owner)
+
+    def hold(
+        self, owner: str, routes: Sequence[Route], loads: tuple[Indices, Floats], touched: Callable[[], None]
+    ) -> Hold:
+        """Put the mean load of an owner that skips its transfers on the links of its routes.
+
+        Parameters
+        ----------
+        owner
+            Who holds.
+        routes
+            The routes whose links are watched.
+        loads
+            Link ids, each once, and the mean load of each [B/s].
+        touched
+            Called once, at the instant at which a flow of another owner begins on a link of ``routes`` and before rates
+            are solved. The owner then releases the hold and starts what it has in flight as transfers (with no latency
+            left).
+
+        Raises
+        ------
+        RunError
+            If the links are :meth:`busy`.
+        """
+        links = union([route.links for route in routes])
+        if self._traffic.busy(links, owner):
+            raise RunError(f"{owner} cannot hold links on which others are busy")
+        return self._traffic.holds.begin(owner, links, loads, touched)
+
+    def link_table(self) -> list[LinkRow]:
+        """Return bytes, mean and peak utilization of every link since the start."""
+        elapsed = self._clock.now - self._start_s
+        moved, peaks, capacities = self.loads.integrals, self.loads.peaks, self.capacities
+        mean = moved / capacities / elapsed if elapsed > 0.0 else np.zeros_like(moved)
+        columns = (capacities.tolist(), moved.tolist(), mean.tolist(), (peaks / capacities).tolist())
+        return [LinkRow(*row) for row in zip(self._links.names, self._links.tiers, *columns, strict=True)]
+
+    @cached_property
+    def _traffic(self) -> Traffic:
+        return Traffic(self._clock, self._links)

@@ -1,0 +1,74 @@
+"""What is joined to the fabric, and how fast its parts are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dcsim.network.routing import Policy
+from dcsim.network.topology import TreeShape
+
+
+@dataclass(frozen=True, slots=True)
+class InnerLink:
+    """The links inside a server: every accelerator has one port, out and in, to a switch that never blocks.
+
+    ``rate_bytes_per_s`` is what payload reaches, line rate times efficiency [B/s, each direction]; ``latency_s`` is the
+    time of one hop between two ranks [s].
+    """
+
+    rate_bytes_per_s: float
+    latency_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A server or storage node: name ("train/3"), network cards, rate of a card [B/s], accelerators, inner links."""
+
+    name: str
+    nics: int
+    nic_rate_bytes_per_s: float
+    accelerators: int = 0
+    inner: InnerLink | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FabricLayout:
+    """The endpoints and the tree that joins them.
+
+    Attributes
+    ----------
+    endpoints
+        Servers and storage nodes in the order in which their network cards fill the tree.
+    link_bytes_per_s
+        Line rate of a cable [B/s, each direction]; a host cable runs at the slower of that and the card's rate.
+    efficiency
+        Payload over line rate on every link of the network [1].
+    hop_latency_s
+        Software and hardware time of one hop between two ranks through the network, however many switches it takes [s].
+    oversubscription
+        Bandwidth of the hosts over that of the uplinks, at either tier [1].
+    radix
+        Ports of a switch; the smallest even number that holds all cards unless given.
+    shape
+        Any other tree, in place of the k-ary one of ``radix``.
+    policy
+        How connections choose their uplinks.
+    connections
+        Connections (queue pairs) that a pair of cards opens for a transfer. Each carries an equal part by a path of its
+        own, so that hash collisions cost less the more there are; NCCL opens one unless told otherwise.
+    """
+
+    endpoints: tuple[Endpoint, ...]
+    link_bytes_per_s: float
+    efficiency: float = 1.0
+    hop_latency_s: float = 0.0
+    oversubscription: float = 1.0
+    radix: int | None = None
+    shape: TreeShape | None = None
+    policy: Policy = "ecmp"
+    connections: int = 1
+
+    @property
+    def hosts(self) -> int:
+        """Network cards of all endpoints."""
+        return sum(endpoint.nics for endpoint in self.endpoints)

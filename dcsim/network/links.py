@@ -1,0 +1,98 @@
+"""The numbering of every directed link: the tree, the ports inside servers, and resources added by others."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dcsim.errors import RunError
+from dcsim.network import topology
+from dcsim.network.layout import Endpoint, FabricLayout
+from dcsim.network.tree import Floats, Indices, Tree, freeze
+
+NVLINK = "nvlink"
+
+
+class Links:
+    """Names, tiers and payload capacities [B/s] of all links, and which of them send and receive."""
+
+    def __init__(self, layout: FabricLayout) -> None:
+        self.endpoints = layout.endpoints
+        self.tree = _tree(layout)
+        self.names = _names(layout, self.tree)
+        self.tiers = self.tree.tiers
+        self._capacities = list(self.tree.capacities * layout.efficiency)
+        self.first_nic = _before([endpoint.nics for endpoint in layout.endpoints])
+        self._first_port = self._add_ports()
+
+    @property
+    def capacities(self) -> Floats:
+        """Payload capacity of each link [B/s], shape (links,)."""
+        return np.array(self._capacities, dtype=np.float64)
+
+    def add(self, name: str, tier: str, capacity_bytes_per_s: float) -> int:
+        """Number one more link."""
+        self.names.append(name)
+        self.tiers.append(tier)
+        self._capacities.append(capacity_bytes_per_s)
+        return len(self.names) - 1
+
+    def ports(self, endpoint: int) -> tuple[int, int]:
+        """Return the ids of the out and in port of the endpoint's first accelerator; each next one is two further."""
+        first = int(self._first_port[endpoint])
+        if first < 0:
+            raise RunError(f"{self.endpoints[endpoint].name} has no links between its accelerators")
+        return first, first + 1
+
+    def senders(self) -> NDArray[np.bool_]:
+        """Return which links are the first of a path, out of a network card or accelerator, shape (links,)."""
+        return self._sides(0)
+
+    def receivers(self) -> NDArray[np.bool_]:
+        """Return which links are the last of a path, shape (links,)."""
+        return self._sides(1)
+
+    def _sides(self, side: int) -> NDArray[np.bool_]:
+        chosen = np.zeros(len(self.names), dtype=bool)
+        start = self.tree.starts[side]
+        chosen[start : start + self.tree.hosts] = True
+        for first, endpoint in zip(self._first_port, self.endpoints, strict=True):
+            if first >= 0:
+                chosen[first + side : first + 2 * endpoint.accelerators : 2] = True
+        return chosen
+
+    def _add_ports(self) -> Indices:
+        first = np.full(len(self.endpoints), -1, dtype=np.int64)
+        for index, endpoint in enumerate(self.endpoints):
+            if endpoint.inner is None or endpoint.accelerators < 2:
+                continue
+            first[index] = len(self.names)
+            for accelerator in range(endpoint.accelerators):
+                for direction in ("out", "in"):
+                    self.add(f"{endpoint.name} gpu {accelerator} {direction}", NVLINK, endpoint.inner.rate_bytes_per_s)
+        return first
+
+
+def _tree(layout: FabricLayout) -> Tree:
+    hosts = layout.hosts
+    shape = layout.shape or topology.TreeShape.of_radix(layout.radix or topology.smallest_radix(hosts), hosts)
+    graph = topology.tree_graph(shape, hosts, layout.link_bytes_per_s, layout.oversubscription)
+    nics = ((endpoint.nic_rate_bytes_per_s, endpoint) for endpoint in layout.endpoints for _ in range(endpoint.nics))
+    for (host, edge), (rate, _) in zip(topology.host_cables(shape, hosts), nics, strict=True):
+        if rate < layout.link_bytes_per_s:
+            graph[host][edge]["capacity_bytes_per_s"] = rate
+    return freeze(graph)
+
+
+def _names(layout: FabricLayout, tree: Tree) -> list[str]:
+    cards = [name for endpoint in layout.endpoints for name in _cards(endpoint)]
+    hosts = [f"{card} {direction}" for direction in ("out", "in") for card in cards]
+    return hosts + tree.names[2 * tree.hosts :]
+
+
+def _cards(endpoint: Endpoint) -> list[str]:
+    return [f"{endpoint.name} nic {i}" for i in range(endpoint.nics)]
+
+
+def _before(counts: list[int]) -> Indices:
+    return np.cumsum([0, *counts[:-1]], dtype=np.int64)

@@ -1,0 +1,98 @@
+"""Makes routes: a hop between two ranks, a ring all-reduce, the legs of a storage transfer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dcsim.network.collectives import ring_latency_s, ring_share
+from dcsim.network.layout import FabricLayout
+from dcsim.network.links import Links
+from dcsim.network.rings import Rank, Rings, rings
+from dcsim.network.route import Leg, Route, RouteBuilder
+from dcsim.network.routing import Router
+from dcsim.network.tree import Indices
+
+
+class Planner:
+    """Lays routes over the numbered links; connections of one pair of network cards are told apart by a label."""
+
+    def __init__(self, links: Links, router: Router, layout: FabricLayout) -> None:
+        self._links, self._router = links, router
+        self._hop_latency_s, self._connections = layout.hop_latency_s, layout.connections
+
+    def rings(self, ranks: Sequence[Rank]) -> Rings:
+        """Return the rings of an all-reduce over ``ranks``."""
+        return rings(ranks, self._links.endpoints)
+
+    def all_reduce(self, ranks: Sequence[Rank]) -> Route:
+        """Return the route of a ring all-reduce; see :meth:`Fabric.all_reduce`."""
+        plan = self.rings(ranks)
+        builder = RouteBuilder()
+        if plan.ranks < 2:
+            return builder.build(1.0, 0.0)
+        amount = ring_share(plan.ranks) / plan.channels
+        for visit, uses in plan.inner_hops():
+            out, into = self._links.ports(visit.endpoint)
+            accelerators = np.array(visit.accelerators)
+            carried = np.asarray(amount * uses, dtype=np.float64)
+            builder.links(out + 2 * accelerators, carried)
+            builder.links(into + 2 * np.roll(accelerators, -1), carried)
+        if plan.network_hops:
+            sources, targets = plan.crossings(self._links.first_nic)
+            self._connect(builder, (sources, targets), amount)
+            return builder.build(self._connections / amount, self._ring_latency_s(plan))
+        return builder.build(1.0 / amount, self._ring_latency_s(plan))
+
+    def legs(self, legs: Sequence[Leg]) -> Route:
+        """Return the route of a storage transfer; see :meth:`Fabric.legs`."""
+        builder = RouteBuilder()
+        connections, crosses = 0, False
+        for leg in legs:
+            for resource in (leg.source_resource, leg.target_resource):
+                if resource is not None:
+                    builder.links(np.array([resource]), leg.share)
+            if leg.source == leg.target:
+                connections += 1
+                continue
+            crosses = True
+            connections += self._spread(builder, leg)
+        carried = sum(leg.share for leg in legs)
+        return builder.build(connections / carried if carried else 1.0, self._hop_latency_s if crosses else 0.0)
+
+    def between(self, source: Rank, target: Rank, card: int = 0, label: int = 0) -> Route:
+        """Return the route of one connection from rank to rank; see :meth:`Fabric.between`."""
+        builder = RouteBuilder()
+        if source == target:
+            return builder.build(1.0, 0.0)
+        if source[0] == target[0]:
+            out, into = self._links.ports(source[0])
+            builder.links(np.array([out + 2 * source[1], into + 2 * target[1]]), 1.0)
+            return builder.build(1.0, self._inner_latency_s(source[0]))
+        hosts = [np.array([self._links.first_nic[endpoint] + card]) for endpoint, _ in (source, target)]
+        builder.paths(self._router.paths(hosts[0], hosts[1], label), 1.0)
+        return builder.build(1.0, self._hop_latency_s)
+
+    def _spread(self, builder: RouteBuilder, leg: Leg) -> int:
+        """Spread a leg evenly over the cards of both ends, as many connections as the end with more cards has."""
+        ends = (leg.source, leg.target)
+        cards = [self._links.endpoints[end].nics for end in ends]
+        count = max(cards)
+        hosts = [self._links.first_nic[end] + np.arange(count) % nics for end, nics in zip(ends, cards, strict=True)]
+        self._connect(builder, (hosts[0], hosts[1]), leg.share / count)
+        return int(count * self._connections)
+
+    def _connect(self, builder: RouteBuilder, hosts: tuple[Indices, Indices], amount: float) -> None:
+        """Move ``amount`` between each pair of hosts, evenly over the connections of a pair."""
+        sources, targets = (np.repeat(ends, self._connections) for ends in hosts)
+        labels = np.tile(np.arange(self._connections), len(hosts[0]))
+        builder.paths(self._router.paths(sources, targets, labels), amount / self._connections)
+
+    def _ring_latency_s(self, plan: Rings) -> float:
+        inner = [self._inner_latency_s(visit.endpoint) for visit in plan.visits if len(visit.accelerators) > 1]
+        return ring_latency_s(plan.ranks, plan.network_hops, self._hop_latency_s, max(inner, default=0.0))
+
+    def _inner_latency_s(self, endpoint: int) -> float:
+        inner = self._links.endpoints[endpoint].inner
+        return 0.0 if inner is None else inner.latency_s

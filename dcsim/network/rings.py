@@ -1,0 +1,104 @@
+"""How the ranks of a job form rings over servers and network cards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dcsim.network.layout import Endpoint
+from dcsim.network.tree import Indices
+
+Rank = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Consecutive ranks of a ring on one endpoint: their accelerators in order, and the cards they reach, each once.
+
+    ``cards`` are the network cards of the endpoint and ``entries`` the position in ``accelerators`` at which a ring
+    that comes in by the card begins.
+    """
+
+    endpoint: int
+    accelerators: tuple[int, ...]
+    cards: tuple[int, ...]
+    entries: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rings:
+    """The rings (channels) of an all-reduce over ``ranks`` ranks.
+
+    A job inside one server has one ring. Otherwise there is one ring a network card, the same number at every server:
+    ring c enters and leaves a server by the c-th card of its ranks, and inside the server it takes the ranks in logical
+    order from the one at that card on. Each ring carries an equal part of the payload.
+    """
+
+    ranks: int
+    visits: tuple[Visit, ...]
+    channels: int
+
+    @property
+    def network_hops(self) -> int:
+        """Edges of a ring that cross the network."""
+        return len(self.visits) if len(self.visits) > 1 else 0
+
+    def crossings(self, first_nic: Indices) -> tuple[Indices, Indices]:
+        """Return the hosts that all network edges of all rings leave and enter, both shape (channels * visits,)."""
+        hosts = np.array([[first_nic[v.endpoint] + v.cards[c] for v in self.visits] for c in range(self.channels)])
+        return hosts.ravel(), np.roll(hosts, -1, axis=1).ravel()
+
+    def inner_hops(self) -> Iterator[tuple[Visit, Indices]]:
+        """Yield each visit with how many rings use the hop from each of its ranks to the next, in cyclic order."""
+        for visit in self.visits:
+            size = len(visit.accelerators)
+            if size < 2:
+                continue
+            uses = np.full(size, self.channels, dtype=np.int64)
+            if self.network_hops:
+                # A ring does not close inside a server: the hop back to where it came in is the one it lacks.
+                entries = np.array(visit.entries[: self.channels])
+                uses -= np.bincount((entries - 1) % size, minlength=size)
+            yield visit, uses
+
+    def order(self, channel: int) -> list[tuple[int, int, int]]:
+        """Return (endpoint, accelerator, card) of every rank as ring ``channel`` passes them."""
+        passed: list[tuple[int, int, int]] = []
+        for visit in self.visits:
+            start, size = visit.entries[channel], len(visit.accelerators)
+            turned = [visit.accelerators[(start + i) % size] for i in range(size)]
+            passed.extend((visit.endpoint, accelerator, visit.cards[channel]) for accelerator in turned)
+        return passed
+
+
+def rings(ranks: Sequence[Rank], endpoints: Sequence[Endpoint]) -> Rings:
+    """Return the rings over ``ranks``, (endpoint, accelerator) each, in logical order."""
+    runs: list[tuple[int, list[int]]] = []
+    for endpoint, accelerator in ranks:
+        if not runs or runs[-1][0] != endpoint:
+            runs.append((endpoint, []))
+        runs[-1][1].append(accelerator)
+    if len(runs) > 1 and runs[0][0] == runs[-1][0]:  # The ring closes inside that endpoint.
+        endpoint, last = runs.pop()
+        runs[0] = (endpoint, last + runs[0][1])
+    visits = tuple(_visit(endpoint, accelerators, endpoints[endpoint]) for endpoint, accelerators in runs)
+    channels = min((len(visit.cards) for visit in visits), default=0) if len(visits) > 1 else 1
+    return Rings(len(ranks), visits, channels)
+
+
+def _visit(endpoint: int, accelerators: list[int], kind: Endpoint) -> Visit:
+    entries: dict[int, int] = {}
+    for position, accelerator in enumerate(accelerators):
+        for card in _cards(accelerator, kind):
+            entries.setdefault(card, position)
+    cards = sorted(entries, key=lambda card: (entries[card], card))
+    return Visit(endpoint, tuple(accelerators), tuple(cards), tuple(entries[card] for card in cards))
+
+
+def _cards(accelerator: int, kind: Endpoint) -> range:
+    """Return the network cards next to an accelerator: an even split of whichever there are more of."""
+    count = max(kind.accelerators, accelerator + 1)
+    first = accelerator * kind.nics // count
+    return range(first, max(first + 1, (accelerator + 1) * kind.nics // count))

@@ -1,0 +1,77 @@
+"""Routes: which links a transfer uses, and how much of it crosses each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dcsim.network.tree import Floats, Indices
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    """Where the payload of a transfer goes. Two routes are equal only if they are the same object.
+
+    A transfer of B bytes of payload puts ``share[i] * B`` bytes on ``links[i]``, all at once and in proportion: its
+    connections are coupled, and the payload moves at the rate of the slowest of them.
+
+    Attributes
+    ----------
+    links
+        Link ids, ascending, each once, shape (n,).
+    share
+        Bytes on the link per byte of payload, shape (n,).
+    weight
+        Payload rate per fair share of one connection: links are shared max-min fairly between connections [1].
+    latency_s
+        Time before the first byte [s].
+    """
+
+    links: Indices
+    share: Floats
+    weight: float
+    latency_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A part of a storage transfer: ``share`` of the payload goes from endpoint ``source`` to endpoint ``target``.
+
+    ``source_resource`` and ``target_resource`` are links of :meth:`Fabric.add_resource` that the bytes cross too
+    (disks).
+    """
+
+    source: int
+    target: int
+    share: float
+    source_resource: int | None = None
+    target_resource: int | None = None
+
+
+class RouteBuilder:
+    """Collects the bytes that connections put on links per byte of payload."""
+
+    def __init__(self) -> None:
+        self._links: list[Indices] = []
+        self._bytes: list[Floats] = []
+
+    def paths(self, paths: Indices, amounts: Floats | float) -> None:
+        """Add connections that move ``amounts``, shape (n,), over ``paths``, shape (n, hops), below 0 if unused."""
+        used = paths >= 0
+        self._links.append(paths[used])
+        self._bytes.append(np.broadcast_to(np.asarray(amounts, dtype=np.float64).reshape(-1, 1), paths.shape)[used])
+
+    def links(self, links: Indices, amounts: Floats | float) -> None:
+        """Add ``amounts`` to ``links``, both shape (n,)."""
+        self._links.append(links)
+        self._bytes.append(np.broadcast_to(np.asarray(amounts, dtype=np.float64), links.shape))
+
+    def build(self, weight: float, latency_s: float) -> Route:
+        """Return the route; links that carry nothing are left out."""
+        if not self._links:
+            return Route(np.empty(0, dtype=np.int64), np.empty(0), weight, latency_s)
+        links, place = np.unique(np.concatenate(self._links), return_inverse=True)
+        share = np.bincount(place, np.concatenate(self._bytes), len(links)).astype(np.float64)
+        kept = share > 0.0
+        return Route(links[kept], share[kept], weight, latency_s)
