@@ -1,11 +1,12 @@
 """Physical quantities as people write them: ``"400 Gbit/s"`` to a float in SI and back.
 
-Inside dcsim every quantity is an SI float (energy [J], data [B], temperature [degC], money [USD]); only this file converts.
-The table of units is closed, so bits and bytes, ``k`` and ``Ki``, a rate and a size are never confused. Reading is exact: the
-number and the factor are multiplied as fractions and rounded once, so ``parse(write(x, d), d) == x`` for every float.
+Inside dcsim every quantity is an SI float (energy [J], data [B], temperature [degC], money [USD]); only this file
+converts. The table of units is closed, so bits and bytes, ``k`` and ``Ki``, a rate and a size are never confused.
+Reading is exact: the number and the factor are multiplied as fractions and rounded once, so
+``parse(write(x, d), d) == x``.
 
-The defining factors are those of the SI brochure (9th edition, 2019) and IEC 80000-13 for binary prefixes; a year is the
-Julian year of 365.25 days.
+The defining factors are those of the SI brochure (9th edition, 2019) and IEC 80000-13 for binary prefixes; a year is
+the Julian year of 365.25 days.
 """
 
 from __future__ import annotations
@@ -112,17 +113,24 @@ def write(value: float, dimension: str) -> str:
     value = float(value)
     if not abs(value) <= LARGEST:
         raise UnitError(value, f"a finite {dimension}")
-    texts = list(_nice(value, dimension, kind)) if value else []
-    plain = repr(value) if kind.plain else f"{_short(value)} {kind.base}"
-    return min(texts, key=len, default=plain)
+    plain = _short(value) if kind.plain else f"{_short(value)} {kind.base}"
+    return min(_nice(value, dimension, kind), key=_clumsiness, default=plain) if value else plain
 
 
 def _nice(value: float, dimension: str, kind: Dimension) -> Iterator[str]:
+    if kind.plain and abs(value) >= 1:
+        return
     for unit in kind.favorites or kind.units:
         ratio = float((Fraction(value) - kind.offsets.get(unit, 0)) / kind.units[unit])
         text = f"{_short(float(f'{ratio:.12g}'))} {unit}"
         if 1e-3 <= abs(ratio) < 1e4 and "e" not in text.split()[0] and parse(text, dimension) == value:
             yield text
+
+
+def _clumsiness(text: str) -> tuple[bool, int]:
+    """Order ways to write a quantity: no number below one, then few digits."""
+    number = text.split()[0].lstrip("-")
+    return number.startswith("0."), len(number)
 
 
 def _short(number: float) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
 from dcsim import units
@@ -15,20 +16,28 @@ from dcsim.errors import UnitError
 class Value(BaseModel):
     """A frozen value: unknown keys are errors, and nothing about it changes after it was read."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def wrong(expected: str, found: str = "", at: str = "") -> PydanticCustomError:
+    """Return the error of a validator: what is expected, what was found, and the dotted key below the value checked."""
+    # The text travels in the context because a message template would read braces in it as names.
+    return PydanticCustomError("expected", "{expected}", {"expected": expected, "found": found, "at": at})
 
 
 @dataclass(frozen=True)
 class Quantity:
     """A pydantic annotation: text such as ``"400 Gbit/s"`` in the file, a float in SI inside.
 
-    ``low`` and ``high`` are inclusive bounds [SI]; ``positive`` excludes zero.
+    ``low`` and ``high`` are inclusive bounds [SI]; ``positive`` excludes zero; ``words`` are accepted in place of a
+    quantity and kept as they are.
     """
 
     dimension: str
     low: float | None = 0.0
     high: float | None = None
     positive: bool = False
+    words: tuple[str, ...] = ()
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_plain_validator_function(
@@ -37,33 +46,74 @@ class Quantity:
         )
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        example = units.example(self.dimension)
-        return {"type": "string", "description": f"{self.dimension}, for example {example!r}", "examples": [example]}
+        kind = units.dimensions()[self.dimension]
+        names = "|".join(re.escape(name).replace(r"\-", "-") for name in kind.units)
+        pattern = rf"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)? *({names})$"
+        text = {"type": "string", "description": kind.expected, "examples": [kind.example], "pattern": pattern}
+        others: list[dict[str, Any]] = [{"const": word} for word in self.words]
+        if kind.plain:
+            bounds = {"minimum": self.low, "maximum": self.high}
+            others.append({"type": "number"} | {name: bound for name, bound in bounds.items() if bound is not None})
+        return {"anyOf": [*others, text]} if others else text
 
-    def _read(self, found: Any) -> float:
+    def _read(self, found: Any) -> float | str:
+        if found in self.words and isinstance(found, str):
+            return found
         try:
             value = units.parse(found, self.dimension)
         except UnitError as error:
-            raise PydanticCustomError("quantity", "{expected}", {"expected": error.expected}) from None
+            expected, _, hint = error.expected.partition("; ")
+            raise PydanticCustomError(
+                "expected", "{expected}", {"expected": expected + self._or_words(), "hint": hint}
+            ) from None
         self._check(value)
         return value
 
     def _check(self, value: float) -> None:
+        phrase = units.dimensions()[self.dimension].phrase
         if self.positive and not value > 0.0:
-            raise PydanticCustomError("quantity", "a {dimension} above zero", {"dimension": self.dimension})
-        for bound, word in ((self.low, "at least"), (self.high, "at most")):
-            if bound is not None and (value < bound if word == "at least" else value > bound):
-                text = units.write(bound, self.dimension)
-                raise PydanticCustomError(
-                    "quantity",
-                    "a {dimension} of {word} {text}",
-                    {"dimension": self.dimension, "word": word, "text": text},
-                )
+            raise wrong(f"{phrase} above zero{self._or_words()}")
+        if self.low is not None and value < self.low:
+            raise wrong(f"{phrase} of at least {units.write(self.low, self.dimension)}{self._or_words()}")
+        if self.high is not None and value > self.high:
+            raise wrong(f"{phrase} of at most {units.write(self.high, self.dimension)}{self._or_words()}")
 
-    def _write(self, value: float) -> str:
-        return units.write(value, self.dimension)
+    def _or_words(self) -> str:
+        return "".join(f' or "{word}"' for word in self.words)
+
+    def _write(self, value: float | str) -> float | str:
+        plain = isinstance(value, str) or units.dimensions()[self.dimension].plain
+        return value if plain else units.write(float(value), self.dimension)
 
 
+@dataclass(frozen=True)
+class Whole:
+    """A pydantic annotation: a whole number between ``low`` and ``high``, both included; ``even`` as it says."""
+
+    low: int = 1
+    high: int = 10**12
+    even: bool = False
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._read)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "integer", "minimum": self.low, "maximum": self.high} | ({"multipleOf": 2} if self.even else {})
+
+    def _read(self, found: Any) -> int:
+        whole = isinstance(found, int | float) and not isinstance(found, bool) and found == found // 1
+        if not whole or not self.low <= found <= self.high or (self.even and found % 2):
+            raise wrong(self._expected(found if whole else self.low))
+        return int(found)
+
+    def _expected(self, found: float) -> str:
+        even = "an even whole number" if self.even else "a whole number"
+        return f"{even} of at most {self.high}" if found > self.high else f"{even} of at least {self.low}"
+
+
+Count = Annotated[int, Whole()]
+Flag = Annotated[bool, Field(strict=True)]
+PositiveNumber = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 Duration = Annotated[float, Quantity("time")]
 PositiveDuration = Annotated[float, Quantity("time", positive=True)]
 DataSize = Annotated[float, Quantity("data", positive=True)]

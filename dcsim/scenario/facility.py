@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from dcsim import units
-from dcsim.scenario.base import CarbonIntensity, EnergyPrice, Fraction, Power, Temperature, Value, WaterIntensity
+from dcsim.scenario.base import CarbonIntensity, EnergyPrice, Fraction, Power, Temperature, Value, WaterIntensity, wrong
 from dcsim.scenario.names import Name
 
 
@@ -65,11 +65,50 @@ class Cooling(Value):
         units.parse("35 degC", "temperature"), description="server inlet temperature above which clocks are lowered"
     )
 
+    @model_validator(mode="after")
+    def _throttle_above_supply(self) -> Self:
+        if self.throttle <= self.supply:
+            low = units.write(self.supply, "temperature")
+            raise wrong(f"more than supply, {low}", units.write(self.throttle, "temperature"), at="throttle")
+        return self
+
+
+def _climate_kind(found: Any) -> str | None:
+    if isinstance(found, str):
+        return "Name"
+    if isinstance(found, ConstantClimate | ClimateFile):
+        return type(found).__name__
+    return ("ClimateFile" if "file" in found else "ConstantClimate") if isinstance(found, dict) else None
+
+
+def _grid_kind(found: Any) -> str | None:
+    return "CustomGrid" if isinstance(found, dict | CustomGrid) else "Name" if isinstance(found, str) else None
+
+
+AnyClimate = Annotated[
+    Annotated[Name, Tag("Name")]
+    | Annotated[ConstantClimate, Tag("ConstantClimate")]
+    | Annotated[ClimateFile, Tag("ClimateFile")],
+    Discriminator(
+        _climate_kind,
+        custom_error_type="expected",
+        custom_error_message='a climate of the catalogue such as "stockholm", a weather file, or a constant climate',
+    ),
+]
+AnyGrid = Annotated[
+    Annotated[Name, Tag("Name")] | Annotated[CustomGrid, Tag("CustomGrid")],
+    Discriminator(
+        _grid_kind,
+        custom_error_type="expected",
+        custom_error_message='a grid of the catalogue such as "sweden", or a block with carbon and price',
+    ),
+]
+
 
 class Site(Value):
     """Where the data center stands and what feeds and cools it."""
 
-    climate: Name | ConstantClimate | ClimateFile = "stockholm"
-    grid: Name | CustomGrid = "sweden"
+    climate: AnyClimate = "stockholm"
+    grid: AnyGrid = "sweden"
     power: PowerChain = PowerChain()
     cooling: Cooling = Cooling()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, model_validator
 
 from dcsim import units
-from dcsim.scenario.base import DataRate, Factor, PositiveDuration, Value
+from dcsim.scenario.base import Count, DataRate, PositiveDuration, Quantity, Value, Whole, wrong
 from dcsim.scenario.names import Name
 
 
@@ -16,8 +16,8 @@ class ServerPool(Value):
 
     name: Name
     type: Name
-    count: PositiveInt
-    per_rack: PositiveInt = 4
+    count: Annotated[int, Whole(1, 1_000_000)]
+    per_rack: Count = 4
 
 
 class Network(Value):
@@ -25,12 +25,11 @@ class Network(Value):
 
     topology: Literal["fat-tree"] = "fat-tree"
     link: DataRate = Field(units.parse("400 Gbit/s", "data rate"), description="rate of a link in each direction")
-    oversubscription: Factor = Field(
+    oversubscription: Annotated[float, Quantity("ratio", low=1.0)] = Field(
         1.0,
-        ge=1,
         description="host bandwidth over uplink bandwidth of an edge switch, likewise at the aggregation tier",
     )
-    radix: PositiveInt | None = Field(
+    radix: Annotated[int, Whole(2, 4096, even=True)] | None = Field(
         None, description="ports of a switch; the smallest that holds all hosts unless given"
     )
     switch: Name = Field("quantum-2-qm9700", description="the switch of the catalogue, for latency and power")
@@ -40,23 +39,30 @@ class Disks(Value):
     """The disks of one storage node."""
 
     type: Name = "nvme-gen4"
-    count: PositiveInt = 12
+    count: Count = 12
 
 
 class Protection(Value):
     """How data survives the loss of a storage node."""
 
-    replicas: PositiveInt = 3
+    replicas: Count = 3
 
 
 class Storage(Value):
     """A pool of storage servers that share the fabric with the training traffic."""
 
     type: Literal["replicated"] = "replicated"
-    nodes: PositiveInt = 6
+    nodes: Annotated[int, Whole(1, 1_000_000)] = 6
     server: Name = Field("storage-nvme-2u", description="the storage server of the catalogue")
     disks: Disks = Disks()
     protection: Protection = Protection()
+
+    @model_validator(mode="after")
+    def _replicas_fit(self) -> Self:
+        if self.protection.replicas > self.nodes:
+            rule = f"at most one a node, {self.nodes}"
+            raise wrong(rule, found=str(self.protection.replicas), at="protection.replicas")
+        return self
 
 
 class Scheduler(Value):

@@ -2,83 +2,115 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from dcsim import units
-from dcsim.scenario.base import DataSize, Duration, Fraction, PositiveDuration, Value
+from dcsim.scenario.base import (
+    Count,
+    DataSize,
+    Duration,
+    Flag,
+    Fraction,
+    PositiveDuration,
+    PositiveNumber,
+    Value,
+    wrong,
+)
 from dcsim.scenario.names import Name
 
 Precision = Literal["fp32", "bf16", "fp16"]
+
+_STEPS: Final = "^[1-9][0-9]{0,11} steps?$"
+_TARGET: Final = "^[a-z0-9][a-z0-9._-]{0,99}/[0-9]{1,7}$"
+_CHARACTERS: Final = 128  # of the documentation topics: ASCII
 
 
 class TransformerModel(Value):
     """A decoder-only transformer as published for GPT-2: learned positions, layer norm, GELU, tied head."""
 
     family: Literal["transformer"]
-    layers: PositiveInt
-    hidden: PositiveInt
-    heads: PositiveInt
-    context: PositiveInt
-    vocabulary: PositiveInt
-    feed_forward: PositiveInt | None = Field(
-        None, description="width of the feed-forward layer; 4 x hidden unless given"
-    )
-    tied_head: bool = True
+    layers: Count
+    hidden: Count
+    heads: Count
+    context: Count
+    vocabulary: Count
+    feed_forward: Count | None = Field(None, description="width of the feed-forward layer; 4 x hidden unless given")
+    tied_head: Flag = True
+
+    @model_validator(mode="after")
+    def _heads_divide_hidden(self) -> Self:
+        if self.hidden % self.heads:
+            raise wrong(f"a number that divides hidden, {self.hidden}", found=str(self.heads), at="heads")
+        return self
 
 
 class MlpModel(Value):
     """A dense network with ReLU between its layers and a softmax classifier at the end."""
 
     family: Literal["mlp"]
-    inputs: PositiveInt
-    hidden: tuple[PositiveInt, ...]
-    classes: PositiveInt
+    inputs: Count
+    hidden: tuple[Count, ...]
+    classes: Count
 
 
 class CnnModel(Value):
     """A small convolutional classifier: 3x3 convolutions with ReLU and 2x2 max-pooling, then one dense layer."""
 
     family: Literal["cnn"]
-    image: PositiveInt = Field(description="height and width of the square input [pixel]")
-    channels: tuple[PositiveInt, ...] = Field(
-        min_length=1, description="input channels, then those of each convolution"
-    )
-    classes: PositiveInt
+    image: Count = Field(description="height and width of the square input [pixel]")
+    channels: tuple[Count, ...] = Field(min_length=1, description="input channels, then those of each convolution")
+    classes: Count
 
 
 ModelSpec = Annotated[TransformerModel | MlpModel | CnnModel, Field(discriminator="family")]
 
 
+def _named_or_described(found: Any) -> str | None:
+    described = isinstance(found, dict | TransformerModel | MlpModel | CnnModel)
+    return "ModelSpec" if described else "Name" if isinstance(found, str) else None
+
+
+Model = Annotated[
+    Annotated[Name, Tag("Name")] | Annotated[ModelSpec, Tag("ModelSpec")],
+    Discriminator(
+        _named_or_described,
+        custom_error_type="expected",
+        custom_error_message='a model of the catalogue such as "gpt2-small", or a block of keys with a family',
+    ),
+]
+
+
 class Batch(Value):
     """How many samples (sequences, images) one step takes."""
 
-    global_: PositiveInt = Field(alias="global", description="samples a step over all ranks")
-    micro: PositiveInt = Field(description="samples a rank takes through the model at once")
+    global_: Count = Field(alias="global", description="samples a step over all ranks")
+    micro: Count = Field(description="samples a rank takes through the model at once")
 
 
 class Parallel(Value):
     """How the job is split over accelerators."""
 
-    data: PositiveInt = Field(1, description="data-parallel replicas, one accelerator each")
+    data: Count = Field(1, description="data-parallel replicas, one accelerator each")
     bucket: DataSize = Field(
         units.parse("25 MiB", "data"), description="gradients are all-reduced in buckets of about this size"
     )
-    overlap: bool = Field(True, description="all-reduce a bucket while the backward pass goes on")
+    overlap: Flag = Field(True, description="all-reduce a bucket while the backward pass goes on")
 
 
 class Optimizer(Value):
     """Which Optax optimizer updates the weights."""
 
     name: Literal["adamw", "adam", "sgd"] = "adamw"
-    learning_rate: float = Field(3e-4, gt=0, allow_inf_nan=False)
+    learning_rate: PositiveNumber = 3e-4
 
 
 class Target(Value):
     """What an executed job is to reach; the time and energy at which it does are metrics."""
 
-    loss: float = Field(gt=0, allow_inf_nan=False)
+    loss: PositiveNumber
 
 
 class Execute(Value):
@@ -88,10 +120,18 @@ class Execute(Value):
     target: Target | None = None
 
 
+def _steps(text: str) -> str:
+    if not re.fullmatch(_STEPS, text):
+        raise wrong('a number of steps such as "200 steps"')
+    return text
+
+
 class Checkpoint(Value):
     """When the job's state is written to the storage pool."""
 
-    every: str = Field(description='"200 steps"', pattern=r"^[1-9][0-9]{0,11} steps?$")
+    every: Annotated[str, AfterValidator(_steps)] = Field(
+        description='"200 steps"', json_schema_extra={"pattern": _STEPS}, examples=["200 steps"]
+    )
 
     @property
     def steps(self) -> int:
@@ -103,13 +143,13 @@ class Job(Value):
     """One training job."""
 
     name: Name
-    model: Name | ModelSpec
+    model: Model
     precision: Precision = "bf16"
     software: Name = Field("flash-2023", description="the software era of the catalogue whose efficiencies apply")
     optimizer: Optimizer = Optimizer()
     batch: Batch
     parallel: Parallel = Parallel()
-    steps: PositiveInt
+    steps: Count
     servers: Name | None = Field(
         None, description="the server pool to run in; any pool with enough accelerators unless given"
     )
@@ -125,11 +165,36 @@ class Job(Value):
     checkpoint: Checkpoint | None = None
     execute: Execute | None = None
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        each = self.batch.micro * self.parallel.data
+        if self.batch.global_ % each:
+            rule = f"a multiple of batch.micro x parallel.data = {self.batch.micro} x {self.parallel.data} = {each}"
+            raise wrong(rule, found=str(self.batch.global_), at="batch.global")
+        if self.execute is not None and isinstance(self.model, MlpModel | CnnModel):
+            raise wrong("transformer: the data python-docs is text", found=f'"{self.model.family}"', at="model.family")
+        if (
+            self.execute is not None
+            and isinstance(self.model, TransformerModel)
+            and self.model.vocabulary < _CHARACTERS
+        ):
+            rule = f"at least {_CHARACTERS}, the characters of python-docs"
+            raise wrong(rule, found=str(self.model.vocabulary), at="model.vocabulary")
+        return self
+
+
+def _target(text: str) -> str:
+    if not re.fullmatch(_TARGET, text):
+        raise wrong('a server pool and an index such as "train/15"')
+    return text
+
 
 class ServerFault(Value):
     """A server that stops at a stated time and is repaired after a stated time."""
 
     at: Duration
     kind: Literal["server"]
-    target: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*/[0-9]+$", description='pool and index, "train/15"')
+    target: Annotated[str, AfterValidator(_target)] = Field(
+        description='pool and index, "train/15"', json_schema_extra={"pattern": _TARGET}, examples=["train/15"]
+    )
     repair: PositiveDuration

@@ -1,0 +1,105 @@
+"""What must hold between distant parts of a scenario: unique names, targets that exist.
+
+These checks read the plain data, so they run and report even where other values are wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dcsim.errors import Problem
+from dcsim.scenario.positions import Positions
+from dcsim.scenario.suggest import nearest, quoted
+
+
+def problems(positions: Positions, folder: Path) -> list[Problem]:
+    """Return every broken relation; ``folder`` is the scenario's, where its other files lie."""
+    data = positions.root.plain()
+    checks = (_unique(positions), _jobs(data, positions), _faults(data, positions), _climate(data, positions, folder))
+    return [problem for check in checks for problem in check]
+
+
+def _at(positions: Positions, steps: tuple[str | int, ...], found: str, expected: str, hint: str = "") -> Problem:
+    place = positions.walk(steps)
+    return Problem(place.file, place.line, place.path, found, expected, hint)
+
+
+def _items(data: Any, *keys: str) -> list[Any]:
+    for key in keys:
+        data = data.get(key) if isinstance(data, Mapping) else None
+    return data if isinstance(data, list) else []
+
+
+def _unique(positions: Positions) -> Iterator[Problem]:
+    data = positions.root.plain()
+    for what, keys in (("job", ("jobs",)), ("server pool", ("cluster", "servers"))):
+        seen = set()
+        for index, item in enumerate(_items(data, *keys)):
+            name = item.get("name") if isinstance(item, Mapping) else None
+            if isinstance(name, str) and name in seen:
+                steps = (*keys, index, "name")
+                yield _at(positions, steps, f"{quoted(name)} a second time", f"a name that no other {what} has")
+            seen.add(str(name))
+
+
+def _pools(data: Any) -> dict[str, int | None]:
+    """Return the number of servers by pool, None where it is not known."""
+    pools = {}
+    for item in _items(data, "cluster", "servers"):
+        if isinstance(item, Mapping) and isinstance(item.get("name"), str):
+            count = item.get("count")
+            pools[item["name"]] = count if isinstance(count, int) and count > 0 else None
+    return pools
+
+
+def _jobs(data: Any, positions: Positions) -> Iterator[Problem]:
+    pools = _pools(data)
+    cluster = data.get("cluster")
+    stored = not isinstance(cluster, Mapping) or cluster.get("storage") is not None
+    for index, job in enumerate(_items(data, "jobs")):
+        if not isinstance(job, Mapping):
+            continue
+        pool = job.get("servers")
+        if isinstance(pool, str) and pools and pool not in pools:
+            yield _at(positions, ("jobs", index, "servers"), quoted(pool), _one_of(pools), nearest(pool, pools))
+        if job.get("checkpoint") is not None and not stored:
+            found = "a checkpoint but no storage pool"
+            yield _at(positions, ("jobs", index, "checkpoint"), found, "the key cluster.storage")
+
+
+def _one_of(pools: Mapping[str, Any]) -> str:
+    return f"a server pool of cluster.servers: {', '.join(list(pools)[:20])}"
+
+
+def _faults(data: Any, positions: Positions) -> Iterator[Problem]:
+    pools = _pools(data)
+    for index, fault in enumerate(_items(data, "faults")):
+        target = fault.get("target") if isinstance(fault, Mapping) else None
+        pool, slash, number = target.partition("/") if isinstance(target, str) else ("", "", "")
+        if not slash or not pools or not (number.isascii() and number.isdecimal() and len(number) < 8):
+            continue
+        steps = ("faults", index, "target")
+        if pool not in pools:
+            yield _at(positions, steps, quoted(target), _one_of(pools), nearest(pool, pools))
+            continue
+        count = pools[pool]
+        if count is not None and int(number) >= count:
+            yield _at(positions, steps, quoted(target), f'a server from "{pool}/0" to "{pool}/{count - 1}"')
+
+
+def _climate(data: Any, positions: Positions, folder: Path) -> Iterator[Problem]:
+    site = data.get("site")
+    climate = site.get("climate") if isinstance(site, Mapping) else None
+    name = climate.get("file") if isinstance(climate, Mapping) else None
+    if isinstance(name, str) and not _is_file(folder, name):
+        yield _at(positions, ("site", "climate", "file"), quoted(name), "an existing file in the scenario's folder")
+
+
+def _is_file(folder: Path, name: str) -> bool:
+    try:
+        path = (folder / name).resolve()
+        return path.is_file() and path.is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):
+        return False
