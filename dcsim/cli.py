@@ -186,7 +186,7 @@ def schema() -> int:
     """Print the JSON schema of scenario files, with which an editor completes."""
     import json
 
-    from dcsim.scenario.load import json_schema
+    from dcsim.scenario.schema import json_schema
 
     _say(json.dumps(json_schema(), indent=2))
     return DONE
