@@ -6,8 +6,7 @@ The rules:
 2. In fp32 it runs as tf32 where the device has that, as XLA does on such devices by default.
 3. A precision that the device lacks runs in the nearest wider one that it has and that holds every value of the first:
    bf16 and fp16 in tf32, then fp32, then fp64. (A V100 multiplies bf16 in fp32: fp16 could not hold its exponents.)
-4. Where there is no wider one, it runs in the widest that the device has. (A TPU v5e multiplies fp32 in one bf16 pass,
-   XLA's default there.)
+4. Where there is no wider one, it runs in the widest that the device has.
 5. Everything else (elementwise, reductions, gathers, ...) runs on the vector units at the fp32 rate whatever the type,
    except fp64, which runs at the fp64 rate where that is lower.
 """
@@ -31,7 +30,6 @@ _RUNS_AS: dict[Precision, tuple[Precision, ...]] = {
     "int8": ("int8", "fp16", "bf16", "tf32", "fp32", "fp64"),
 }
 _WIDEST_FIRST: tuple[Precision, ...] = ("fp64", "fp32", "tf32", "bf16", "fp16", "int8", "fp8")
-_BITS: dict[Precision, int] = {"fp64": 64, "fp32": 32, "tf32": 32, "bf16": 16, "fp16": 16, "fp8": 8, "int8": 8}
 _ARRAY_TYPES: dict[str, Precision] = {
     "float64": "fp64",
     "complex128": "fp64",
@@ -72,21 +70,28 @@ def matrix_rate(dtype: str, accelerator: Accelerator) -> float:
 def vector_rate(dtype: str, accelerator: Accelerator) -> float:
     """Return the peak rate of elementwise work on ``dtype`` [FLOP/s], by rule 5 of this module.
 
-    Where no fp32 rate is published (TPUs), the vector units are assumed to reach 1/16 of the fastest 16-bit matrix
+    Where no fp32 rate is published, the vector units are assumed to reach 1/16 of the fastest 16-bit matrix
     rate, the ratio of an A100 (19.5 to 312 TFLOP/s) and nearly that of an H100 (67 to 989): an assumption that hardly
     matters, since such work is bound by memory on every device.
     """
     peak = accelerator.peak
-    fastest = max(peak.get("bf16", 0.0), peak.get("fp16", 0.0)) or max(peak.values())
-    rate = peak.get("fp32", fastest * _VECTOR_SHARE)
+    rate = peak.get("fp32", _rate_16_bit(accelerator) * _VECTOR_SHARE)
     return min(rate, peak.get("fp64", rate)) if precision_of(dtype) == "fp64" else rate
 
 
-def relative_flop_energy(precision: Precision) -> float:
-    """Return the energy of a FLOP in ``precision`` over that of a 16-bit one [1]: proportional to the operands' bits.
+def flop_energy(accelerator: Accelerator, rate: float) -> float:
+    """Return the energy of a FLOP on units whose peak rate is ``rate`` [FLOP/s] [J].
 
-    An assumption. It holds for FP8 against 16-bit within 4 % of the GPU power published for a 405B model served in FP8
-    on 8 H100 (ML.ENERGY); measured ratios of bare multipliers are wider (Horowitz, ISSCC 2014: 3.1 for fp32 to fp16
-    multiply-add), but the movement of operands, which is linear in bits, outweighs them.
+    The part's figure is for 16-bit products; others cost more or less as their peak rate is lower or higher, so that
+    every precision at its peak draws the same dynamic power. An assumption: the width of a unit is set by the power it
+    may draw. It puts FP8 at half of 16 bit, which meets within 4 % the GPU power published for a 405B model served in
+    FP8 on 8 H100 (ML.ENERGY leaderboard), and fp32 outside matrix units at 8 (V100) to 15 (H100) times a 16-bit
+    product, since instructions and operands cost more than the arithmetic (Horowitz, ISSCC 2014).
     """
-    return _BITS[precision] / 16.0
+    return accelerator.energy_per_flop * _rate_16_bit(accelerator) / rate
+
+
+def _rate_16_bit(accelerator: Accelerator) -> float:
+    """Peak rate of 16-bit products, of whatever runs them on a device that has none [FLOP/s]."""
+    peak = accelerator.peak
+    return max(peak.get("bf16", 0.0), peak.get("fp16", 0.0)) or matrix_rate("bf16", accelerator)

@@ -10,17 +10,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dcsim.catalogue.parts import Accelerator, Software
-from dcsim.compute.precision import (
-    Precision,
-    matrix_precision,
-    matrix_rate,
-    precision_of,
-    relative_flop_energy,
-    vector_rate,
-)
+from dcsim.compute.precision import flop_energy, matrix_rate, vector_rate
 from dcsim.workload.operation import Operation
 
 Bound = Literal["compute", "memory", "launch"]
+
+_ON_MATRIX_UNITS = ("matmul", "convolution")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +44,25 @@ def memory_bytes(operation: Operation, software: Software) -> float:
     return operation.bytes_fused if software.fused_attention else operation.bytes
 
 
-def achieved_rate(operation: Operation, accelerator: Accelerator, software: Software) -> float:
-    """Return the rate that the arithmetic of ``operation`` attains at full clock [FLOP/s].
+def peak_rate(operation: Operation, accelerator: Accelerator) -> float:
+    """Return the peak rate of the units that execute ``operation`` [FLOP/s].
 
     Raises
     ------
     ValueError
         For a collective, whose time is the network's.
     """
-    if operation.kind == "matmul":
-        return matrix_rate(operation.dtype, accelerator) * software.matmul
-    if operation.kind == "convolution":
-        return matrix_rate(operation.dtype, accelerator) * software.convolution
+    if operation.kind in _ON_MATRIX_UNITS:
+        return matrix_rate(operation.dtype, accelerator)
     if operation.kind == "collective":
         raise ValueError(f"{operation.name}: a collective is timed by the network, not by the roofline")
-    return vector_rate(operation.dtype, accelerator) * software.vector
+    return vector_rate(operation.dtype, accelerator)
+
+
+def efficiency(operation: Operation, software: Software) -> float:
+    """Return the share of the peak rate that the kernels of a software era attain [1]."""
+    shares = {"matmul": software.matmul, "convolution": software.convolution}
+    return shares.get(operation.kind, software.vector)
 
 
 def operation_time(
@@ -75,8 +74,8 @@ def operation_time(
     that touches no memory is no kernel of its own and pays no launch. (Kernels queued ahead hide some of the launch;
     the software era's value is the exposed part.)
     """
-    flops = operation.flops
-    compute_s = flops / (achieved_rate(operation, accelerator, software) * clock) if flops else 0.0
+    rate = peak_rate(operation, accelerator) * efficiency(operation, software) * clock
+    compute_s = operation.flops / rate
     memory_s = memory_bytes(operation, software) / (accelerator.memory_bandwidth * software.memory)
     launch_s = 0.0 if _inside_a_kernel(operation, software) else software.launch
     longest = max(compute_s, memory_s)
@@ -85,21 +84,14 @@ def operation_time(
 
 
 def operation_energies(operation: Operation, accelerator: Accelerator, software: Software) -> OperationEnergy:
-    """Return the dynamic energy of one execution: ``FLOPs e_F(precision)`` and ``bytes e_B`` [J]."""
-    per_flop = accelerator.energy_per_flop * relative_flop_energy(executed_precision(operation, accelerator))
+    """Return the dynamic energy of one execution: ``FLOPs e_F`` and ``bytes e_B`` [J]."""
+    per_flop = flop_energy(accelerator, peak_rate(operation, accelerator))
     return OperationEnergy(operation.flops * per_flop, memory_bytes(operation, software) * accelerator.energy_per_byte)
 
 
 def operation_energy(operation: Operation, accelerator: Accelerator, software: Software) -> float:
     """Return the dynamic energy of one execution, arithmetic and memory traffic together [J]."""
     return operation_energies(operation, accelerator, software).total_j
-
-
-def executed_precision(operation: Operation, accelerator: Accelerator) -> Precision:
-    """Return the precision in which the arithmetic really runs: the matrix units' choice, or the operation's own."""
-    if operation.kind in ("matmul", "convolution"):
-        return matrix_precision(operation.dtype, accelerator)
-    return precision_of(operation.dtype)
 
 
 def _inside_a_kernel(operation: Operation, software: Software) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dcsim.catalogue.parts import Accelerator
-from dcsim.compute.precision import matrix_precision, matrix_rate, precision_of, relative_flop_energy, vector_rate
+from dcsim.compute.precision import flop_energy, matrix_precision, matrix_rate, precision_of, vector_rate
 
 V100 = {"fp64": 7.8e12, "fp32": 15.7e12, "fp16": 125e12}
 A100 = {"fp64": 9.7e12, "fp32": 19.5e12, "tf32": 156e12, "bf16": 312e12, "fp16": 312e12, "int8": 624e12}
@@ -53,5 +53,9 @@ def test_both_spellings_of_a_type_are_known() -> None:
     assert precision_of("bool") == precision_of("uint32") == "fp32"
 
 
-def test_flop_energy_is_proportional_to_the_operands_width() -> None:
-    assert [relative_flop_energy(p) for p in ("fp8", "bf16", "tf32", "fp64")] == [0.5, 1.0, 2.0, 4.0]
+def test_every_precision_draws_the_same_power_at_its_peak() -> None:
+    device = _device(H100).model_copy(update={"energy_per_flop": 0.5e-12})
+    assert flop_energy(device, H100["bf16"]) == 0.5e-12
+    assert flop_energy(device, H100["fp8"]) == pytest.approx(0.25e-12, rel=1e-3)
+    for rate in H100.values():
+        assert flop_energy(device, rate) * rate == pytest.approx(0.5e-12 * 989e12, rel=1e-12)
