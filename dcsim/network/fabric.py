@@ -41,11 +41,11 @@ class Fabric:
     moves at the rate of its slowest edge. Not modelled: packets, congestion control, losses, buffers, head-of-line
     blocking, the start-up of a flow, and switch time beyond the stated latency of a hop.
 
-    Resources must be added before the first transfer, hold or look at ``loads``.
+    Resources must be added before the first transfer, hold, or look at loads and rates.
     """
 
     def __init__(self, clock: Clock, layout: FabricLayout, streams: Streams) -> None:
-        self._clock = clock
+        self.clock = clock
         self._links = Links(layout)
         seed = int(streams.generator("network", layout.policy).integers(2**63))
         self._planner = Planner(self._links, Router(self.tree, layout.policy, seed), layout)
@@ -195,7 +195,7 @@ class Fabric:
 
     def link_table(self) -> list[LinkRow]:
         """Return bytes, mean and peak utilization of every link since the start."""
-        elapsed = self._clock.now - self._start_s
+        elapsed = self.clock.now - self._start_s
         moved, peaks, capacities = self.loads.integrals, self.loads.peaks, self.capacities
         mean = moved / capacities / elapsed if elapsed > 0.0 else np.zeros_like(moved)
         columns = (capacities.tolist(), moved.tolist(), mean.tolist(), (peaks / capacities).tolist())
@@ -203,4 +203,4 @@ class Fabric:
 
     @cached_property
     def _traffic(self) -> Traffic:
-        return Traffic(self._clock, self._links)
+        return Traffic(self.clock, self._links)
