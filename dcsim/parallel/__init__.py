@@ -1,1 +1,1 @@
-"""Under construction."""
+"""From operations to what each class of identical ranks does."""

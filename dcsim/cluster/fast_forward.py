@@ -1,0 +1,109 @@
+"""Steps of a job repeated in closed form until something changes their conditions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dcsim.cluster.playback import Playback
+from dcsim.engine import Clock
+from dcsim.estimate.step import Floats, Move, StepTimes, evaluate, remaining
+from dcsim.estimate.step_plan import StepPlan
+from dcsim.network.fabric import Fabric
+from dcsim.network.hold import Hold
+
+# Ends of steps are sums; an event at such a sum may fall short of it by rounding. Far below any step, far above rounding.
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Steps that ended: when the first began, when each ended, shape (steps,), and their kernels and waiting together [s]."""
+
+    started_s: float
+    ends_s: Floats
+    compute_s: float
+    stall_s: float
+
+
+class FastForward:
+    """Steps that run one after the other from now on while nobody else touches the job's links.
+
+    The links carry their mean load meanwhile. When another owner's flow starts on one of them, the step under way is put on the
+    fabric as it stands, becomes a ``playback``, and the steps after it are dropped. ``changed`` triggers then, and when the
+    caller asks for an end by :meth:`curtail`.
+    """
+
+    def __init__(self, clock: Clock, fabric: Fabric, owner: str, plan: StepPlan, scales: Floats) -> None:
+        self._clock, self._fabric, self._owner, self.plan, self._scales = clock, fabric, owner, plan, scales
+        self.times: StepTimes = evaluate(plan.stages, scales)
+        self._ends = np.cumsum(self.times.duration_s)
+        self._start = clock.now
+        self._count = len(scales)
+        self.playback: Playback | None = None
+        self.changed = clock.event()
+        loads = plan.link_bytes * (self._count / float(self._ends[-1]))
+        routes = [stage.route for stage in plan.stages if isinstance(stage, Move)]
+        fabric.loads.raise_peaks(plan.links, plan.link_peaks)
+        self._hold: Hold | None = fabric.hold(owner, routes, (plan.links, loads), self._touched)
+
+    @property
+    def end_s(self) -> float:
+        """When the last step ends [s, simulated]."""
+        return self._start + float(self._ends[self._count - 1])
+
+    @property
+    def completed(self) -> int:
+        """Steps that have ended in closed form until now."""
+        elapsed = (self._clock.now - self._start) * (1.0 + _ROUNDING)
+        return min(self._count, int(np.searchsorted(self._ends, elapsed, side="right")))
+
+    @property
+    def under_way(self) -> tuple[float, StepTimes]:
+        """When the step that became the playback began [s, simulated], and its times alone, shape (1,)."""
+        return self._step_start(self._count), evaluate(self.plan.stages, self._scales[self._count : self._count + 1])
+
+    def steps(self, count: int) -> Steps:
+        """Return the first ``count`` steps."""
+        times = self.times
+        compute_s, stall_s = float(times.compute_s[:count].sum()), float(times.stall_s[:count].sum())
+        return Steps(self._start, self._start + self._ends[:count], compute_s, stall_s)
+
+    def curtail(self) -> None:
+        """Drop the steps that have not begun."""
+        self._count = min(self._count, self.completed + 1)
+        self._announce()
+
+    def release(self) -> None:
+        """Give the links back and book what the steps, finished or not, have moved over them."""
+        if self._hold is not None:
+            self._hold.release((self.plan.links, self._moved()))
+            self._hold = None
+
+    def _announce(self) -> None:
+        announced, self.changed = self.changed, self._clock.event()
+        announced.succeed()
+
+    def _moved(self) -> Floats:
+        done = self.completed
+        moved = self.plan.link_bytes * done
+        if done < self._count:
+            into = self._clock.now - self._step_start(done)
+            moved = moved + self.plan.moved_bytes(float(self._scales[done]), into)
+        return moved
+
+    def _step_start(self, done: int) -> float:
+        """When the step after the first ``done`` began [s, simulated]."""
+        return self._start + (float(self._ends[done - 1]) if done else 0.0)
+
+    def _touched(self) -> None:
+        done = self.completed
+        unfinished = done < self._count
+        self.release()
+        if unfinished:
+            into = self._clock.now - self._step_start(done)
+            left = remaining(self.plan.stages, float(self._scales[done]), into)
+            self._count = done
+            self.playback = Playback(self._clock, self._fabric, self._owner, left)
+            self._announce()

@@ -1,0 +1,158 @@
+"""How a job gets through its steps: by events, or in closed form while nothing changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from dcsim.cluster.account import Account
+from dcsim.cluster.allocation import Allocation
+from dcsim.cluster.fast_forward import FastForward, Steps
+from dcsim.cluster.hall import Hall
+from dcsim.cluster.playback import Playback
+from dcsim.compute.accelerator import power_limited_clock, step_power
+from dcsim.engine import Process
+from dcsim.estimate.job_plan import JobPlan
+from dcsim.estimate.step import Floats, Move, evaluate, remaining
+from dcsim.estimate.step_plan import StepEnergy, StepPlan, step_plan
+
+_LONGEST_SEGMENT = 100_000  # steps; bounds the arrays of a segment
+_LATE = 1e-9  # relative; a step is late when it outlasts its time alone by more than rounding
+
+OnSteps = Callable[[int, Floats, StepEnergy], None]
+
+
+class Stepping:
+    """The steps of one attempt; ``on_steps(first, ends_s, energy)`` is told of every step that ended, and what one rank spent on each."""
+
+    def __init__(self, plan: JobPlan, hall: Hall, allocation: Allocation, attempt: int, on_steps: OnSteps) -> None:
+        self._plan, self._hall, self._allocation, self._attempt = plan, hall, allocation, attempt
+        self._on_steps = on_steps
+        self._plans: dict[float, StepPlan] = {}
+        self._forward: FastForward | None = None
+        self._playback: Playback | None = None
+
+    def advance(self, first: int, last: int, account: Account) -> Process:
+        """Run the steps ``first`` to ``last - 1``."""
+        self._account = account
+        step = first
+        while step < last:
+            plan = self._conditions()
+            count = min(last - step, _LONGEST_SEGMENT)
+            scales = self._scales(step, 1 if self._hall.every_step else count)
+            times = evaluate(plan.stages, scales)
+            if self._hall.every_step or not times.separate or self._shared(plan):
+                yield from self._play(plan, step, float(scales[0]))
+                step += 1
+            else:
+                step += yield from self._repeat(plan, step, scales)
+
+    def stop(self, step: int) -> None:
+        """Break off: the job died. Steps that ended since the last report, the first of them ``step``, are reported."""
+        if self._playback is not None:
+            self._playback.stop()
+        if self._forward is not None:
+            if self._forward.playback is not None:
+                self._forward.playback.stop()
+            self._book(self._forward.plan, step, self._forward.steps(self._forward.completed))
+            self._forward.release()
+        self._hall.fabric.cancel(self._allocation.owner)
+
+    def capped(self) -> None:
+        """The clock cap has changed: it takes effect with the next step."""
+        if self._forward is not None:
+            self._forward.curtail()
+
+    def _conditions(self) -> StepPlan:
+        """Return the step under the clock cap of now, at a clock at which its mean power stays within the accelerator's limit."""
+        cap = self._hall.cap.value
+        if cap not in self._plans:
+            accelerator = self._plan.device.accelerator
+            clock = power_limited_clock(lambda clock: self._watts(self._planned(clock)), accelerator.tdp, cap)
+            self._plans[cap] = self._planned(clock)
+        return self._plans[cap]
+
+    def _watts(self, plan: StepPlan) -> float:
+        """Mean power of one accelerator over a step alone on its links [W]."""
+        return step_power(self._plan.device.accelerator, plan.energy.total_j, plan.duration_s)
+
+    def _planned(self, clock: float) -> StepPlan:
+        device = replace(self._plan.device, clock=clock)
+        read = self._allocation.read
+        return step_plan(self._plan.program, device, self._allocation.reduce, read.path if read else None)
+
+    def _scales(self, first: int, count: int) -> Floats:
+        """Return the compute-time factors of steps, of mean one, keyed by job, attempt and step, shape (count,)."""
+        job = self._plan.parts.job
+        if job.jitter == 0.0:
+            return np.ones(count)
+        deviation = np.sqrt(np.log1p(job.jitter**2))
+        draws = self._hall.streams.normal(first, count, "jitter", job.name, self._attempt)
+        return np.asarray(np.exp(deviation * draws - deviation**2 / 2.0))
+
+    def _shared(self, plan: StepPlan) -> bool:
+        routes = [stage.route for stage in plan.stages if isinstance(stage, Move)]
+        return self._hall.fabric.busy(routes, self._allocation.owner)
+
+    def _play(self, plan: StepPlan, step: int, scale: float) -> Process:
+        """Play one step by events."""
+        hall, started = self._hall, self._hall.clock.now
+        self._power(plan)
+        self._playback = Playback(hall.clock, hall.fabric, self._allocation.owner, remaining(plan.stages, scale, 0.0))
+        alone = evaluate(plan.stages, np.array([scale]))
+        yield from self._until_played(self._playback, started + float(alone.duration_s[0]))
+        self._book(plan, step, Steps(started, np.array([hall.clock.now]), float(alone.compute_s[0]), self._playback.stall_s))
+        self._playback = None
+
+    def _repeat(self, plan: StepPlan, step: int, scales: Floats) -> Process:
+        """Repeat steps in closed form until they are over or their conditions change; return how many ended."""
+        hall = self._hall
+        self._power(plan)
+        forward = self._forward = FastForward(hall.clock, hall.fabric, self._allocation.owner, plan, scales)
+        while forward.playback is None and hall.clock.now < forward.end_s:
+            yield hall.clock.any_of([hall.clock.until(forward.end_s), forward.changed])
+        done = forward.completed
+        self._book(plan, step, forward.steps(done))
+        if forward.playback is not None:
+            started, alone = forward.under_way
+            yield from self._until_played(forward.playback, started + float(alone.duration_s[0]))
+            stall_s = forward.playback.stall_s
+            self._book(plan, step + done, Steps(started, np.array([hall.clock.now]), float(alone.compute_s[0]), stall_s))
+            done += 1
+        forward.release()
+        self._forward = None
+        return done
+
+    def _until_played(self, playback: Playback, alone_end_s: float) -> Process:
+        """Wait for a step; when it outlasts its time alone, its accelerators only wait from then on."""
+        hall = self._hall
+        late_s = alone_end_s + (alone_end_s - hall.clock.now) * _LATE
+        late = hall.clock.call_at(late_s, lambda: hall.fleet.set_state(self._allocation.servers, "waiting"))
+        yield playback.done
+        late.cancel()
+
+    def _power(self, plan: StepPlan) -> None:
+        """The job's servers draw the mean power of a step alone on its links."""
+        held = np.array(self._allocation.ranks_per_server) / self._plan.accelerators_per_server
+        mean = held * self._watts(plan) + (1.0 - held) * self._plan.device.accelerator.idle
+        self._hall.fleet.set_state(self._allocation.servers, "running", mean)
+        if self._hall.store is not None:
+            self._hall.store.demand(self._allocation.owner, self._plan.read_bytes_per_step / plan.duration_s, 0.0)
+
+    def _book(self, plan: StepPlan, first: int, steps: Steps) -> None:
+        """Record steps that ended, the first of them number ``first``."""
+        count = len(steps.ends_s)
+        if not count:
+            return
+        ended = float(steps.ends_s[-1])
+        each = (ended - steps.started_s) / count
+        exposed = each - (steps.compute_s + steps.stall_s) / count
+        power = float(self._hall.fleet.power.values[list(self._allocation.servers)].sum())
+        job = self._plan.parts.job.name
+        self._hall.records.segments.append(
+            job, self._attempt, first, count, steps.started_s, ended, each, exposed, steps.stall_s / count, power
+        )
+        self._account.work(steps.compute_s, steps.stall_s)
+        self._on_steps(first, steps.ends_s, plan.energy)

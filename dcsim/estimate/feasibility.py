@@ -1,0 +1,83 @@
+"""Whether a scenario can be simulated at all: what does not fit is refused before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from dcsim import units
+from dcsim.catalogue.inventory import Inventory
+from dcsim.errors import Problem
+from dcsim.estimate.job_plan import JobPlan
+from dcsim.network.topology import smallest_radix
+from dcsim.scenario.root import Scenario
+from dcsim.scenario.workload import Job
+
+Report = Callable[[str, str, str], Problem]
+
+
+def structure(scenario: Scenario, inventory: Inventory, report: Report) -> Iterator[Problem]:
+    """Yield what cannot be built or placed, before any model is traced."""
+    for job in scenario.jobs:
+        yield from _placeable(job, inventory, report)
+    storage = scenario.cluster.storage
+    if storage is not None and storage.protection.replicas > storage.nodes:
+        yield report(
+            "cluster.storage.protection.replicas",
+            str(storage.protection.replicas),
+            f"at most {storage.nodes}, the number of storage nodes",
+        )
+    yield from _radix(scenario, inventory, report)
+
+
+def memory(plans: tuple[JobPlan, ...], report: Report) -> Iterator[Problem]:
+    """Yield the jobs whose replica does not fit an accelerator."""
+    for plan in plans:
+        capacity = plan.device.accelerator.memory
+        if plan.memory.total_bytes > capacity:
+            yield _too_large(plan, capacity, report)
+
+
+def pools_for(job: Job, inventory: Inventory) -> list[int]:
+    """Return the positions of the pools that can hold all ranks of ``job``, the pool it names only if it names one."""
+    return [
+        number
+        for number, parts in enumerate(inventory.pools)
+        if job.servers in (None, parts.pool.name) and parts.pool.count * parts.server.accelerators >= job.parallel.data
+    ]
+
+
+def hosts(scenario: Scenario, inventory: Inventory) -> int:
+    """Return the number of network cards that the fabric joins."""
+    servers = sum(parts.pool.count * parts.server.nics for parts in inventory.pools)
+    storage = scenario.cluster.storage
+    return servers + (storage.nodes * inventory.storage.server.nics if storage and inventory.storage else 0)
+
+
+def _placeable(job: Job, inventory: Inventory, report: Report) -> Iterator[Problem]:
+    if not pools_for(job, inventory):
+        sizes = [p.pool.count * p.server.accelerators for p in inventory.pools if job.servers in (None, p.pool.name)]
+        where = f"pool {job.servers}" if job.servers else "the largest pool"
+        found = f"{job.parallel.data} ranks"
+        yield report(f"jobs.{job.name}.parallel.data", found, f"at most {max(sizes)}, the accelerators of {where}")
+    if job.checkpoint is not None and inventory.storage is None:
+        yield report(f"jobs.{job.name}.checkpoint", "no storage to write to", "a section cluster.storage")
+
+
+def _radix(scenario: Scenario, inventory: Inventory, report: Report) -> Iterator[Problem]:
+    radix, count = scenario.cluster.network.radix, hosts(scenario, inventory)
+    if radix is not None and (radix % 2 or radix**3 // 4 < count):
+        least = smallest_radix(count)
+        yield report(
+            "cluster.network.radix", str(radix), f"an even number of ports, at least {least}: the fat-tree joins {count} network cards"
+        )
+
+
+def _too_large(plan: JobPlan, capacity: float, report: Report) -> Problem:
+    job = plan.parts.job
+    found = f"{units.show(plan.memory.total_bytes, 'B')} a rank ({plan.memory})"
+    missing = units.show(plan.memory.total_bytes - capacity, "B")
+    fixed = plan.memory.total_bytes - plan.memory.activations_bytes
+    largest = int(job.batch.micro * (capacity - fixed) / plan.memory.activations_bytes) if capacity > fixed else 0
+    remedy = f"write batch.micro: {largest}" if largest else "its weights and optimizer alone exceed it: take a smaller model"
+    expected = f"at most {units.show(capacity, 'B')}, the memory of {plan.device.accelerator.title}: {missing} are missing; {remedy}"
+    return report(f"jobs.{job.name}.model", found, expected)

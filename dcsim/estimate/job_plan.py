@@ -1,0 +1,103 @@
+"""A job of the scenario, traced and planned: everything about it that no event changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dcsim.catalogue.inventory import JobParts, PoolParts
+from dcsim.estimate.step_plan import Device
+from dcsim.parallel.memory import RankMemory, replicated
+from dcsim.parallel.plan import DataParallel, data_parallel
+from dcsim.parallel.program import Compute, Program, Read
+from dcsim.workload.costs import CostRequest
+from dcsim.workload.operation import StepCosts
+
+_ELEMENT_BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class JobPlan:
+    """A job, the costs of its step, its program, and the servers it may run on.
+
+    ``pool`` are the indices of the servers of its pool; it takes ``servers_needed`` of them whole.
+    """
+
+    parts: JobParts
+    costs: StepCosts
+    program: Program
+    device: Device
+    memory: RankMemory
+    pool: frozenset[int]
+    accelerators_per_server: int
+
+    @property
+    def servers_needed(self) -> int:
+        """Servers that hold all ranks, one rank an accelerator."""
+        return -(-self.program.ranks // self.accelerators_per_server)
+
+    @property
+    def checkpoint_bytes(self) -> float:
+        """Weights and optimizer state, written once whatever the number of replicas."""
+        return self.costs.parameter_bytes + self.costs.optimizer_bytes
+
+    @property
+    def read_bytes_per_step(self) -> float:
+        """Bytes that all ranks read from storage for a step."""
+        reads = (i.size_bytes for i in self.program.instructions if isinstance(i, Read))
+        return self.program.ranks * sum(reads)
+
+    @property
+    def flops_per_step(self) -> float:
+        """FLOPs that all ranks execute in a step, recomputation included."""
+        return self.program.ranks * sum(
+            times * operation.flops
+            for instruction in self.program.instructions
+            if isinstance(instruction, Compute)
+            for operation, times in instruction.operations
+        )
+
+    @property
+    def model_flops_per_step(self) -> float:
+        """FLOPs of matrix products and convolutions of forward and backward passes, as model FLOP utilization counts them."""
+        return self.program.ranks * sum(
+            times * operation.flops
+            for instruction in self.program.instructions
+            if isinstance(instruction, Compute)
+            for operation, times in instruction.operations
+            if operation.kind in ("matmul", "convolution") and operation.phase in ("forward", "backward")
+        )
+
+
+def cost_request(parts: JobParts) -> CostRequest:
+    """Return what has to be traced for a job: one micro batch of one rank."""
+    job = parts.job
+    return CostRequest(model=parts.model, precision=job.precision, optimizer=job.optimizer.name, micro=job.batch.micro)
+
+
+def job_plan(parts: JobParts, costs: StepCosts, pool: PoolParts, servers: frozenset[int]) -> JobPlan:
+    """Return the plan of a job on a pool whose servers have the indices ``servers``."""
+    job = parts.job
+    element_bytes = _ELEMENT_BYTES[job.precision]
+    micro_batches = job.batch.global_ // (job.batch.micro * job.parallel.data)
+    plan = DataParallel(
+        ranks=job.parallel.data,
+        micro_batches=micro_batches,
+        gradient_bytes=element_bytes,
+        bucket_bytes=job.parallel.bucket,
+        overlap=job.parallel.overlap,
+        # An executed job reads its whole, small data set once, when it starts; a traced one streams.
+        read_bytes=0.0 if job.execute else micro_batches * job.batch.micro * _sample_bytes(parts, costs),
+    )
+    return JobPlan(
+        parts,
+        costs,
+        data_parallel(costs, plan),
+        Device(pool.accelerator, parts.software),
+        replicated(costs, element_bytes),
+        servers,
+        pool.server.accelerators,
+    )
+
+
+def _sample_bytes(parts: JobParts, costs: StepCosts) -> float:
+    return costs.sample_bytes if parts.job.sample_size is None else parts.job.sample_size

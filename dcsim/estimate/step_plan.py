@@ -1,0 +1,159 @@
+"""A program on a device and a placement: the stages of a step, its energy and the bytes it puts on every link."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dcsim.catalogue.parts import Accelerator, Software
+from dcsim.compute.accelerator import dynamic_energy_factor
+from dcsim.compute.roofline import operation_energies, operation_time
+from dcsim.estimate.step import Busy, Floats, Join, Move, Stage, StepTimes, evaluate, remaining
+from dcsim.network.route import Route
+from dcsim.parallel.program import Collective, Compute, Program, Read, Wait
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """An accelerator under a software era at a clock factor (1: nominal)."""
+
+    accelerator: Accelerator
+    software: Software
+    clock: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A route and the payload rate [B/s] it carries when nobody else is there."""
+
+    route: Route
+    rate_bytes_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnergy:
+    """Energy of a rank's step beyond waiting, by what it is spent on [J]."""
+
+    arithmetic_j: float = 0.0
+    memory_j: float = 0.0
+    links_j: float = 0.0
+
+    @property
+    def total_j(self) -> float:
+        """All of it [J]."""
+        return self.arithmetic_j + self.memory_j + self.links_j
+
+    def plus(self, other: StepEnergy, times: float) -> StepEnergy:
+        """Return this energy and ``times`` the ``other``."""
+        return StepEnergy(
+            self.arithmetic_j + times * other.arithmetic_j,
+            self.memory_j + times * other.memory_j,
+            self.links_j + times * other.links_j,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlan:
+    """One step of a job under given conditions.
+
+    ``times`` are those of a step alone on its links without jitter, ``energy`` is that of a rank's step beyond waiting,
+    ``link_bytes`` what a whole step puts on each of ``links`` [B], ``link_peaks`` the most it puts on them at once [B/s].
+    """
+
+    stages: tuple[Stage, ...]
+    times: StepTimes
+    energy: StepEnergy
+    links: Indices
+    link_bytes: Floats
+    link_peaks: Floats
+
+    @property
+    def duration_s(self) -> float:
+        """Duration of a step alone on its links, without jitter [s]."""
+        return float(self.times.duration_s)
+
+    def moved_bytes(self, scale: float, elapsed_s: float) -> Floats:
+        """Return the bytes on each of ``links`` that a step alone has moved ``elapsed_s`` [s] after it began."""
+        return self.link_bytes - _link_bytes(remaining(self.stages, scale, elapsed_s), self.links)
+
+
+def step_plan(program: Program, device: Device, reduce: Path, read: Path | None) -> StepPlan:
+    """Return the step of ``program`` on ``device``; ``reduce`` carries its collectives, ``read`` the samples of all ranks."""
+    stages: list[Stage] = []
+    for instruction in program.instructions:
+        if isinstance(instruction, Compute):
+            stages.append(Busy(instruction.label, compute_seconds(instruction, device)))
+        elif isinstance(instruction, Collective):
+            stages.append(_move(instruction.label, reduce, instruction.size_bytes))
+        elif isinstance(instruction, Wait):
+            stages.append(Join())
+        elif isinstance(instruction, Read) and read is not None:
+            stages.append(_move("samples", read, instruction.size_bytes * program.ranks, fetch=True))
+    links = _links(stages)
+    return StepPlan(
+        tuple(stages),
+        evaluate(stages, np.ones(())),
+        step_energy(program, device),
+        links,
+        _link_bytes(stages, links),
+        _link_peaks(stages, links),
+    )
+
+
+def compute_seconds(compute: Compute, device: Device) -> float:
+    """Return the time of the kernels of ``compute`` [s]."""
+    return sum(
+        times * operation_time(operation, device.accelerator, device.software, device.clock).seconds
+        for operation, times in compute.operations
+    )
+
+
+def _move(label: str, path: Path, size_bytes: float, fetch: bool = False) -> Move:
+    return Move(label, path.route, size_bytes, path.route.latency_s, path.rate_bytes_per_s, fetch)
+
+
+def step_energy(program: Program, device: Device) -> StepEnergy:
+    """Return the energy of a rank's step beyond waiting; the voltage that goes with the clock scales the arithmetic's."""
+    total = StepEnergy()
+    switching = dynamic_energy_factor(device.clock)
+    for instruction in program.instructions:
+        if isinstance(instruction, Compute):
+            for operation, times in instruction.operations:
+                one = operation_energies(operation, device.accelerator, device.software)
+                total = total.plus(StepEnergy(one.compute_j * switching, one.memory_j), times)
+        elif isinstance(instruction, Collective):
+            sent = instruction.size_bytes * ring_factor(program.ranks)
+            total = total.plus(StepEnergy(links_j=device.accelerator.link_energy_per_byte), sent)
+    return total
+
+
+def ring_factor(ranks: int) -> float:
+    """Return the bytes a rank sends in a ring all-reduce over its payload: 2 (n - 1) / n."""
+    return 2.0 * (ranks - 1) / ranks
+
+
+def _links(stages: Sequence[Stage]) -> Indices:
+    used = [stage.route.links for stage in stages if isinstance(stage, Move)]
+    return np.unique(np.concatenate(used)) if used else np.zeros(0, dtype=np.int64)
+
+
+def _link_bytes(stages: Sequence[Stage], links: Indices) -> Floats:
+    total = np.zeros(len(links))
+    for stage in stages:
+        if isinstance(stage, Move) and stage.size_bytes:
+            total[np.searchsorted(links, stage.route.links)] += stage.route.share * stage.size_bytes
+    return total
+
+
+def _link_peaks(stages: Sequence[Stage], links: Indices) -> Floats:
+    peaks = np.zeros(len(links))
+    for stage in stages:
+        if isinstance(stage, Move) and stage.size_bytes:
+            where = np.searchsorted(links, stage.route.links)
+            peaks[where] = np.maximum(peaks[where], stage.route.share * stage.rate_bytes_per_s)
+    return peaks

@@ -1,0 +1,44 @@
+"""What a rank must keep in its accelerator's memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dcsim.workload.operation import StepCosts
+
+
+@dataclass(frozen=True, slots=True)
+class RankMemory:
+    """Bytes a rank holds at its peak, the end of a forward pass, by what they are."""
+
+    weights_bytes: float
+    gradients_bytes: float
+    optimizer_bytes: float
+    activations_bytes: float
+
+    @property
+    def total_bytes(self) -> float:
+        """All of it."""
+        return self.weights_bytes + self.gradients_bytes + self.optimizer_bytes + self.activations_bytes
+
+    def __str__(self) -> str:
+        from dcsim import units
+
+        parts = {
+            "weights": self.weights_bytes,
+            "gradients": self.gradients_bytes,
+            "optimizer": self.optimizer_bytes,
+            "activations": self.activations_bytes,
+        }
+        return ", ".join(f"{name} {units.show(size, 'B')}" for name, size in parts.items())
+
+
+def replicated(costs: StepCosts, gradient_bytes: int) -> RankMemory:
+    """Return the memory of a rank that holds a whole replica: data parallelism without sharding.
+
+    Activations are the values of the forward pass that the traced backward pass reads, for one micro batch; temporaries of single
+    kernels and the allocator's fragmentation are not counted.
+    """
+    return RankMemory(
+        costs.parameter_bytes, float(costs.parameters * gradient_bytes), costs.optimizer_bytes, costs.residual_bytes
+    )

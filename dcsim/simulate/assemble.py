@@ -1,0 +1,175 @@
+"""Build the data center of a scenario: servers, fabric, storage, facility, jobs, failures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dcsim.catalogue.inventory import Inventory, PoolParts
+from dcsim.cluster.failures import Failures
+from dcsim.cluster.hall import Hall
+from dcsim.cluster.job import Learner, TrainingJob
+from dcsim.cluster.placement import Choice, rack_aware, scattered
+from dcsim.cluster.records import Records
+from dcsim.cluster.scheduler import Scheduler
+from dcsim.cluster.store import Store
+from dcsim.compute.fleet import Fleet
+from dcsim.compute.server import ServerSpec
+from dcsim.engine import Clock, Level, Recorder, Streams
+from dcsim.estimate.job_plan import JobPlan
+from dcsim.facility.plan import FacilityPlan
+from dcsim.facility.power import SupplyBank
+from dcsim.facility.site import Facility
+from dcsim.network.fabric import Fabric
+from dcsim.network.layout import Endpoint, FabricLayout, InnerLink
+from dcsim.scenario.root import Scenario
+from dcsim.simulate.link_series import follow_links
+from dcsim.simulate.prepare import Prepared
+from dcsim.storage.volume import Volume
+
+
+@dataclass(frozen=True)
+class DataCenter:
+    """Everything that moves in a run."""
+
+    prepared: Prepared
+    clock: Clock
+    recorder: Recorder
+    hall: Hall
+    facility: Facility
+    jobs: tuple[TrainingJob, ...]
+    switch_power: Level
+
+
+def assemble(prepared: Prepared, seed: int) -> DataCenter:
+    """Return the data center of a scenario at time zero, its jobs and failures ready to begin."""
+    scenario, inventory = prepared.loaded.scenario, prepared.inventory
+    clock, streams = Clock(), Streams(seed)
+    recorder = Recorder(clock, scenario.record.series, scenario.record.every_change)
+    names = server_names(inventory)
+    fabric = Fabric(clock, fabric_layout(scenario, inventory), streams)
+    fleet = Fleet(clock, recorder, _specs(inventory))
+    store = _store(clock, prepared, fabric, streams)
+    cap = Level(clock, "clock cap", "1", 1.0)
+    scheduler = Scheduler(clock, _racks(inventory), _choice(scenario, streams))
+    hall = Hall(clock, fabric, fleet, store, scheduler, cap, streams, Records(recorder), scenario.detail == "step")
+    switch_power = Level(clock, "switches", "W", fabric.switches * inventory.switch.power)
+    facility = Facility(clock, recorder, _facility_plan(prepared, hall, _other_power(hall, switch_power, recorder)))
+    jobs = tuple(TrainingJob(plan, hall, number, _learner(plan, seed)) for number, plan in enumerate(prepared.jobs))
+    _start_failures(scenario, hall, names)
+    follow_links(clock, recorder, fabric)
+    return DataCenter(prepared, clock, recorder, hall, facility, jobs, switch_power)
+
+
+def server_names(inventory: Inventory) -> list[str]:
+    """Return the names of all servers, "pool/index", in the order of their indices."""
+    return [f"{parts.pool.name}/{index}" for parts in inventory.pools for index in range(parts.pool.count)]
+
+
+def fabric_layout(scenario: Scenario, inventory: Inventory) -> FabricLayout:
+    """Return what the fabric joins: the servers of all pools, then the storage nodes."""
+    network = scenario.cluster.network
+    endpoints = [
+        Endpoint(f"{parts.pool.name}/{index}", parts.server.nics, parts.server.nic_rate, parts.server.accelerators, _inner(parts))
+        for parts in inventory.pools
+        for index in range(parts.pool.count)
+    ]
+    storage = scenario.cluster.storage
+    if storage is not None and inventory.storage is not None:
+        server = inventory.storage.server
+        endpoints += [Endpoint(f"storage/{node}", server.nics, server.nic_rate) for node in range(storage.nodes)]
+    link = inventory.fabric_link
+    return FabricLayout(
+        tuple(endpoints),
+        network.link,
+        efficiency=link.efficiency,
+        hop_latency_s=link.latency,
+        oversubscription=network.oversubscription,
+        radix=network.radix,
+    )
+
+
+def _inner(parts: PoolParts) -> InnerLink | None:
+    if parts.link is None:
+        return None
+    return InnerLink(parts.link.rate * parts.link.efficiency, parts.link.latency)
+
+
+def _specs(inventory: Inventory) -> list[ServerSpec]:
+    return [
+        ServerSpec(f"{parts.pool.name}/{index}", parts.server, parts.accelerator)
+        for parts in inventory.pools
+        for index in range(parts.pool.count)
+    ]
+
+
+def _racks(inventory: Inventory) -> list[int]:
+    """Return the rack of every server; a rack holds servers of one pool."""
+    racks: list[int] = []
+    for parts in inventory.pools:
+        first = racks[-1] + 1 if racks else 0
+        racks += [first + index // parts.pool.per_rack for index in range(parts.pool.count)]
+    return racks
+
+
+def _choice(scenario: Scenario, streams: Streams) -> Choice:
+    if scenario.cluster.scheduler.placement == "scattered":
+        return scattered(streams.generator("placement"))
+    return rack_aware
+
+
+def _store(clock: Clock, prepared: Prepared, fabric: Fabric, streams: Streams) -> Store | None:
+    spec, parts = prepared.loaded.scenario.cluster.storage, prepared.inventory.storage
+    if spec is None or parts is None:
+        return None
+    first = sum(pool.pool.count for pool in prepared.inventory.pools)
+    return Store(clock, Volume(parts, spec, streams, first), fabric)
+
+
+def _other_power(hall: Hall, switches: Level, recorder: Recorder) -> Level:
+    """Return the power of switches and storage together [W], following both."""
+    total = Level(hall.clock, "switches and storage", "W", switches.value + (hall.store.power.value if hall.store else 0.0))
+    recorder.follow(switches, "power")
+    if hall.store is not None:
+        recorder.follow(hall.store.power, "power")
+        hall.store.power.watch(lambda power: total.set(switches.value + power.value))
+    return total
+
+
+def _facility_plan(prepared: Prepared, hall: Hall, other_power: Level) -> FacilityPlan:
+    scenario, inventory = prepared.loaded.scenario, prepared.inventory
+    pools = [parts for parts in inventory.pools for _ in range(parts.pool.count)]
+    ratings = [parts.server.rated_power for parts in pools]
+    return FacilityPlan(
+        site=scenario.site,
+        ups=inventory.ups,
+        pdu=inventory.pdu,
+        transformer=inventory.transformer,
+        chiller=inventory.chiller,
+        climate=inventory.climate,
+        grid=inventory.grid,
+        start=scenario.start,
+        supplies=SupplyBank.of([parts.psu for parts in pools], ratings),
+        rated_w=sum(ratings),
+        server_power=hall.fleet.power,
+        other_power=other_power,
+        cap=hall.cap,
+        folder=prepared.loaded.folder,
+    )
+
+
+def _learner(plan: JobPlan, seed: int) -> Learner | None:
+    if plan.parts.job.execute is None:
+        return None
+    from dcsim.workload.execute import Execution
+
+    return Execution(plan.parts.model, plan.parts.job, plan.program.ranks, seed)
+
+
+def _start_failures(scenario: Scenario, hall: Hall, names: list[str]) -> None:
+    failures = Failures(hall, names)
+    for fault in scenario.faults:
+        hall.clock.process(failures.scripted(names.index(fault.target), fault.at, fault.repair))
+    reliability = scenario.cluster.reliability
+    if reliability.server_mtbf is not None:
+        for server in range(len(names)):
+            hall.clock.process(failures.random(server, reliability.server_mtbf, reliability.repair))

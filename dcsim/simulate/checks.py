@@ -1,0 +1,39 @@
+"""What must balance at the end of every run."""
+
+from __future__ import annotations
+
+from dcsim.cluster.job import TrainingJob
+from dcsim.engine import Check
+from dcsim.simulate.assemble import DataCenter
+
+
+def checks(center: DataCenter) -> list[Check]:
+    """Return the conservation checks of a run: joules, bytes, FLOPs, seconds of jobs, jobs."""
+    fabric, hall = center.hall.fabric, center.hall
+    found = [*center.facility.checks(), *hall.fleet.checks()]
+    found.append(Check("fabric bytes sent = received", fabric.sent_bytes, fabric.received_bytes, "B"))
+    if hall.store is not None:
+        found += hall.store.volume.checks()
+    for job in center.jobs:
+        found.append(_flops(center, job))
+        if job.finished_s is not None:
+            spent = sum(job.account.parts.values())
+            found.append(Check(f"{job.name}: seconds by part = in all", spent, job.finished_s - job.plan.parts.job.arrive, "s"))
+    return found
+
+
+def _flops(center: DataCenter, job: TrainingJob) -> Check:
+    """FLOPs of the steps on record, as the program splits them, against the traced step times the steps that ended."""
+    segments = center.hall.records.segments.columns
+    steps = sum(count for name, count in zip(segments["job"], segments["steps"], strict=True) if name == job.name)
+    return Check(f"{job.name}: FLOPs done = traced x steps", steps * job.plan.flops_per_step, job.steps_run * _traced(job), "FLOP")
+
+
+def _traced(job: TrainingJob) -> float:
+    """FLOPs of a step straight from the trace: every micro batch of every rank, one update a rank."""
+    batch, ranks = job.plan.parts.job.batch, job.plan.program.ranks
+    micro_batches = batch.global_ / batch.micro
+    operations = job.plan.costs.operations
+    passes = sum(o.count * o.flops for o in operations if o.phase != "optimizer")
+    update = sum(o.count * o.flops for o in operations if o.phase == "optimizer")
+    return micro_batches * passes + ranks * update

@@ -1,0 +1,111 @@
+"""The headline metrics of a run, with units and with what bounds them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dcsim.cluster.account import CHECKPOINT, COMPUTE, EXPOSED, LOST, STALL
+from dcsim.cluster.job import TrainingJob
+from dcsim.compute.precision import matrix_rate
+from dcsim.results.result import Metric
+from dcsim.results.statistics import interval
+from dcsim.simulate import costs
+from dcsim.simulate.assemble import DataCenter
+from dcsim.simulate.kernels import bound_by
+
+
+def collect(center: DataCenter) -> dict[str, Metric]:
+    """Return every metric of one run by name."""
+    found = {"run.duration": Metric(center.clock.now, "s"), **_site(center), **_network(center), **_storage(center)}
+    for job in center.jobs:
+        found |= {f"jobs.{job.name}.{name}": metric for name, metric in _job(job).items()}
+    return found
+
+
+def combine(replications: list[dict[str, Metric]]) -> dict[str, Metric]:
+    """Return the means over replications with their 95 % intervals; metrics that not all replications have are left out."""
+    if len(replications) == 1:
+        return replications[0]
+    combined: dict[str, Metric] = {}
+    for name, metric in replications[0].items():
+        if all(name in other for other in replications):
+            found = interval([other[name].value for other in replications])
+            combined[name] = Metric(found.mean, metric.unit, found.low, found.high, metric.provenance, metric.bound_by)
+    return combined
+
+
+def _site(center: DataCenter) -> dict[str, Metric]:
+    summary, spent = center.facility.summary(), costs.items(center)
+    return {
+        "site.energy": Metric(summary.energy_j["grid"], "J"),
+        "site.it_energy": Metric(summary.energy_j["it"], "J"),
+        "site.pue": Metric(summary.pue, "1"),
+        "site.power_peak": Metric(summary.power_peak_w, "W"),
+        "site.power_mean": Metric(summary.power_mean_w, "W"),
+        "site.water": Metric(summary.water_l, "L"),
+        "site.carbon": Metric(summary.carbon_kg, "kgCO2e"),
+        "site.electricity_cost": Metric(summary.electricity_cost_usd, "USD"),
+        "site.cost": Metric(sum(spent.values()), "USD", bound_by=max(spent, key=spent.__getitem__)),
+        "site.inlet_peak": Metric(summary.inlet_peak_c, "degC"),
+    }
+
+
+def _network(center: DataCenter) -> dict[str, Metric]:
+    fabric = center.hall.fabric
+    found = {"network.bytes": Metric(fabric.sent_bytes, "B")}
+    for tier, links in fabric.tiers.items():
+        if len(links) and "disk" not in tier:
+            peak = float(np.max(fabric.loads.peaks[links] / fabric.capacities[links]))
+            found[f"network.peak_utilization_{tier}"] = Metric(peak, "1")
+    return found
+
+
+def _storage(center: DataCenter) -> dict[str, Metric]:
+    if center.hall.store is None:
+        return {}
+    volume = center.hall.store.volume
+    return {
+        "storage.read": Metric(volume.read_bytes, "B"),
+        "storage.written": Metric(float(volume.written_by_node.sum()), "B"),
+    }
+
+
+def _job(job: TrainingJob) -> dict[str, Metric]:
+    parts = job.account.parts
+    found = {
+        "energy": Metric(job.energy_now_j, "J"),
+        "lost_time": Metric(parts[LOST] + job.recovery_s, "s"),
+        "restarts": Metric(float(max(0, job.attempt - 1)), "1"),
+        "checkpoint_time": Metric(parts[CHECKPOINT], "s"),
+    }
+    if job.finished_s is not None:
+        found["finish"] = Metric(job.finished_s, "s")
+    if job.step:
+        found |= _stepping(job, parts)
+    learned = {"final_loss": (job.last_loss, "1"), "time_to_target": (job.target_s, "s"), "energy_to_target": (job.target_j, "J")}
+    return found | {name: Metric(value, unit) for name, (value, unit) in learned.items() if value is not None}
+
+
+def _stepping(job: TrainingJob, parts: dict[str, float]) -> dict[str, Metric]:
+    plan, steps = job.plan, job.step
+    step_s = (parts[COMPUTE] + parts[EXPOSED] + parts[STALL]) / steps
+    samples = plan.parts.job.batch.global_
+    tokens = samples * plan.costs.tokens_per_sample
+    peak = plan.program.ranks * matrix_rate(_dtype(plan.parts.job.precision), plan.device.accelerator)
+    bound = bound_by(plan, parts)
+    found = {
+        "step_time": Metric(step_s, "s", bound_by=bound),
+        "compute_time": Metric(parts[COMPUTE] / steps, "s"),
+        "exposed_communication": Metric(parts[EXPOSED] / steps, "s"),
+        "data_stall": Metric(parts[STALL] / steps, "s"),
+        "throughput": Metric(samples / step_s, "samples/s", bound_by=bound),
+        "mfu": Metric(plan.model_flops_per_step / (step_s * peak), "1", bound_by=bound),
+    }
+    if plan.costs.tokens_per_sample > 1:
+        found["token_rate"] = Metric(tokens / step_s, "tokens/s", bound_by=bound)
+        found["energy_per_token"] = Metric(job.energy_now_j / (steps * tokens), "J/token")
+    return found
+
+
+def _dtype(precision: str) -> str:
+    return {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}[precision]

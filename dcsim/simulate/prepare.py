@@ -1,0 +1,87 @@
+"""From a loaded scenario to everything that a run needs and no event changes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from dcsim.catalogue import resolve
+from dcsim.catalogue.inventory import Inventory
+from dcsim.errors import Problem, ScenarioError
+from dcsim.estimate import feasibility
+from dcsim.estimate.job_plan import JobPlan, cost_request, job_plan
+from dcsim.scenario.dump import digest_input
+from dcsim.scenario.load import Loaded
+from dcsim.workload.costs import costs
+
+_SHORT = 12
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A scenario whose names are known and whose jobs are traced, planned and found to fit."""
+
+    loaded: Loaded
+    inventory: Inventory
+    jobs: tuple[JobPlan, ...]
+    digest: str
+
+    @property
+    def folder_name(self) -> str:
+        """Name of the run's folder: the scenario's name and the beginning of its digest."""
+        return f"{self.loaded.scenario.name}-{self.digest[:_SHORT]}"
+
+
+def prepare(loaded: Loaded) -> Prepared:
+    """Look up all parts, trace all models, and refuse what cannot be simulated.
+
+    Raises
+    ------
+    ScenarioError
+        With every problem of the first phase that has any: names, structure, memory.
+    """
+    inventory = resolve(loaded)
+    _refuse(feasibility.structure(loaded.scenario, inventory, loaded.problem))
+    jobs = tuple(_plan(number, inventory) for number in range(len(inventory.jobs)))
+    _refuse(feasibility.memory(jobs, loaded.problem))
+    return Prepared(loaded, inventory, jobs, _digest(loaded, inventory))
+
+
+def package_version() -> str:
+    """Return the version of dcsim, "unknown" where it runs from a folder that was never installed."""
+    try:
+        return version("dcsim")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _refuse(problems: Iterable[Problem]) -> None:
+    found = list(problems)
+    if found:
+        raise ScenarioError(found)
+
+
+def _plan(number: int, inventory: Inventory) -> JobPlan:
+    parts = inventory.jobs[number]
+    chosen = feasibility.pools_for(parts.job, inventory)[0]
+    first = sum(pool.pool.count for pool in inventory.pools[:chosen])
+    pool = inventory.pools[chosen]
+    return job_plan(parts, costs(cost_request(parts)), pool, frozenset(range(first, first + pool.pool.count)))
+
+
+def _digest(loaded: Loaded, inventory: Inventory) -> str:
+    """Digest of the question: scenario, parts inlined, files it names, version."""
+    text = json.dumps(
+        {"scenario": digest_input(loaded.scenario), "parts": inventory.canonical(), "dcsim": package_version()},
+        sort_keys=True,
+        default=str,
+    )
+    digest = hashlib.blake2b(text.encode(), digest_size=20)
+    climate = loaded.scenario.site.climate
+    file = getattr(climate, "file", None)
+    if file is not None:
+        digest.update((loaded.path.parent / file).read_bytes())
+    return digest.hexdigest()

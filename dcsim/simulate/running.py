@@ -1,0 +1,153 @@
+"""Run the clock of a data center and collect what happened."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from dcsim.engine import Check
+from dcsim.errors import RunError
+from dcsim.results.result import Metric, Result
+from dcsim.scenario.dump import dump
+from dcsim.simulate import metrics, tables
+from dcsim.simulate.assemble import DataCenter, assemble
+from dcsim.simulate.checks import checks
+from dcsim.simulate.prepare import Prepared, package_version
+from dcsim.simulate.progress import Progress
+
+_LIBRARIES = ("simpy", "networkx", "jax", "optax", "numpy", "scipy", "pandas", "pyarrow")
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    center: DataCenter
+    wall_s: float
+    partial: bool
+
+
+def run(prepared: Prepared, progress: Callable[[Progress], None] | None = None) -> Result:
+    """Simulate a prepared scenario; an interrupt ends the run where it is and marks the result partial.
+
+    With more than one replication the metrics are means with 95 % intervals, the tables those of the first.
+
+    Raises
+    ------
+    RunError
+        If nothing more can happen although jobs are not done, or if a conservation check fails.
+    """
+    scenario = prepared.loaded.scenario
+    first = _simulate(prepared, scenario.seed, progress)
+    found = [metrics.collect(first.center)]
+    partial = first.partial
+    for number in range(1, scenario.replications):
+        if partial:
+            break
+        again = _simulate(prepared, _replication_seed(scenario.seed, number), progress)
+        found.append(metrics.collect(again.center))
+        partial = again.partial
+    return _result(prepared, first, metrics.combine(found), partial)
+
+
+def _simulate(prepared: Prepared, seed: int, progress: Callable[[Progress], None] | None) -> _Outcome:
+    began = time.perf_counter()
+    center = assemble(prepared, seed)
+    lives = [job.start() for job in center.jobs]
+    until = prepared.loaded.scenario.until
+    end = center.clock.all_of(list(lives)) if until == "jobs-done" else until
+    tick = None if progress is None else lambda: progress(_progress(center, until))
+    partial = False
+    try:
+        center.clock.run(end, tick)
+    except KeyboardInterrupt:
+        partial = True
+    if not partial and until == "jobs-done":
+        _all_done(center)
+    return _Outcome(center, time.perf_counter() - began, partial)
+
+
+def _progress(center: DataCenter, until: str | float) -> Progress:
+    if isinstance(until, float):
+        fraction = min(1.0, center.clock.now / until)
+    else:
+        fraction = sum(job.fraction for job in center.jobs) / len(center.jobs)
+    return Progress(center.clock.now, fraction, center.clock.events)
+
+
+def _all_done(center: DataCenter) -> None:
+    waiting = [job.name for job in center.jobs if job.finished_s is None]
+    if waiting:
+        raise RunError(f"nothing more can happen at {center.clock.now:.6g} s, but these jobs are not done: {', '.join(waiting)}")
+
+
+def _replication_seed(seed: int, number: int) -> int:
+    """Return the seed of a replication: far from the seeds that people write, and its own for each pair."""
+    return (seed + number * 0x9E3779B97F4A7C15) % 2**63
+
+
+def _result(prepared: Prepared, outcome: _Outcome, found: dict[str, Metric], partial: bool) -> Result:
+    center = outcome.center
+    verdicts = checks(center)
+    broken = [check for check in verdicts if not check.passed]
+    if broken:
+        text = "; ".join(f"{c.name}: {c.left!r} against {c.right!r} {c.unit}" for c in broken)
+        raise RunError(f"conservation is violated, the results would be wrong: {text}")
+    return Result(
+        name=prepared.loaded.scenario.name,
+        digest=prepared.digest,
+        metrics=found,
+        tables=tables.collect(center),
+        manifest=_manifest(prepared, outcome, verdicts, partial),
+        scenario_text=dump(prepared.loaded.scenario),
+        partial=partial,
+    )
+
+
+def _manifest(prepared: Prepared, outcome: _Outcome, verdicts: list[Check], partial: bool) -> dict[str, Any]:
+    scenario, center = prepared.loaded.scenario, outcome.center
+    return {
+        "name": scenario.name,
+        "digest": prepared.digest,
+        "scenario": str(prepared.loaded.path),
+        "dcsim": package_version(),
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "libraries": {name: version(name) for name in _LIBRARIES},
+        "seed": scenario.seed,
+        "detail": scenario.detail,
+        "replications": scenario.replications,
+        "start": scenario.start.isoformat(),
+        "simulated_s": center.clock.now,
+        "wall_s": outcome.wall_s,
+        "events": center.clock.events,
+        "partial": partial,
+        "jobs": [job.name for job in center.jobs],
+        "weights": {job.name: job.weights_digest for job in center.jobs if job.weights_digest},
+        "gradient_difference": {job.name: job.gradient_difference for job in center.jobs if job.weights_digest},
+        "checks": [
+            {"name": c.name, "left": c.left, "right": c.right, "unit": c.unit, "residual": c.residual, "passed": c.passed}
+            for c in verdicts
+        ],
+        "warnings": warnings(center),
+    }
+
+
+def warnings(center: DataCenter) -> list[str]:
+    """Return what the models could not do as asked, each once."""
+    traced = (f"{plan.parts.job.name}: {text}" for plan in center.prepared.jobs for text in plan.costs.warnings)
+    return list(dict.fromkeys([*traced, *center.facility.summary().warnings]))
+
+
+def _cpu_model() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123
+            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or "unknown"

@@ -1,0 +1,96 @@
+"""The tables of a run: those written while it ran, and those that its end state tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dcsim.cluster.account import PARTS
+from dcsim.engine import Sink
+from dcsim.results.tables import TABLES
+from dcsim.simulate import costs
+from dcsim.simulate.assemble import DataCenter
+from dcsim.simulate.energy_flow import flows
+from dcsim.simulate.kernels import kernels
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def collect(center: DataCenter) -> dict[str, pd.DataFrame]:
+    """Return every table of a run by name."""
+    frames = center.recorder.frames()
+    rows: dict[str, Iterable[Sequence[Any]]] = {
+        "breakdown": _breakdown(center),
+        "energy": flows(center),
+        "links": (row for row in center.hall.fabric.link_table() if row.bytes > 0.0),
+        "operations": _operations(center),
+        "limits": _limits(center),
+        "costs": costs.items(center).items(),
+    }
+    for name, found in rows.items():
+        sink = Sink(name, TABLES[name].columns)
+        for row in found:
+            sink.append(*row)
+        frames[name] = sink.frame()
+    return frames
+
+
+def _breakdown(center: DataCenter) -> Iterable[Sequence[Any]]:
+    for job in center.jobs:
+        parts = job.account.parts
+        yield from ((job.name, part, parts[part]) for part in PARTS)
+
+
+def _operations(center: DataCenter) -> Iterable[Sequence[Any]]:
+    for job in center.jobs:
+        for kernel in kernels(job.plan):
+            o = kernel.operation
+            yield (job.name, o.name, o.kind, o.phase, o.scope, kernel.count, o.flops, kernel.bytes, kernel.time.seconds, kernel.time.bound)
+
+
+def _limits(center: DataCenter) -> Iterable[Sequence[Any]]:
+    for headroom in center.facility.summary().headrooms:
+        yield (headroom.what, headroom.used, headroom.capacity, headroom.unit, headroom.headroom, headroom.lifted_by)
+    for job in center.jobs:
+        used, memory = job.plan.memory.total_bytes, job.plan.device.accelerator.memory
+        yield _limit(f"accelerator memory of {job.name}", used, memory, "B", "a smaller micro batch, or sharded optimizer states")
+    yield _accelerators(center)
+    fabric = center.hall.fabric
+    for tier, links in fabric.tiers.items():
+        if len(links):
+            busiest = links[int(np.argmax(fabric.loads.peaks[links] / fabric.capacities[links]))]
+            peak, capacity = float(fabric.loads.peaks[busiest]), float(fabric.capacities[busiest])
+            yield _limit(f"busiest {tier} link", peak, capacity, "B/s", _LIFTS.get(tier, "more disks or storage nodes"))
+    if center.hall.store is not None:
+        volume = center.hall.store.volume
+        yield _limit("storage space", volume.stored_bytes, volume.capacity_bytes, "B", "more or larger disks")
+
+
+_LIFTS = {
+    "nvlink": "a faster link between accelerators",
+    "host": "faster or more network cards",
+    "edge": "less oversubscription, or another spread of flows",
+    "core": "less oversubscription, or another spread of flows",
+}
+
+
+def _accelerators(center: DataCenter) -> Sequence[Any]:
+    installed = sum(parts.pool.count * parts.server.accelerators for parts in center.prepared.inventory.pools)
+    spans = center.hall.records.spans.columns
+    held = {(job.name, attempt): job.plan.program.ranks for job in center.jobs for attempt in range(1, job.attempt + 1)}
+    changes: list[tuple[float, int]] = []
+    for name, attempt, kind, start, end in zip(*(spans[c] for c in ("job", "attempt", "kind", "start_s", "end_s")), strict=True):
+        if kind != "queued":
+            changes += [(start, held[name, attempt]), (end, -held[name, attempt])]
+    busy = most = 0
+    for _, change in sorted(changes):
+        busy += change
+        most = max(most, busy)
+    return _limit("accelerators in use", float(most), float(installed), "1", "more servers")
+
+
+def _limit(what: str, used: float, capacity: float, unit: str, lifted_by: str) -> Sequence[Any]:
+    return (what, used, capacity, unit, 1.0 - used / capacity, lifted_by)
