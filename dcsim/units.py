@@ -255,7 +255,9 @@ def _scales(unit: str) -> tuple[tuple[float, float, str], ...]:
     stem = unit.split("/")[0]
     if stem in ("W", "J", "Hz"):
         return tuple(large + small)
-    return tuple(large) if stem in ("B", "bit", "FLOP", "tokens", "samples", "images", "requests") else ()
+    if stem in ("tokens", "samples", "images", "requests"):
+        return ((1e9, 1e9, "G" + unit), (1e6, 1e6, "M" + unit))
+    return tuple(large) if stem in ("B", "bit", "FLOP") else ()
 
 
 _PREFIXES = (("k", 3), ("M", 6), ("G", 9), ("T", 12), ("P", 15), ("E", 18), ("Z", 21))
@@ -330,7 +332,7 @@ def _physical() -> dict[str, Dimension]:
         ),
         "length": Dimension("a length", "30 m", "m", {"m": one, "km": 1000 * one, "cm": one / 100, "mm": one / 1000}),
         "mass": Dimension("a mass", "20 kg", "kg", {"kg": one, "g": one / 1000, "t": 1000 * one}),
-        "ratio": Dimension("a share", "35 %", "1", {"%": one / 100}, plain=True),
+        "ratio": Dimension("a ratio", "35 %", "1", {"%": one / 100}, plain=True),
     }
 
 

@@ -149,13 +149,8 @@ def _events(text: str, file: str) -> Iterator[Any]:
         position = getattr(error, "position", None)
         line = text[:position].count("\n") + 1 if isinstance(position, int) else None
         raise _fatal(file, line, f"a YAML syntax error ({str(error).splitlines()[0]})", "YAML 1.2") from None
-    except (
-        ValueError,
-        OverflowError,
-        AttributeError,
-        IndexError,
-    ) as error:  # what the parser raises for bad escapes and versions
-        raise _fatal(file, None, f"a YAML syntax error ({error})", "YAML 1.2") from None
+    except (ValueError, OverflowError, AttributeError, IndexError):  # what the parser raises for bad escapes
+        raise _fatal(file, None, "an escape or a directive that YAML does not know", "YAML 1.2") from None
 
 
 def _syntax(problem: str, context: str | None) -> tuple[str, str]:
@@ -211,7 +206,8 @@ class _Builder:
         if isinstance(event, events.AliasEvent):
             return self._alias(event)
         if event.tag is not None:
-            self._problem(event, f"the tag {quoted(str(event.tag))}", "plain values without tags")
+            tag = str(event.tag).replace("tag:yaml.org,2002:", "!!", 1)
+            self._problem(event, f"the tag {quoted(tag)}", "plain values without tags")
         if isinstance(event, events.ScalarEvent):
             node = Node(self._scalar(event), self._file, self._line(event))
         elif isinstance(event, events.SequenceStartEvent):

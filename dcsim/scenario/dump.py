@@ -1,4 +1,4 @@
-"""Write a scenario: YAML for people, which loads to an equal scenario, and canonical JSON for digests."""
+"""Write a scenario: YAML for people, which loads to an equal scenario, and plain values for digests."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ def dump(scenario: Scenario) -> str:
     return "\n".join(_block(scenario.model_dump(mode="json", by_alias=True), "")) + "\n"
 
 
-def digest_input(scenario: Scenario) -> bytes:
-    """Return the canonical JSON of a scenario: equal scenarios give equal bytes."""
-    data = scenario.model_dump(mode="json", by_alias=True)
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
+def digest_input(scenario: Scenario) -> dict[str, Any]:
+    """Return a scenario as plain JSON values, defaults and all: equal scenarios give equal values."""
+    return scenario.model_dump(mode="json", by_alias=True)
 
 
 def _block(value: Mapping[str, Any], indent: str) -> Iterator[str]:

@@ -31,19 +31,27 @@ _WORDS: Mapping[str, str] = types.MappingProxyType(
 
 def problems(error: ValidationError, model: type[BaseModel], positions: Positions) -> list[Problem]:
     """Return the problems of a failed validation of ``model``, with their places in the files."""
-    return [_problem(each, model, positions) for each in error.errors(include_url=False)]
+    return [_problem(each, model, positions) for each in error.errors(include_url=False) if not _is_echo(each)]
+
+
+def _is_echo(error: Mapping[str, Any]) -> bool:
+    """Whether a list is called too short only because its items, each reported already, are wrong."""
+    return error["type"] == "too_short" and bool(len(error["input"]) >= error["ctx"]["min_length"])
 
 
 def _problem(error: Mapping[str, Any], model: type[BaseModel], positions: Positions) -> Problem:
     context = error.get("ctx", {})
     location = [part for part in error["loc"] if part != "[key]"]
     at = context.get("at", "")
-    place = positions.walk([*location, *(at.split(".") if at else [])])
+    place = positions.walk(location)
     path = f"{place.path}." if place.path else ""
     found, expected, hint = quoted(error["input"]), _WORDS.get(error["type"], ""), context.get("hint", "")
     match error["type"]:
+        case "expected" if at:
+            below = positions.walk([*location, *at.split(".")])
+            return Problem(below.file, below.line, path + at, context["found"], context["expected"])
         case "expected":
-            expected, found = context.get("expected", error["msg"]), context.get("found") or found
+            expected = context.get("expected", error["msg"])
         case "extra_forbidden":
             known = sorted(_keys(model, location[:-1]))
             hint, expected = nearest(str(location[-1]), known), f"one of {', '.join(known)}"
@@ -57,7 +65,7 @@ def _problem(error: Mapping[str, Any], model: type[BaseModel], positions: Positi
             if error["type"] == "union_tag_invalid":
                 key = context["discriminator"].strip("'")
                 place, found = positions.walk([*location, key]), quoted(context["tag"])
-            hint = nearest(found.strip('"'), options)
+            hint = nearest(found.strip('"'), (option for option in options if isinstance(option, str)))
         case "union_tag_not_found":
             key = context["discriminator"].strip("'")
             return Problem(place.file, place.line, f"{path}{key}", "nothing", _choice(list(_families(model, location))))
@@ -78,12 +86,12 @@ def _lower(message: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _choice(options: Iterable[str]) -> str:
+def _choice(options: Iterable[str | int]) -> str:
     words = [f'"{option}"' if isinstance(option, str) else str(option) for option in options]
     return " or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
-def _options(model: type[BaseModel], location: list[Any], context: Mapping[str, Any]) -> Iterator[str]:
+def _options(model: type[BaseModel], location: list[Any], context: Mapping[str, Any]) -> Iterator[str | int]:
     if "expected_tags" in context:
         yield from (tag.strip(" '") for tag in context["expected_tags"].split(","))
         return
@@ -112,8 +120,8 @@ def _describe(model: type[BaseModel], location: list[Any]) -> str:
     for kind in _kinds(model, location[:-1]):
         field = _field(kind, location[-1])
         if field is not None and field.description:
-            return f"this key: {field.description}"
-    return "this key"
+            return f"a value ({field.description})"
+    return "a value, which is required"
 
 
 def _field(kind: Any, key: Any) -> FieldInfo | None:

@@ -12,9 +12,13 @@ from pydantic import ValidationError
 from dcsim.errors import Problem, ScenarioError
 from dcsim.scenario import explain, relations, settings
 from dcsim.scenario.document import Node, from_plain
+from dcsim.scenario.dump import digest_input, dump
 from dcsim.scenario.include import Reader
 from dcsim.scenario.positions import Positions
 from dcsim.scenario.root import Scenario
+from dcsim.scenario.schema import json_schema
+
+__all__ = ["Loaded", "digest_input", "dump", "json_schema", "load"]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dcsim.errors import Problem
 from dcsim.scenario.document import Node
+from dcsim.scenario.suggest import shown
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,14 @@ def _step(place: Place, part: str | int) -> Place | None:
             return None
         item = node.value[part]
         shared = sum(other.name == item.name for other in node.value) > 1
-        name = item.name if item.name and not shared and len(item.name) < 100 else str(part)
+        name = shown(item.name) if item.name and not shared else str(part)
         return Place((*place.names, name), (*place.steps, part), item, item.file, item.line)
     entry = node.get(part) if isinstance(part, str) else None
     if entry is None:
         return None
     block = isinstance(entry.node.value, Mapping | tuple)
     line = entry.line if block or entry.node.line is None else entry.node.line
-    return Place((*place.names, str(part)), (*place.steps, part), entry.node, entry.node.file, line)
+    return Place((*place.names, shown(str(part))), (*place.steps, part), entry.node, entry.node.file, line)
 
 
 def _matches(place: Place, words: Sequence[str]) -> Iterator[tuple[Place, int]]:

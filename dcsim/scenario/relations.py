@@ -46,11 +46,12 @@ def _unique(positions: Positions) -> Iterator[Problem]:
 
 def _pools(data: Any) -> dict[str, int | None]:
     """Return the number of servers by pool, None where it is not known."""
-    pools = {}
+    pools: dict[str, int | None] = {}
     for item in _items(data, "cluster", "servers"):
         if isinstance(item, Mapping) and isinstance(item.get("name"), str):
             count = item.get("count")
-            pools[item["name"]] = count if isinstance(count, int) and count > 0 else None
+            known = type(count) is int and count > 0 and item["name"] not in pools
+            pools[item["name"]] = count if known else None
     return pools
 
 

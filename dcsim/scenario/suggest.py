@@ -19,18 +19,21 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f'did you mean "{plain[match[0]]}"?' if match else ""
 
 
-def quoted(value: object, longest: int = 60) -> str:
-    """Return a value of a file as an error message shows it: text in double quotes, long ones cut."""
-    import json
+def shown(text: str, longest: int = 60) -> str:
+    """Return text as a message may print it: long ones cut, nothing that moves a terminal's cursor."""
+    text = text if len(text) <= longest else text[:longest] + "..."
+    return text if text.isprintable() else ascii(text)[1:-1]
 
+
+def quoted(value: object) -> str:
+    """Return a value of a file as an error message shows it: text in double quotes."""
     match value:
         case None:
             return "nothing"
         case bool():
             return "true" if value else "false"
         case str():
-            text = value if len(value) <= longest else value[:longest] + "..."
-            return json.dumps(text, ensure_ascii=False)
+            return f'"{shown(value)}"'
         case dict():
             return "a block of keys" if value else "an empty block"
         case list() | tuple():

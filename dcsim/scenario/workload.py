@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from dcsim import units
 from dcsim.scenario.base import (
@@ -120,8 +120,8 @@ class Execute(Value):
     target: Target | None = None
 
 
-def _steps(text: str) -> str:
-    if not re.fullmatch(_STEPS, text):
+def _steps(text: Any) -> str:
+    if not isinstance(text, str) or not re.fullmatch(_STEPS, text):
         raise wrong('a number of steps such as "200 steps"')
     return text
 
@@ -129,7 +129,7 @@ def _steps(text: str) -> str:
 class Checkpoint(Value):
     """When the job's state is written to the storage pool."""
 
-    every: Annotated[str, AfterValidator(_steps)] = Field(
+    every: Annotated[str, BeforeValidator(_steps)] = Field(
         description='"200 steps"', json_schema_extra={"pattern": _STEPS}, examples=["200 steps"]
     )
 
@@ -183,8 +183,8 @@ class Job(Value):
         return self
 
 
-def _target(text: str) -> str:
-    if not re.fullmatch(_TARGET, text):
+def _target(text: Any) -> str:
+    if not isinstance(text, str) or not re.fullmatch(_TARGET, text):
         raise wrong('a server pool and an index such as "train/15"')
     return text
 
@@ -194,7 +194,7 @@ class ServerFault(Value):
 
     at: Duration
     kind: Literal["server"]
-    target: Annotated[str, AfterValidator(_target)] = Field(
+    target: Annotated[str, BeforeValidator(_target)] = Field(
         description='pool and index, "train/15"', json_schema_extra={"pattern": _TARGET}, examples=["train/15"]
     )
     repair: PositiveDuration
