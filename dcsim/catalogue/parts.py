@@ -1,30 +1,41 @@
-"""The kinds of catalogue parts: what a data sheet says of an accelerator, a server, a switch, a climate."""
+"""The kinds of catalogue parts: what a data sheet says of an accelerator, a server, a switch, a climate.
+
+Every quantity is of one part and in SI units. Prices are purchase prices; a server's includes its accelerators.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 
 from dcsim.scenario.base import (
     CarbonIntensity,
+    Count,
     DataRate,
     DataSize,
     Duration,
     EnergyPerByte,
     EnergyPerFlop,
     EnergyPrice,
+    Flag,
     FlopRate,
     Fraction,
     IdlePower,
     Money,
-    Power,
     PositiveDuration,
+    PositiveNumber,
+    Power,
     Temperature,
     Value,
     WaterIntensity,
 )
 from dcsim.scenario.names import Name
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Dtype = Literal["fp64", "fp32", "tf32", "bf16", "fp16", "fp8", "int8"]
+Biquadratic = tuple[Number, Number, Number, Number, Number, Number]
+Quadratic = tuple[Number, Number, Number]
 
 
 class Accelerator(Value):
@@ -32,14 +43,17 @@ class Accelerator(Value):
 
     title: str
     kind: Literal["gpu", "tpu", "cpu", "fpga"]
-    peak: dict[Literal["fp64", "fp32", "tf32", "bf16", "fp16", "fp8", "int8"], FlopRate]
+    peak: dict[Dtype, FlopRate] = Field(min_length=1, description="dense rate by number format, matrix units included")
     memory: DataSize
     memory_bandwidth: DataRate
     tdp: Power
-    idle: IdlePower
-    energy_per_flop: EnergyPerFlop = Field(description="at 16-bit precision")
+    idle: IdlePower = Field(description="with no job: clocks down")
+    active: IdlePower = Field(
+        description="with a job, clocks up, before the energy of its work: what a waiting rank draws"
+    )
+    energy_per_flop: EnergyPerFlop = Field(description="of large matrix products at 16-bit precision")
     energy_per_byte: EnergyPerByte = Field(description="of device memory traffic")
-    link_energy_per_byte: EnergyPerByte
+    link_energy_per_byte: EnergyPerByte = Field(description="sent to a peer in the server")
     link_bandwidth: DataRate | None = Field(None, description="to its peers in the server, one direction")
     price: Money | None = None
 
@@ -49,14 +63,14 @@ class Server(Value):
 
     title: str
     accelerator: Name
-    accelerators: PositiveInt
+    accelerators: Count
     link: Name | None = Field(None, description="the link type inside the server; none for a single accelerator")
-    nics: PositiveInt
+    nics: Count
     nic_rate: DataRate
     nic_power: IdlePower = Field(description="of one network card")
-    cpu_idle: IdlePower = Field(description="of all host CPUs together")
-    cpu_active: Power = Field(description="of all host CPUs together while a job runs on the accelerators")
-    memory_power: IdlePower
+    cpu_idle: IdlePower = Field(description="of all host CPUs together; none where they are the accelerators")
+    cpu_active: IdlePower = Field(description="of all host CPUs together while a job runs on the accelerators")
+    memory_power: IdlePower = Field(description="of the host memory")
     fan_power: IdlePower = Field(description="at full speed and full load")
     other_power: IdlePower = Field(description="boards, local disks, management, NVSwitches")
     psu: Name
@@ -70,7 +84,7 @@ class StorageServer(Value):
     """A storage node without its disks."""
 
     title: str
-    nics: PositiveInt
+    nics: Count
     nic_rate: DataRate
     idle: IdlePower
     active: Power
@@ -82,10 +96,11 @@ class Switch(Value):
     """A network switch."""
 
     title: str
-    ports: PositiveInt
+    ports: Count
     port_rate: DataRate
-    latency: PositiveDuration
-    power: Power
+    latency: PositiveDuration = Field(description="of a packet from port to port")
+    power: Power = Field(description="with the optics of its ports")
+    link: Name = Field(description="the kind of link of its ports: the efficiency and latency of the fabric")
     price: Money
     lifetime: PositiveDuration
 
@@ -121,16 +136,19 @@ class Software(Value):
     vector: Fraction = Field(description="achieved over peak fp32 rate of elementwise work")
     memory: Fraction = Field(description="achieved over peak memory bandwidth")
     launch: Duration = Field(description="of one kernel")
-    fused_attention: bool = Field(description="attention scores stay on the chip")
+    fused_attention: Flag = Field(description="attention scores stay on the chip")
 
 
 class LossCurve(Value):
-    """A power stage: loss = no_load + linear * P + quadratic * P^2 / rating, all relative to the rating."""
+    """A power stage: loss / rating = no_load + linear x + quadratic x^2, x being the power it delivers over its rating.
+
+    The input is the power delivered plus the loss, and the efficiency x / (x + loss / rating).
+    """
 
     title: str
     no_load: Fraction = Field(description="loss at no load over rating")
-    linear: Fraction
-    quadratic: Fraction
+    linear: Fraction = Field(description="loss in proportion to the load")
+    quadratic: Fraction = Field(description="ohmic loss at full load over rating")
 
 
 class Psu(LossCurve):
@@ -150,27 +168,35 @@ class Transformer(LossCurve):
 
 
 class Chiller(Value):
-    """A water-cooled chiller by DOE-2 curves: capacity and energy-input ratio in [degC], part load in [1]."""
+    """A water-cooled chiller by DOE-2 curves.
+
+    Capacity and energy-input ratio are biquadratic in the leaving chilled water x and the entering condenser water y
+    [degC]: c0 + c1 x + c2 x^2 + c3 y + c4 y^2 + c5 x y; the part-load curve is c0 + c1 p + c2 p^2. All are 1 at the
+    reference point.
+    """
 
     title: str
-    reference_cop: PositiveFloat
-    capacity_by_temperature: tuple[float, float, float, float, float, float]
-    energy_by_temperature: tuple[float, float, float, float, float, float]
-    energy_by_part_load: tuple[float, float, float]
+    reference_cop: PositiveNumber
+    capacity_by_temperature: Biquadratic
+    energy_by_temperature: Biquadratic
+    energy_by_part_load: Quadratic
     chilled_water_range: tuple[Temperature, Temperature]
     condenser_range: tuple[Temperature, Temperature]
-    part_load_range: tuple[float, float]
+    part_load_range: tuple[Fraction, Fraction]
 
 
 class Climate(Value):
     """Typical weather: a mean day for each month."""
 
     title: str
-    latitude: float
-    longitude: float
-    dry_bulb_c: tuple[float, ...] = Field(min_length=12, max_length=12, description="monthly mean [degC]")
-    daily_range_k: tuple[float, ...] = Field(min_length=12, max_length=12, description="mean daily maximum less minimum [K]")
-    relative_humidity: tuple[float, ...] = Field(min_length=12, max_length=12, description="monthly mean [1]")
+    latitude: Number = Field(ge=-90, le=90, description="north positive [degree]")
+    longitude: Number = Field(ge=-180, le=180, description="east positive [degree]")
+    elevation_m: Number = Field(ge=-500, le=9000, description="above sea level, for the air pressure [m]")
+    dry_bulb_c: tuple[Number, ...] = Field(min_length=12, max_length=12, description="monthly mean [degC]")
+    daily_range_k: tuple[Number, ...] = Field(
+        min_length=12, max_length=12, description="mean daily maximum less minimum [K]"
+    )
+    relative_humidity: tuple[Fraction, ...] = Field(min_length=12, max_length=12, description="monthly mean [1]")
 
 
 class Grid(Value):
@@ -179,5 +205,7 @@ class Grid(Value):
     title: str
     carbon: CarbonIntensity
     scope: Literal["average-lifecycle", "average-direct", "marginal", "market-based"]
-    price: EnergyPrice
-    water: WaterIntensity
+    price: EnergyPrice = Field(
+        description="paid by a large consumer, network charges included, without value-added tax"
+    )
+    water: WaterIntensity = Field(description="fresh water consumed upstream to generate the electricity")
