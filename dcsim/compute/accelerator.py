@@ -13,7 +13,10 @@ from dcsim.catalogue.parts import Accelerator
 
 _VOLTAGE_OFFSET = 0.5
 _LOWEST_CLOCK = 0.1
-_HALVINGS = 50
+_CLOSE = 1e-12
+_FINEST = 1e-14
+
+Point = tuple[float, float]
 
 
 def waiting_power(accelerator: Accelerator, clock: float = 1.0) -> float:
@@ -83,15 +86,31 @@ def power_limited_clock(power_w: Callable[[float], float], limit_w: float, cap: 
         A factor in [0.1, cap]; 0.1, about the lowest clock of data-center GPUs (210 of 1,980 MHz on an H100), where
         even that exceeds the limit.
     """
-    if power_w(cap) <= limit_w:
-        return cap
     low, high = min(_LOWEST_CLOCK, cap), cap
-    for _ in range(_HALVINGS):
-        middle = 0.5 * (low + high)
-        if power_w(middle) <= limit_w:
-            low = middle
+    above = power_w(high) - limit_w
+    if above <= 0.0:
+        return high
+    below = power_w(low) - limit_w
+    if below > 0.0:
+        return low
+    return _root(lambda clock: power_w(clock) - limit_w, (low, below), (high, above), _CLOSE * limit_w)
+
+
+def _root(excess: Callable[[float], float], low: Point, high: Point, close: float) -> float:
+    """Return where ``excess`` reaches zero between ``low`` and ``high``, from below and within ``close``.
+
+    False position with halved weights (Illinois algorithm, M. Dowell, P. Jarratt, BIT 11, 1971): a plan of a step is
+    costly.
+    """
+    (left, below), (right, above) = low, high
+    weight_left, weight_right, moved = below, above, ""
+    while below < -close and right - left > _FINEST:
+        guess = left - weight_left * (right - left) / (weight_right - weight_left)
+        found = excess(guess)
+        if found <= 0.0:
+            weight_right *= 0.5 if moved == "left" else 1.0
+            left, below, weight_left, moved = guess, found, found, "left"
         else:
-            high = middle
-        if high - low <= 1e-13:
-            break
-    return low
+            weight_left *= 0.5 if moved == "right" else 1.0
+            right, weight_right, moved = guess, found, "right"
+    return left

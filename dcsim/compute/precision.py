@@ -13,6 +13,8 @@ The rules:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from dcsim.catalogue.parts import Accelerator
@@ -20,24 +22,28 @@ from dcsim.catalogue.parts import Accelerator
 Precision = Literal["fp64", "fp32", "tf32", "bf16", "fp16", "fp8", "int8"]
 
 # What may run a matrix product of the precision, best first.
-_RUNS_AS: dict[Precision, tuple[Precision, ...]] = {
-    "fp64": ("fp64",),
-    "fp32": ("tf32", "fp32", "fp64"),
-    "tf32": ("tf32", "fp32", "fp64"),
-    "bf16": ("bf16", "tf32", "fp32", "fp64"),
-    "fp16": ("fp16", "tf32", "fp32", "fp64"),
-    "fp8": ("fp8", "fp16", "bf16", "tf32", "fp32", "fp64"),
-    "int8": ("int8", "fp16", "bf16", "tf32", "fp32", "fp64"),
-}
+_RUNS_AS: Mapping[Precision, tuple[Precision, ...]] = MappingProxyType(
+    {
+        "fp64": ("fp64",),
+        "fp32": ("tf32", "fp32", "fp64"),
+        "tf32": ("tf32", "fp32", "fp64"),
+        "bf16": ("bf16", "tf32", "fp32", "fp64"),
+        "fp16": ("fp16", "tf32", "fp32", "fp64"),
+        "fp8": ("fp8", "fp16", "bf16", "tf32", "fp32", "fp64"),
+        "int8": ("int8", "fp16", "bf16", "tf32", "fp32", "fp64"),
+    }
+)
 _WIDEST_FIRST: tuple[Precision, ...] = ("fp64", "fp32", "tf32", "bf16", "fp16", "int8", "fp8")
-_ARRAY_TYPES: dict[str, Precision] = {
-    "float64": "fp64",
-    "complex128": "fp64",
-    "float32": "fp32",
-    "complex64": "fp32",
-    "bfloat16": "bf16",
-    "float16": "fp16",
-}
+_ARRAY_TYPES: Mapping[str, Precision] = MappingProxyType(
+    {
+        "float64": "fp64",
+        "complex128": "fp64",
+        "float32": "fp32",
+        "complex64": "fp32",
+        "bfloat16": "bf16",
+        "float16": "fp16",
+    }
+)
 _VECTOR_SHARE = 1.0 / 16.0
 
 

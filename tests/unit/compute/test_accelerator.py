@@ -54,6 +54,22 @@ def test_a_limit_below_the_lowest_clock_leaves_the_lowest_clock() -> None:
     assert power_limited_clock(_compute_bound, 50.0, cap=0.05) == 0.05
 
 
+def test_the_search_plans_few_steps() -> None:
+    tried: list[float] = []
+
+    def power(clock: float) -> float:
+        tried.append(clock)
+        return _compute_bound(clock)
+
+    assert power(power_limited_clock(power, 400.0)) <= 400.0
+    assert len(tried) < 16
+
+
+def test_a_power_that_jumps_is_kept_below_the_limit() -> None:
+    clock = power_limited_clock(lambda clock: 300.0 if clock <= 0.6 else 900.0, 500.0)
+    assert clock == pytest.approx(0.6, abs=1e-9)
+
+
 def test_limits_cost_time_as_published() -> None:
     """A 600 W limit on a 700 W H100 cost up to 15 % of throughput, a 500 W limit 10 % to 20 % (vendor, torchtitan).
 
