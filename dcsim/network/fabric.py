@@ -177,7 +177,7 @@ class Fabric:
         routes
             The routes whose links are watched.
         loads
-            Link ids, each once, and the mean load of each [B/s].
+            Link ids, each once and among those of ``routes``, and the mean load of each [B/s].
         touched
             Called once, at the instant at which a flow of another owner begins on a link of ``routes`` and before rates
             are solved. The owner then releases the hold and starts what it has in flight as transfers (with no latency

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from dcsim.engine import Clock, LevelArray
+from dcsim.engine import Clock
+from dcsim.network.load import Load
 from dcsim.network.tree import Floats, Indices
 
 _NOBODY = -1
@@ -38,13 +39,12 @@ class Holds:
     Holds of different owners never share a link, so a link has at most one holder.
     """
 
-    def __init__(self, clock: Clock, loads: LevelArray, senders: Floats) -> None:
-        self.clock, self._loads, self._senders = clock, loads, senders
+    def __init__(self, clock: Clock, load: Load, senders: Floats) -> None:
+        self.clock, self._load, self._senders = clock, load, senders
         self._holder = np.full(len(senders), _NOBODY, dtype=np.int64)
         self._owners: dict[str, int] = {}
         self._active: dict[Hold, None] = {}
         self._booked = 0.0
-        self.load: Floats = np.zeros(len(senders))
 
     @property
     def sent_bytes(self) -> float:
@@ -57,7 +57,7 @@ class Holds:
         hold.touched = touched
         self._active[hold] = None
         self._mark(hold)
-        self._loads.set(hold.where, self.load[hold.where])
+        self._load.publish(hold.where)
         return hold
 
     def end(self, hold: Hold, bytes_moved: tuple[Indices, Floats] | None) -> None:
@@ -65,17 +65,17 @@ class Holds:
         mean = hold.moved()
         del self._active[hold]
         self._holder[hold.links] = _NOBODY
-        self.load[hold.where] = 0.0
+        self._load.held[hold.where] = 0.0
         for other in self._active:
             if other.owner == hold.owner:
                 self._mark(other)
-        self._loads.set(hold.where, self.load[hold.where])
+        self._load.publish(hold.where)
         if bytes_moved is None:
             self._booked += float(mean @ self._senders[hold.where])
             return
         where, moved = np.asarray(bytes_moved[0], dtype=np.int64), np.asarray(bytes_moved[1], dtype=np.float64)
-        self._loads.credit(hold.where, -mean)
-        self._loads.credit(where, moved)
+        self._load.levels.credit(hold.where, -mean)
+        self._load.levels.credit(where, moved)
         self._booked += float(moved @ self._senders[where])
 
     def of(self, owner: str) -> list[Hold]:
@@ -100,7 +100,7 @@ class Holds:
 
     def _mark(self, hold: Hold) -> None:
         self._holder[hold.links] = self._owners.setdefault(hold.owner, len(self._owners))
-        self.load[hold.where] += hold.loads
+        self._load.held[hold.where] += hold.loads
 
 
 def union(links: Sequence[Indices]) -> Indices:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import simpy
 
-from dcsim.engine import Alarm, Clock, LevelArray
+from dcsim.engine import Alarm, Clock
 from dcsim.network.hold import Holds
 from dcsim.network.links import Links
+from dcsim.network.load import Load
 from dcsim.network.route import Route
 from dcsim.network.sharing import NOTHING, Sharing
 from dcsim.network.tree import Floats, Indices
@@ -38,9 +39,10 @@ class Traffic:
     def __init__(self, clock: Clock, links: Links) -> None:
         self._clock = clock
         self.capacities = links.capacities
-        self.loads = LevelArray(clock, links.names, "B/s")
+        self._load = Load(clock, links.names)
+        self.loads = self._load.levels
         self._senders, self._receivers = links.senders().astype(np.float64), np.flatnonzero(links.receivers())
-        self.holds = Holds(clock, self.loads, self._senders)
+        self.holds = Holds(clock, self._load, self._senders)
         self._sharing = Sharing(self.capacities)
         self._users = np.zeros(len(self.capacities), dtype=np.int64)
         self._of_owner: dict[str, dict[Flow, None]] = {}
@@ -146,20 +148,8 @@ class Traffic:
         rates = self._solution.rates
         self._rates = np.array([rates[flow.route] for flow in self._flows])
         if self._solution is not before:
-            self._set_loads(before.links)
+            self._load.flow(before.links, self._solution.links, self._solution.loads)
         self._plan_next()
-
-    def _set_loads(self, before: Indices) -> None:
-        links, loads = self._solution.links, self._solution.loads
-        if len(before) and len(links):
-            where = np.union1d(before, links)
-            values = self.holds.load[where]
-            values[np.searchsorted(where, links)] += loads
-            self.loads.set(where, values)
-        elif len(links):
-            self.loads.set(links, self.holds.load[links] + loads)
-        else:
-            self.loads.set(before, self.holds.load[before])
 
     def _plan_next(self) -> None:
         """Set the alarm for the first flow to end."""
