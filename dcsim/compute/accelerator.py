@@ -54,8 +54,8 @@ def relative_voltage(clock: float) -> float:
     """Return the core voltage at ``clock`` over that at full clock [1]: affine, ``0.5 + 0.5 clock``.
 
     An assumption, for clocks from 0.1 to 1: half the clock needs three quarters of the voltage, roughly the operating
-    points of recent GPUs (0.7 V to 0.8 V at half of the boost clock, 1.0 V to 1.1 V at the full one, recalled). With it a
-    training step of a 700 W H100 is 8 % slower at a 600 W limit and 17 % at 500 W, inside the published ranges
+    points of recent GPUs (0.7 V to 0.8 V at half of the boost clock, 1.0 V to 1.1 V at the full one, recalled). With
+    it a training step of a 700 W H100 is 8 % slower at a 600 W limit and 17 % at 500 W, inside the published ranges
     (at most 15 %, vendor estimate; 10 % to 20 %, torchtitan).
     """
     return _VOLTAGE_OFFSET + (1.0 - _VOLTAGE_OFFSET) * clock
