@@ -54,6 +54,8 @@ def describe(kind: str, name: str, own: Own = NO_PARTS) -> list[tuple[str, str, 
 
 def _text(value: object) -> str:
     match value:
+        case None:
+            return "none"
         case bool():
             return "yes" if value else "no"
         case list() | tuple():

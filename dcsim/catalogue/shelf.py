@@ -24,7 +24,7 @@ Own = Mapping[str, Mapping[str, Mapping[str, Any]]]
 _FOLDER: Final = Path(__file__).parent
 NO_PARTS: Final[Own] = MappingProxyType({})
 _OWN_SOURCE: Final = "the scenario"
-_FAMILIES: Final = frozenset({"transformer", "mlp", "cnn"})
+_FAMILIES: Final = ("transformer", "mlp", "cnn")
 MODELS: Final = "models"
 RECORDS: Final[Mapping[str, type[Value]]] = MappingProxyType(
     {
@@ -46,7 +46,14 @@ RECORDS: Final[Mapping[str, type[Value]]] = MappingProxyType(
 )
 KINDS: Final = (*RECORDS, MODELS)
 _SINGULAR: Final = MappingProxyType(
-    {"accelerators": "an accelerator", "switches": "a switch", "software": "a software era", "ups": "a UPS"}
+    {
+        "accelerators": "an accelerator",
+        "switches": "a switch",
+        "software": "a software era",
+        "psus": "a power supply",
+        "pdus": "a power distribution unit",
+        "ups": "a UPS",
+    }
 )
 
 
@@ -186,6 +193,9 @@ def _faults(kind: str, error: ValidationError) -> Iterator[Fault]:
                 yield Fault(
                     field, f"the unknown key {quoted(where[-1])}", f"a key of {a(kind)}", nearest(where[-1], known)
                 )
+            case "union_tag_invalid" | "union_tag_not_found":
+                tag = quoted(context["tag"]) if "tag" in context else "nothing"
+                yield Fault("family", tag, f"a family of models: {', '.join(_FAMILIES)}")
             case _:
                 shown = context.get("found") or quoted(found["input"])
                 yield Fault(field, shown, context.get("expected") or _lower(found["msg"]), context.get("hint", ""))

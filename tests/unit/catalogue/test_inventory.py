@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dcsim import catalogue
 from dcsim.catalogue import PartError, resolve
@@ -134,6 +136,34 @@ def test_everything_wrong_with_own_parts_is_listed(tmp_path: Path) -> None:
     ]
     assert 'did you mean "accelerators"?' in problems[0]
     assert "such as" in problems[1]
+
+
+PLAIN = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-9, 9)
+    | st.floats()
+    | st.sampled_from(["", "h100-sxm", "a", "3 GB", "transformer"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["value", "source", "bf16"]), inner),
+    max_leaves=5,
+)
+FIELDS = st.sampled_from(["based_on", "source", "peak", "memory", "tdp", "family", "layers", "hidden", "other"])
+
+
+@given(st.sampled_from(["accelerators", "models"]), st.dictionaries(FIELDS, PLAIN, max_size=4))
+def test_whatever_a_part_holds_it_is_read_or_refused_with_reasons(kind: str, fields: dict[str, object]) -> None:
+    own = {kind: {"a": fields}}
+    try:
+        catalogue.part(kind, "a", own)
+    except PartError as error:
+        assert error.faults
+        assert all(fault.found and fault.expected for fault in error.faults)
+
+
+def test_a_model_without_a_known_family_is_told_the_families() -> None:
+    for fields in ({}, {"family": "rnn"}):
+        with pytest.raises(PartError, match=r"models.a.family: found .*transformer, mlp, cnn"):
+            catalogue.part("models", "a", {"models": {"a": fields}})
 
 
 def test_grid_and_climate_may_be_described_in_place(tmp_path: Path) -> None:
