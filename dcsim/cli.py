@@ -20,6 +20,7 @@ import typer
 from dcsim.errors import InputError, RunError, ScenarioError
 
 if TYPE_CHECKING:
+    from dcsim.results.comparison import Comparison
     from dcsim.results.result import Result
     from dcsim.scenario.load import Loaded
     from dcsim.simulate import Prepared
@@ -129,9 +130,6 @@ def compare(
     seed: Seed = None,
 ) -> int:
     """Compare scenarios or runs, metric by metric."""
-    import json
-
-    from dcsim.report import html, terminal
     from dcsim.results import comparison
 
     work = _work(inputs, vary, settings, seed)
@@ -139,13 +137,7 @@ def compare(
     if results is None:
         _complain("interrupted; nothing was compared")
         return INTERRUPTED
-    compared = comparison.compare(list(results.values()), list(results))
-    if output.html is not None:
-        html.write(compared, output.html)
-    if output.json is not None:
-        _write_text(json.dumps(compared.as_dict(), indent=1), output.json)
-    if not output.quiet and output.json != Path("-"):
-        _render(terminal.comparison(compared))
+    _show_comparison(comparison.compare(list(results.values()), list(results)), output)
     return DONE
 
 
@@ -383,6 +375,21 @@ def _show(result: Result, folder: Path, verbose: bool) -> None:
         _render(terminal.details(result))
     page = folder / "report.html"
     _say(f"report   {page}" if page.exists() else f"results  {folder}")
+
+
+def _show_comparison(compared: Comparison, output: CompareOutput) -> None:
+    if output.html is not None:
+        from dcsim.report import html
+
+        html.write(compared, output.html)
+    if output.json is not None:
+        import json
+
+        _write_text(json.dumps(compared.as_dict(), indent=1), output.json)
+    if not output.quiet and output.json != Path("-"):
+        from dcsim.report import terminal
+
+        _render(terminal.comparison(compared))
 
 
 def _render(renderable: Any) -> None:

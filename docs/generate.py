@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -142,12 +143,12 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     )
 
 
-def main() -> None:
-    """Write all pages."""
-    OUT.mkdir(parents=True, exist_ok=True)
+def main(out: Path) -> None:
+    """Write all pages into the folder ``out``."""
+    out.mkdir(parents=True, exist_ok=True)
     for page in (commands, scenario, metrics, tables, catalogue):
-        (OUT / f"{page.__name__}.md").write_text("\n\n".join(page()) + "\n", encoding="utf-8")
+        (out / f"{page.__name__}.md").write_text("\n\n".join(page()) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else OUT)

@@ -66,7 +66,8 @@ def vary(loaded: Loaded, axes: Sequence[str]) -> list[tuple[str, Loaded]]:
     variants, problems = [], list[Problem]()
     for values in product(*(one.values for one in read)):
         try:
-            variants.append((_label(read, values), loaded.replace(dict(zip(paths, values, strict=True)))))
+            changes = [f"{path}={value}" for path, value in zip(paths, values, strict=True)]
+            variants.append((_label(read, values), loaded.replace(changes, "--vary")))
         except ScenarioError as error:
             problems += [problem for problem in error.problems if problem not in problems]
     if problems:

@@ -15,14 +15,14 @@ from dcsim.studies.variants import axis, vary
 class FakeLoaded:
     """Stands for a loaded scenario: remembers what was set, refuses the value "bad"."""
 
-    settings: dict[str, str] = field(default_factory=dict)
+    settings: tuple[str, ...] = ()
     scenario: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(name="base"))
 
-    def replace(self, settings: dict[str, str]) -> FakeLoaded:
-        wrong = [path for path, value in settings.items() if value == "bad"]
+    def replace(self, changes: list[str], origin: str) -> FakeLoaded:
+        wrong = [text.partition("=")[0] for text in changes if text.endswith("=bad")]
         if wrong:
-            raise ScenarioError([Problem("x.yaml", 1, path, '"bad"', "something good") for path in wrong])
-        return FakeLoaded(settings)
+            raise ScenarioError([Problem(origin, None, path, '"bad"', "something good") for path in wrong])
+        return FakeLoaded(tuple(changes))
 
 
 def test_an_axis_is_a_path_and_values() -> None:
@@ -58,7 +58,7 @@ def test_axes_multiply_with_the_last_one_fastest() -> None:
     # 2 values x 2 values = 4 variants.
     variants = vary(FakeLoaded(), ["a.x=1,2", "b.y=3,4"])
     assert [label for label, _ in variants] == ["x=1, y=3", "x=1, y=4", "x=2, y=3", "x=2, y=4"]
-    assert variants[1][1].settings == {"a.x": "1", "b.y": "4"}
+    assert variants[1][1].settings == ("a.x=1", "b.y=4")
 
 
 def test_equal_last_words_are_told_apart_by_their_paths() -> None:

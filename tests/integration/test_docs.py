@@ -1,0 +1,83 @@
+"""Every command, scenario and program on a page of the documentation works as it stands."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "scenarios" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [page for page in PAGES if "generated" not in page.parts]
+BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+# Setting up is what `.ci/run` does; it is not done again for every page.
+SET_UP = ("make ", "python -m pip ", ".ci/run", ".venv/bin/")
+
+
+@dataclass(frozen=True)
+class Block:
+    language: str
+    title: str
+    text: str
+
+
+def blocks(page: Path) -> list[Block]:
+    return [Block(*found) for found in BLOCK.findall(page.read_text("utf-8"))]
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def run(command: list[str], folder: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}{done.stderr}"
+
+
+def run_line(line: str, folder: Path) -> None:
+    """Run one line of a shell block, a comment at its end left out."""
+    words = shlex.split(line, comments=True)
+    if not words or line.startswith(SET_UP):
+        return
+    assert words[0] == "dcsim", f"the test does not know how to run: {line}"
+    run([sys.executable, "-m", "dcsim", *words[1:]], folder)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=name)
+def test_the_blocks_of_a_page_work_in_order(page: Path, tmp_path: Path) -> None:
+    (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
+    for block in blocks(page):
+        if block.title:
+            (tmp_path / block.title).write_text(block.text, encoding="utf-8")
+            run_line(f"dcsim check {block.title}", tmp_path)
+        elif block.language == "sh":
+            for line in block.text.splitlines():
+                run_line(line, tmp_path)
+        elif block.language == "python":
+            run([sys.executable, "-c", block.text], tmp_path)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    targets = [target for target in LINK.findall(page.read_text("utf-8")) if "://" not in target]
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert [target for target in missing if not target.startswith("docs/images/")] == []
+
+
+def test_the_reference_can_be_generated(tmp_path: Path) -> None:
+    run([sys.executable, "docs/generate.py", str(tmp_path)], ROOT)
+    pages = {file.stem: file.read_text("utf-8") for file in tmp_path.iterdir()}
+    assert set(pages) == {"commands", "scenario", "metrics", "tables", "catalogue"}
+    assert "| `oversubscription` |" in pages["scenario"]
+    assert "### h100-sxm" in pages["catalogue"]
