@@ -82,7 +82,7 @@ def parse(found: object, dimension: str) -> float:
     if unit not in kind.units:
         raise UnitError(found, kind.expected + _hint(unit, kind))
     exact = Fraction(number) * kind.units[unit] + kind.offsets.get(unit, 0)
-    if abs(exact) > LARGEST:
+    if abs(exact) > 10**45:
         raise UnitError(found, f"{kind.expected}, below 1e45 {kind.base}")
     return float(exact)
 

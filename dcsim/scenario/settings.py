@@ -48,6 +48,9 @@ def apply(root: Node, settings: Sequence[Setting]) -> Node:
     """
     problems: list[Problem] = []
     for path, value in settings:
+        if not path:
+            problems.append(Problem(value.file, None, "", "an empty path", "a path such as jobs.pretrain.steps"))
+            continue
         try:
             root = _put(root, path, value)
         except ScenarioError as error:
