@@ -10,7 +10,9 @@ PARTS = (COMPUTE, EXPOSED, STALL, CHECKPOINT, LOST, LAUNCH, LOAD, QUEUED)
 
 
 class Account:
-    """Books every second of a job to one part; work counts as done once it is saved, and as lost when a failure undoes it."""
+    """Books every second of a job to one part; work counts as done once it is saved, and as lost when a failure
+    undoes it.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock, self._booked_until = clock, clock.now
@@ -33,7 +35,9 @@ class Account:
         return spent
 
     def work(self, compute_s: float, stall_s: float) -> None:
-        """Book the time since the last booking as steps: kernels, waiting for samples, and the rest as communication."""
+        """Book the time since the last booking as steps: kernels, waiting for samples, and the rest as
+        communication.
+        """
         spent = self._take()
         self._unsaved[COMPUTE] += compute_s
         self._unsaved[STALL] += stall_s

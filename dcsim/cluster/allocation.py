@@ -26,7 +26,9 @@ def allocate(plan: JobPlan, servers: Sequence[int], fabric: Fabric, store: Store
     """Return the allocation of ``plan`` on ``servers``: logical ranks fill server after server."""
     ranks, each = plan.program.ranks, plan.accelerators_per_server
     held = tuple(min(each, ranks - first) for first in range(0, ranks, each))
-    places = [(server, accelerator) for server, count in zip(servers, held, strict=True) for accelerator in range(count)]
+    places = [
+        (server, accelerator) for server, count in zip(servers, held, strict=True) for accelerator in range(count)
+    ]
     route = fabric.all_reduce(places)
     name = plan.parts.job.name
     read = None if store is None else store.reading(f"{name}/data", servers)

@@ -13,13 +13,16 @@ from dcsim.estimate.step_plan import StepPlan
 from dcsim.network.fabric import Fabric
 from dcsim.network.hold import Hold
 
-# Ends of steps are sums; an event at such a sum may fall short of it by rounding. Far below any step, far above rounding.
+# Ends of steps are sums; an event at such a sum may fall short of it by rounding. Far below any step, far above
+# rounding.
 _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Steps that ended: when the first began, when each ended, shape (steps,), and their kernels and waiting together [s]."""
+    """Steps that ended: when the first began, when each ended, shape (steps,), and their kernels and waiting
+    together [s].
+    """
 
     started_s: float
     ends_s: Floats
@@ -30,9 +33,9 @@ class Steps:
 class FastForward:
     """Steps that run one after the other from now on while nobody else touches the job's links.
 
-    The links carry their mean load meanwhile. When another owner's flow starts on one of them, the step under way is put on the
-    fabric as it stands, becomes a ``playback``, and the steps after it are dropped. ``changed`` triggers then, and when the
-    caller asks for an end by :meth:`curtail`.
+    The links carry their mean load meanwhile. When another owner's flow starts on one of them, the step under way is
+    put on the fabric as it stands, becomes a ``playback``, and the steps after it are dropped. ``changed`` triggers
+    then, and when the caller asks for an end by :meth:`curtail`.
     """
 
     def __init__(self, clock: Clock, fabric: Fabric, owner: str, plan: StepPlan, scales: Floats) -> None:

@@ -182,7 +182,7 @@ class TrainingJob:
         snapshot = self._learner.snapshot() if self._learner else None
         if self._hall.store is not None:
             name, size = f"{self.name}/checkpoint", self._state_bytes(snapshot)
-            access = self._hall.store.writing(name, allocation.servers)
+            access = self._hall.store.writing(name, allocation.servers, size)
             self._hall.store.demand(self.name, 0.0, access.path.rate_bytes_per_s)
             yield self._hall.fabric.transfer(access.path.route, size, allocation.owner)
             self._hall.store.demand(self.name, 0.0, 0.0)

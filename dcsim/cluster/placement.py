@@ -13,7 +13,8 @@ Choice = Callable[[Sequence[int], Sequence[int], int], list[int]]
 def rack_aware(free: Sequence[int], racks: Sequence[int], count: int) -> list[int]:
     """Return ``count`` of the ``free`` servers in as few racks as possible, ``racks`` giving the rack of every server.
 
-    One rack that holds the whole job is taken if there is one, the fullest fit first; otherwise the racks with most free servers.
+    One rack that holds the whole job is taken if there is one, the fullest fit first; otherwise the racks with most
+    free servers.
     """
     by_rack: dict[int, list[int]] = defaultdict(list)
     for server in sorted(free):
@@ -27,7 +28,9 @@ def rack_aware(free: Sequence[int], racks: Sequence[int], count: int) -> list[in
 
 
 def scattered(generator: np.random.Generator) -> Choice:
-    """Return a choice that deals a job's servers out at random, so that neighbors in its ring are seldom in one rack."""
+    """Return a choice that deals a job's servers out at random, so that neighbors in its ring are seldom in one
+    rack.
+    """
 
     def choose(free: Sequence[int], racks: Sequence[int], count: int) -> list[int]:
         del racks

@@ -25,7 +25,9 @@ OnSteps = Callable[[int, Floats, StepEnergy], None]
 
 
 class Stepping:
-    """The steps of one attempt; ``on_steps(first, ends_s, energy)`` is told of every step that ended, and what one rank spent on each."""
+    """The steps of one attempt; ``on_steps(first, ends_s, energy)`` is told of every step that ended, and what
+    one rank spent on each.
+    """
 
     def __init__(self, plan: JobPlan, hall: Hall, allocation: Allocation, attempt: int, on_steps: OnSteps) -> None:
         self._plan, self._hall, self._allocation, self._attempt = plan, hall, allocation, attempt
@@ -66,7 +68,9 @@ class Stepping:
             self._forward.curtail()
 
     def _conditions(self) -> StepPlan:
-        """Return the step under the clock cap of now, at a clock at which its mean power stays within the accelerator's limit."""
+        """Return the step under the clock cap of now, at a clock at which its mean power stays within the
+        accelerator's limit.
+        """
         cap = self._hall.cap.value
         if cap not in self._plans:
             accelerator = self._plan.device.accelerator
@@ -76,7 +80,7 @@ class Stepping:
 
     def _watts(self, plan: StepPlan) -> float:
         """Mean power of one accelerator over a step alone on its links [W]."""
-        return step_power(self._plan.device.accelerator, plan.energy.total_j, plan.duration_s)
+        return step_power(self._plan.device.accelerator, plan.energy.total_j, plan.duration_s, plan.clock)
 
     def _planned(self, clock: float) -> StepPlan:
         device = replace(self._plan.device, clock=clock)
@@ -103,7 +107,9 @@ class Stepping:
         self._playback = Playback(hall.clock, hall.fabric, self._allocation.owner, remaining(plan.stages, scale, 0.0))
         alone = evaluate(plan.stages, np.array([scale]))
         yield from self._until_played(self._playback, started + float(alone.duration_s[0]))
-        self._book(plan, step, Steps(started, np.array([hall.clock.now]), float(alone.compute_s[0]), self._playback.stall_s))
+        self._book(
+            plan, step, Steps(started, np.array([hall.clock.now]), float(alone.compute_s[0]), self._playback.stall_s)
+        )
         self._playback = None
 
     def _repeat(self, plan: StepPlan, step: int, scales: Floats) -> Process:
@@ -119,7 +125,9 @@ class Stepping:
             started, alone = forward.under_way
             yield from self._until_played(forward.playback, started + float(alone.duration_s[0]))
             stall_s = forward.playback.stall_s
-            self._book(plan, step + done, Steps(started, np.array([hall.clock.now]), float(alone.compute_s[0]), stall_s))
+            self._book(
+                plan, step + done, Steps(started, np.array([hall.clock.now]), float(alone.compute_s[0]), stall_s)
+            )
             done += 1
         forward.release()
         self._forward = None

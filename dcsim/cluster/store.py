@@ -42,9 +42,9 @@ class Store:
         """Return how ``servers`` read the object ``name`` in equal parts."""
         return self._access(self.volume.read_legs(name, servers), self.volume.read_latency_s)
 
-    def writing(self, name: str, servers: Sequence[int]) -> Access:
-        """Return how ``servers`` write the object ``name`` in equal parts, replication included."""
-        return self._access(self.volume.write_legs(name, servers), self.volume.write_latency_s)
+    def writing(self, name: str, servers: Sequence[int], size_bytes: float) -> Access:
+        """Return how ``servers`` write the object ``name`` of ``size_bytes`` in equal parts, replication included."""
+        return self._access(self.volume.write_legs(name, servers, size_bytes), self.volume.write_latency_s)
 
     def has_read(self, access: Access, size_bytes: float) -> None:
         """Book a finished read."""

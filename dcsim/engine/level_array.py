@@ -52,7 +52,7 @@ class LevelArray:
 
     def raise_peaks(self, where: Indices, values: Floats) -> None:
         """Let the peaks at ``where`` be at least ``values``: of changes too short to be simulated one by one."""
-        self.peaks[where] = np.maximum(self.peaks[where], values)
+        self._peaks[where] = np.maximum(self._peaks[where], values)
 
     def watch(self, watcher: Callable[[LevelArray], None]) -> None:
         """Call ``watcher(levels)`` after every change."""

@@ -68,16 +68,30 @@ def _radix(scenario: Scenario, inventory: Inventory, report: Report) -> Iterator
     if radix is not None and (radix % 2 or radix**3 // 4 < count):
         least = smallest_radix(count)
         yield report(
-            "cluster.network.radix", str(radix), f"an even number of ports, at least {least}: the fat-tree joins {count} network cards"
+            "cluster.network.radix",
+            str(radix),
+            f"an even number of ports, at least {least}: the fat-tree joins {count} network cards",
         )
 
 
 def _too_large(plan: JobPlan, capacity: float, report: Report) -> Problem:
-    job = plan.parts.job
-    found = f"{units.show(plan.memory.total_bytes, 'B')} a rank ({plan.memory})"
-    missing = units.show(plan.memory.total_bytes - capacity, "B")
-    fixed = plan.memory.total_bytes - plan.memory.activations_bytes
-    largest = int(job.batch.micro * (capacity - fixed) / plan.memory.activations_bytes) if capacity > fixed else 0
-    remedy = f"write batch.micro: {largest}" if largest else "its weights and optimizer alone exceed it: take a smaller model"
-    expected = f"at most {units.show(capacity, 'B')}, the memory of {plan.device.accelerator.title}: {missing} are missing; {remedy}"
-    return report(f"jobs.{job.name}.model", found, expected)
+    needed = plan.memory.total_bytes
+    missing = units.show(needed - capacity, "B")
+    title = plan.device.accelerator.title
+    return report(
+        f"jobs.{plan.parts.job.name}.model",
+        f"{units.show(needed, 'B')} a rank ({plan.memory})",
+        f"at most {units.show(capacity, 'B')}, the memory of {title}: {missing} are missing; {_remedy(plan, capacity)}",
+    )
+
+
+def _remedy(plan: JobPlan, capacity: float) -> str:
+    """Return the largest micro batch that fits and divides a rank's samples, if there is one."""
+    batch, memory = plan.parts.job.batch, plan.memory
+    room = capacity - (memory.total_bytes - memory.activations_bytes)
+    share = batch.global_ // plan.program.ranks
+    fitting = [micro for micro in range(1, batch.micro) if share % micro == 0]
+    fitting = [micro for micro in fitting if memory.activations_bytes * micro / batch.micro <= room]
+    if fitting:
+        return f"write batch.micro: {max(fitting)}"
+    return "even one sample at a time does not fit: take a smaller model"

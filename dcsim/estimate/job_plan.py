@@ -58,7 +58,9 @@ class JobPlan:
 
     @property
     def model_flops_per_step(self) -> float:
-        """FLOPs of matrix products and convolutions of forward and backward passes, as model FLOP utilization counts them."""
+        """FLOPs of matrix products and convolutions of forward and backward passes, as model FLOP utilization
+        counts them.
+        """
         return self.program.ranks * sum(
             times * operation.flops
             for instruction in self.program.instructions

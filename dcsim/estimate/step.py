@@ -1,8 +1,9 @@
 """The time of one step of a program on a placement, in closed form, while nobody else touches its links.
 
-The compute stream runs kernels in program order; the communication stream runs collectives in program order, each as soon as the
-compute before it is done; a join holds the compute stream until the communication stream is idle. Samples for the next step are
-fetched meanwhile. ``play`` of a job's step by events follows the same stages, so both agree where links are not shared.
+The compute stream runs kernels in program order; the communication stream runs collectives in program order, each as
+soon as the compute before it is done; a join holds the compute stream until the communication stream is idle. Samples
+for the next step are fetched meanwhile. ``play`` of a job's step by events follows the same stages, so both agree
+where links are not shared.
 """
 
 from __future__ import annotations
@@ -77,8 +78,8 @@ class Span:
 def evaluate(stages: Sequence[Stage], scale: Floats) -> StepTimes:
     """Return the times of steps whose kernels take ``scale`` times their nominal time, shape of ``scale``.
 
-    ``separate`` is false where a fetch still runs when a collective begins: the two may then share links, and the closed form
-    does not hold.
+    ``separate`` is false where a fetch still runs when a collective begins: the two may then share links, and the
+    closed form does not hold.
     """
     compute = np.zeros_like(scale)
     busy, wire, fetched, first_move = compute, compute, compute, np.full_like(scale, np.inf)
@@ -135,5 +136,7 @@ def _rest(span: Span, done_s: float) -> Stage:
         return Busy(stage.label, span.finish_s - span.start_s - done_s)
     if isinstance(stage, Move) and done_s > 0.0:
         sent = max(0.0, done_s - stage.latency_s) * stage.rate_bytes_per_s
-        return replace(stage, latency_s=max(0.0, stage.latency_s - done_s), size_bytes=max(0.0, stage.size_bytes - sent))
+        return replace(
+            stage, latency_s=max(0.0, stage.latency_s - done_s), size_bytes=max(0.0, stage.size_bytes - sent)
+        )
     return stage

@@ -59,12 +59,14 @@ class StepEnergy:
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
-    """One step of a job under given conditions.
+    """One step of a job under given conditions, at the clock factor ``clock``.
 
     ``times`` are those of a step alone on its links without jitter, ``energy`` is that of a rank's step beyond waiting,
-    ``link_bytes`` what a whole step puts on each of ``links`` [B], ``link_peaks`` the most it puts on them at once [B/s].
+    ``link_bytes`` what a whole step puts on each of ``links`` [B], ``link_peaks`` the most it puts on them at once
+    [B/s].
     """
 
+    clock: float
     stages: tuple[Stage, ...]
     times: StepTimes
     energy: StepEnergy
@@ -83,7 +85,9 @@ class StepPlan:
 
 
 def step_plan(program: Program, device: Device, reduce: Path, read: Path | None) -> StepPlan:
-    """Return the step of ``program`` on ``device``; ``reduce`` carries its collectives, ``read`` the samples of all ranks."""
+    """Return the step of ``program`` on ``device``; ``reduce`` carries its collectives, ``read`` the samples of
+    all ranks.
+    """
     stages: list[Stage] = []
     for instruction in program.instructions:
         if isinstance(instruction, Compute):
@@ -96,6 +100,7 @@ def step_plan(program: Program, device: Device, reduce: Path, read: Path | None)
             stages.append(_move("samples", read, instruction.size_bytes * program.ranks, fetch=True))
     links = _links(stages)
     return StepPlan(
+        device.clock,
         tuple(stages),
         evaluate(stages, np.ones(())),
         step_energy(program, device),
@@ -118,7 +123,9 @@ def _move(label: str, path: Path, size_bytes: float, fetch: bool = False) -> Mov
 
 
 def step_energy(program: Program, device: Device) -> StepEnergy:
-    """Return the energy of a rank's step beyond waiting; the voltage that goes with the clock scales the arithmetic's."""
+    """Return the energy of a rank's step beyond waiting; the voltage that goes with the clock scales the
+    arithmetic's.
+    """
     total = StepEnergy()
     switching = dynamic_energy_factor(device.clock)
     for instruction in program.instructions:

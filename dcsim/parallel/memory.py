@@ -36,8 +36,8 @@ class RankMemory:
 def replicated(costs: StepCosts, gradient_bytes: int) -> RankMemory:
     """Return the memory of a rank that holds a whole replica: data parallelism without sharding.
 
-    Activations are the values of the forward pass that the traced backward pass reads, for one micro batch; temporaries of single
-    kernels and the allocator's fragmentation are not counted.
+    Activations are the values of the forward pass that the traced backward pass reads, for one micro batch;
+    temporaries of single kernels and the allocator's fragmentation are not counted.
     """
     return RankMemory(
         costs.parameter_bytes, float(costs.parameters * gradient_bytes), costs.optimizer_bytes, costs.residual_bytes

@@ -17,8 +17,8 @@ _OPTIMIZER: tuple[Phase, ...] = ("optimizer",)
 class DataParallel:
     """A data-parallel plan: ``ranks`` replicas, ``micro_batches`` a step, gradients of ``gradient_bytes`` an element.
 
-    ``read_bytes`` is what one rank reads from storage a step. Gradients are all-reduced in buckets of about ``bucket_bytes``,
-    while the backward pass of the last micro batch goes on if ``overlap``.
+    ``read_bytes`` is what one rank reads from storage a step. Gradients are all-reduced in buckets of about
+    ``bucket_bytes``, while the backward pass of the last micro batch goes on if ``overlap``.
     """
 
     ranks: int
@@ -51,8 +51,8 @@ def data_parallel(costs: StepCosts, plan: DataParallel) -> Program:
 def buckets(gradients: Sequence[Gradient], element_bytes: int, bucket_bytes: float) -> list[Bucket]:
     """Group gradients in the order in which they become ready; a bucket closes when it has reached ``bucket_bytes``.
 
-    The same rule as PyTorch's DistributedDataParallel (Li et al., VLDB 2020, section 3.2.3): a gradient larger than the bucket
-    travels whole with those that wait beside it.
+    The same rule as PyTorch's DistributedDataParallel (Li et al., VLDB 2020, section 3.2.3): a gradient larger than
+    the bucket travels whole with those that wait beside it.
     """
     closed: list[Bucket] = []
     size = 0.0

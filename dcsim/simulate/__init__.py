@@ -15,7 +15,9 @@ __all__ = ["Prepared", "Progress", "prepare", "run"]
 
 
 def run(prepared: Prepared, progress: Callable[[Progress], None] | None = None) -> Result:
-    """Simulate a prepared scenario; see :func:`dcsim.simulate.running.run`, which is imported here because checking needs no engine."""
+    """Simulate a prepared scenario; see :func:`dcsim.simulate.running.run`, which is imported here because
+    checking needs no engine.
+    """
     from dcsim.simulate import running
 
     return running.run(prepared, progress)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dcsim.catalogue.inventory import Inventory, PoolParts
+from dcsim.catalogue.parts import Switch
 from dcsim.cluster.failures import Failures
 from dcsim.cluster.hall import Hall
 from dcsim.cluster.job import Learner, TrainingJob
@@ -37,6 +38,7 @@ class DataCenter:
     hall: Hall
     facility: Facility
     jobs: tuple[TrainingJob, ...]
+    switches: int
     switch_power: Level
 
 
@@ -52,12 +54,13 @@ def assemble(prepared: Prepared, seed: int) -> DataCenter:
     cap = Level(clock, "clock cap", "1", 1.0)
     scheduler = Scheduler(clock, _racks(inventory), _choice(scenario, streams))
     hall = Hall(clock, fabric, fleet, store, scheduler, cap, streams, Records(recorder), scenario.detail == "step")
-    switch_power = Level(clock, "switches", "W", fabric.switches * inventory.switch.power)
+    switches = switch_count(fabric, inventory.switch)
+    switch_power = Level(clock, "switches", "W", switches * inventory.switch.power)
     facility = Facility(clock, recorder, _facility_plan(prepared, hall, _other_power(hall, switch_power, recorder)))
     jobs = tuple(TrainingJob(plan, hall, number, _learner(plan, seed)) for number, plan in enumerate(prepared.jobs))
     _start_failures(scenario, hall, names)
     follow_links(clock, recorder, fabric)
-    return DataCenter(prepared, clock, recorder, hall, facility, jobs, switch_power)
+    return DataCenter(prepared, clock, recorder, hall, facility, jobs, switches, switch_power)
 
 
 def server_names(inventory: Inventory) -> list[str]:
@@ -69,7 +72,13 @@ def fabric_layout(scenario: Scenario, inventory: Inventory) -> FabricLayout:
     """Return what the fabric joins: the servers of all pools, then the storage nodes."""
     network = scenario.cluster.network
     endpoints = [
-        Endpoint(f"{parts.pool.name}/{index}", parts.server.nics, parts.server.nic_rate, parts.server.accelerators, _inner(parts))
+        Endpoint(
+            f"{parts.pool.name}/{index}",
+            parts.server.nics,
+            parts.server.nic_rate,
+            parts.server.accelerators,
+            _inner(parts),
+        )
         for parts in inventory.pools
         for index in range(parts.pool.count)
     ]
@@ -86,6 +95,16 @@ def fabric_layout(scenario: Scenario, inventory: Inventory) -> FabricLayout:
         oversubscription=network.oversubscription,
         radix=network.radix,
     )
+
+
+def switch_count(fabric: Fabric, switch: Switch) -> int:
+    """Return how many switches of the catalogue the tree takes.
+
+    A switch has more ports than a small tree needs at one node, so it serves as several nodes: ports in use over ports.
+    """
+    shape = fabric.tree.shape
+    ports = fabric.tree.hosts + 2 * (shape.edge_cables + shape.core_cables)
+    return -(-ports // switch.ports)
 
 
 def _inner(parts: PoolParts) -> InnerLink | None:
@@ -127,7 +146,9 @@ def _store(clock: Clock, prepared: Prepared, fabric: Fabric, streams: Streams) -
 
 def _other_power(hall: Hall, switches: Level, recorder: Recorder) -> Level:
     """Return the power of switches and storage together [W], following both."""
-    total = Level(hall.clock, "switches and storage", "W", switches.value + (hall.store.power.value if hall.store else 0.0))
+    total = Level(
+        hall.clock, "switches and storage", "W", switches.value + (hall.store.power.value if hall.store else 0.0)
+    )
     recorder.follow(switches, "power")
     if hall.store is not None:
         recorder.follow(hall.store.power, "power")

@@ -18,7 +18,9 @@ def checks(center: DataCenter) -> list[Check]:
         found.append(_flops(center, job))
         if job.finished_s is not None:
             spent = sum(job.account.parts.values())
-            found.append(Check(f"{job.name}: seconds by part = in all", spent, job.finished_s - job.plan.parts.job.arrive, "s"))
+            found.append(
+                Check(f"{job.name}: seconds by part = in all", spent, job.finished_s - job.plan.parts.job.arrive, "s")
+            )
     return found
 
 
@@ -26,7 +28,12 @@ def _flops(center: DataCenter, job: TrainingJob) -> Check:
     """FLOPs of the steps on record, as the program splits them, against the traced step times the steps that ended."""
     segments = center.hall.records.segments.columns
     steps = sum(count for name, count in zip(segments["job"], segments["steps"], strict=True) if name == job.name)
-    return Check(f"{job.name}: FLOPs done = traced x steps", steps * job.plan.flops_per_step, job.steps_run * _traced(job), "FLOP")
+    return Check(
+        f"{job.name}: FLOPs done = traced x steps",
+        steps * job.plan.flops_per_step,
+        job.steps_run * _traced(job),
+        "FLOP",
+    )
 
 
 def _traced(job: TrainingJob) -> float:

@@ -11,10 +11,11 @@ def items(center: DataCenter) -> dict[str, float]:
     inventory, duration = center.prepared.inventory, center.clock.now
     found = {"electricity": center.facility.summary().electricity_cost_usd}
     found["servers"] = sum(
-        parts.pool.count * straight_line(parts.server.price, duration, parts.server.lifetime) for parts in inventory.pools
+        parts.pool.count * straight_line(parts.server.price, duration, parts.server.lifetime)
+        for parts in inventory.pools
     )
     switch = inventory.switch
-    found["network switches"] = center.hall.fabric.switches * straight_line(switch.price, duration, switch.lifetime)
+    found["network switches"] = center.switches * straight_line(switch.price, duration, switch.lifetime)
     spec, storage = center.prepared.loaded.scenario.cluster.storage, inventory.storage
     if spec is not None and storage is not None:
         price = storage.server.price + spec.disks.count * storage.disk.price

@@ -39,7 +39,9 @@ def kernels(plan: JobPlan) -> list[Kernel]:
 
 
 def bound_by(plan: JobPlan, parts: dict[str, float]) -> str:
-    """Return in a few words what takes most of a step: communication, storage, or the resource most kernels wait for."""
+    """Return in a few words what takes most of a step: communication, storage, or the resource most kernels wait
+    for.
+    """
     if parts[STALL] > max(parts[COMPUTE], parts[EXPOSED]):
         return "storage"
     if parts[EXPOSED] > parts[COMPUTE]:

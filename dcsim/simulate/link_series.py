@@ -9,7 +9,9 @@ from dcsim.network.fabric import Fabric
 
 
 def follow_links(clock: Clock, recorder: Recorder, fabric: Fabric) -> None:
-    """Record the mean utilization of every tier's links whenever a load changes, if the scenario records "link_load"."""
+    """Record the mean utilization of every tier's links whenever a load changes, if the scenario records
+    "link_load".
+    """
     tiers = list(fabric.tiers.items())
     series = [recorder.sample("link_load", tier, "1") for tier, _ in tiers]
     if not any(series):

@@ -23,7 +23,9 @@ def collect(center: DataCenter) -> dict[str, Metric]:
 
 
 def combine(replications: list[dict[str, Metric]]) -> dict[str, Metric]:
-    """Return the means over replications with their 95 % intervals; metrics that not all replications have are left out."""
+    """Return the means over replications with their 95 % intervals; metrics that not all replications have are
+    left out.
+    """
     if len(replications) == 1:
         return replications[0]
     combined: dict[str, Metric] = {}
@@ -82,7 +84,11 @@ def _job(job: TrainingJob) -> dict[str, Metric]:
         found["finish"] = Metric(job.finished_s, "s")
     if job.step:
         found |= _stepping(job, parts)
-    learned = {"final_loss": (job.last_loss, "1"), "time_to_target": (job.target_s, "s"), "energy_to_target": (job.target_j, "J")}
+    learned = {
+        "final_loss": (job.last_loss, "1"),
+        "time_to_target": (job.target_s, "s"),
+        "energy_to_target": (job.target_j, "J"),
+    }
     return found | {name: Metric(value, unit) for name, (value, unit) in learned.items() if value is not None}
 
 

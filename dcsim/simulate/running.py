@@ -82,7 +82,9 @@ def _progress(center: DataCenter, until: str | float) -> Progress:
 def _all_done(center: DataCenter) -> None:
     waiting = [job.name for job in center.jobs if job.finished_s is None]
     if waiting:
-        raise RunError(f"nothing more can happen at {center.clock.now:.6g} s, but these jobs are not done: {', '.join(waiting)}")
+        raise RunError(
+            f"nothing more can happen at {center.clock.now:.6g} s, but these jobs are not done: {', '.join(waiting)}"
+        )
 
 
 def _replication_seed(seed: int, number: int) -> int:
@@ -132,7 +134,14 @@ def _manifest(prepared: Prepared, outcome: _Outcome, verdicts: list[Check], part
         "weights": {job.name: job.weights_digest for job in center.jobs if job.weights_digest},
         "gradient_difference": {job.name: job.gradient_difference for job in center.jobs if job.weights_digest},
         "checks": [
-            {"name": c.name, "left": c.left, "right": c.right, "unit": c.unit, "residual": c.residual, "passed": c.passed}
+            {
+                "name": c.name,
+                "left": c.left,
+                "right": c.right,
+                "unit": c.unit,
+                "residual": c.residual,
+                "passed": c.passed,
+            }
             for c in verdicts
         ],
         "warnings": warnings(center),

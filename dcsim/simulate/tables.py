@@ -48,7 +48,18 @@ def _operations(center: DataCenter) -> Iterable[Sequence[Any]]:
     for job in center.jobs:
         for kernel in kernels(job.plan):
             o = kernel.operation
-            yield (job.name, o.name, o.kind, o.phase, o.scope, kernel.count, o.flops, kernel.bytes, kernel.time.seconds, kernel.time.bound)
+            yield (
+                job.name,
+                o.name,
+                o.kind,
+                o.phase,
+                o.scope,
+                kernel.count,
+                o.flops,
+                kernel.bytes,
+                kernel.time.seconds,
+                kernel.time.bound,
+            )
 
 
 def _limits(center: DataCenter) -> Iterable[Sequence[Any]]:
@@ -56,7 +67,9 @@ def _limits(center: DataCenter) -> Iterable[Sequence[Any]]:
         yield (headroom.what, headroom.used, headroom.capacity, headroom.unit, headroom.headroom, headroom.lifted_by)
     for job in center.jobs:
         used, memory = job.plan.memory.total_bytes, job.plan.device.accelerator.memory
-        yield _limit(f"accelerator memory of {job.name}", used, memory, "B", "a smaller micro batch, or sharded optimizer states")
+        yield _limit(
+            f"accelerator memory of {job.name}", used, memory, "B", "a smaller micro batch, or sharded optimizer states"
+        )
     yield _accelerators(center)
     fabric = center.hall.fabric
     for tier, links in fabric.tiers.items():
@@ -82,7 +95,9 @@ def _accelerators(center: DataCenter) -> Sequence[Any]:
     spans = center.hall.records.spans.columns
     held = {(job.name, attempt): job.plan.program.ranks for job in center.jobs for attempt in range(1, job.attempt + 1)}
     changes: list[tuple[float, int]] = []
-    for name, attempt, kind, start, end in zip(*(spans[c] for c in ("job", "attempt", "kind", "start_s", "end_s")), strict=True):
+    for name, attempt, kind, start, end in zip(
+        *(spans[c] for c in ("job", "attempt", "kind", "start_s", "end_s")), strict=True
+    ):
         if kind != "queued":
             changes += [(start, held[name, attempt]), (end, -held[name, attempt])]
     busy = most = 0
