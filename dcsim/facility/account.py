@@ -58,8 +58,8 @@ def stored_heat(facility: Facility) -> float:
 def summarize(facility: Facility) -> FacilitySummary:
     """Return what the facility did until now."""
     energy, grid, elapsed_s = energies(facility), facility.plan.grid, facility.elapsed_s
-    removed_j = facility.removed.integral
-    rejected_j = removed_j + energy["chiller"] + energy["pumps"] - facility.coolant_heat.integral
+    plant_j = facility.plant_heat.integral
+    rejected_j = facility.removed.integral + energy["chiller"] + energy["pumps"] - facility.coolant_heat.integral
     return FacilitySummary(
         energy_j=energy,
         pue=pue(facility, energy),
@@ -71,7 +71,7 @@ def summarize(facility: Facility) -> FacilitySummary:
         carbon_kg=carbon.emissions(energy["grid"], grid.carbon),
         carbon_scope=grid.scope,
         electricity_cost_usd=cost.electricity(energy["grid"], grid.price),
-        economizer_share=facility.economized.integral / removed_j if removed_j > 0.0 else 0.0,
+        economizer_share=facility.economized.integral / plant_j if plant_j > 0.0 else 0.0,
         headrooms=headrooms(facility),
         warnings=facility.notes.texts,
     )

@@ -87,7 +87,8 @@ class Modes:
             above = self.value(right) - threshold
             met = below * above < 0.0 or (above == 0.0 and right < inf)  # an asymptote is never met
             if met and not on_it:
-                return self._root(threshold, left, right)
+                root = self._root(threshold, left, right)
+                return root if root < inf else None  # a drift too slow to arrive within the range of floats
             left, below, on_it = right, above, False
         return None
 

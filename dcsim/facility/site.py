@@ -71,7 +71,7 @@ class Facility:
         self.it, self.grid = level("it", followed=False), level("grid", followed=False)
         self.room_heat = level("room heat", followed=False)
         self.coolant_heat = level("coolant heat", followed=False)
-        self.economized = level("economizer", followed=False)
+        self.plant_heat, self.economized = level("plant heat", followed=False), level("economizer", followed=False)
 
     def _begin(self) -> None:
         """Start in the steady state of the present powers and weather."""
@@ -166,6 +166,7 @@ class Facility:
         flow = self.plant.flow(self.room_heat.value - self.crah_fans.value)
         power = plant_power(self.plant, self._weather, heat_w, flow, self._economizing)
         self._economizing = power.economizer_share > 0.0
+        self.plant_heat.set(heat_w)
         self.economized.set(power.economizer_share * heat_w)
         self._set_supply(power)
 
