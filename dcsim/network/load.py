@@ -22,10 +22,9 @@ class Load:
         """Let transfers load ``links`` and nothing else, where before they loaded the links ``before``."""
         self.flowing[before] = 0.0
         self.flowing[links] = loads
-        if len(before) and len(links) and before is not links:
-            self.publish(np.union1d(before, links))
-        else:
-            self.publish(links if len(links) else before)
+        changed = np.zeros(len(self.flowing), dtype=bool)
+        changed[before] = changed[links] = True
+        self.publish(np.flatnonzero(changed))
 
     def publish(self, where: Indices) -> None:
         """Give the levels at ``where`` their new value."""

@@ -32,6 +32,7 @@ class Sharing:
 
     def __init__(self, capacities: Floats) -> None:
         self._capacities = capacities
+        self._place = np.zeros(len(capacities), dtype=np.int64)
         self._known: dict[frozenset[tuple[Route, int]], Solution] = {}
         self.solves = 0
 
@@ -57,9 +58,17 @@ class Sharing:
         weights = np.array([route.weight for route in routes])
         sizes = np.array([len(route.links) for route in routes], dtype=np.int64)
         starts = np.concatenate(([0], np.cumsum(sizes)))
-        links, place = np.unique(np.concatenate([route.links for route in routes]), return_inverse=True)
+        links, place = self._compact(np.concatenate([route.links for route in routes]))
         share = np.concatenate([route.share for route in routes]) * np.repeat(counts, sizes)
         levels = max_min(starts, place, share * np.repeat(weights, sizes), self._capacities[links])
         rates = weights * levels
         loads = np.bincount(place, share * np.repeat(rates, sizes), len(links)).astype(np.float64)
         return Solution(dict(zip(routes, rates.tolist(), strict=True)), links, loads)
+
+    def _compact(self, entries: Indices) -> tuple[Indices, Indices]:
+        """Return the links in ``entries``, ascending, and the place of each entry among them, without sorting."""
+        used = np.zeros(len(self._capacities), dtype=bool)
+        used[entries] = True
+        links = np.flatnonzero(used)
+        self._place[links] = np.arange(len(links))
+        return links, self._place[entries]

@@ -1,20 +1,24 @@
 """Simulated times of an independent flow-level simulator (SimGrid 3.32, model CM02, TCP-gamma 0, cross traffic off).
 
 Three-level trees (hosts per edge switch, edge switches per pod, pods) of 50 GB/s a link and direction, as many up- as
-down-ports, D-mod-k routing; a flow pays 0.5 us a link of its path and then shares links max-min fairly.
+down-ports, D-mod-k routing; a flow pays 0.5 us a link of its path and then shares links max-min fairly, weighted by
+the inverse of that latency, which is what CM02 takes for the unfairness of TCP between round-trip times. (dcsim weighs
+connections alike unless told otherwise; only the churn, where paths of all lengths meet, tells the two apart: 0.4 %.)
 """
 
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
-from dcsim.engine import Clock, Streams
+from dcsim.engine import Clock, Process, Streams
 from dcsim.network.collectives import ring_all_reduce_s, ring_share
 from dcsim.network.fabric import Fabric
 from dcsim.network.layout import Endpoint, FabricLayout
 from dcsim.network.play import play
+from dcsim.network.route import Route
 from dcsim.network.topology import TreeShape
 from dcsim.parallel.schedule import ring_all_reduce
 
@@ -28,6 +32,11 @@ def fabric(hosts: int) -> Fabric:
     shape = TreeShape.balanced(*TREES[hosts])
     layout = FabricLayout(endpoints, 50e9, hop_latency_s=HOP_S, shape=shape, policy="d-mod-k")
     return Fabric(Clock(), layout, Streams(0))
+
+
+def connection(net: Fabric, source: int, target: int) -> Route:
+    route = net.between((source, 0), (target, 0))
+    return replace(route, weight=1.0 / len(route.links), latency_s=len(route.links) * LINK_S)
 
 
 def permutation(hosts: int, kind: str) -> list[tuple[int, int, float]]:
@@ -44,10 +53,23 @@ def permutation_s(hosts: int, kind: str) -> float:
     net = fabric(hosts)
     done = []
     for source, target, size in permutation(hosts, kind):
-        route = net.between((source, 0), (target, 0))
-        done.append(net.transfer(route, size, "all", latency_s=len(route.links) * LINK_S))
+        route = connection(net, source, target)
+        done.append(net.transfer(route, size, "all"))
     net.clock.run(net.clock.all_of(done))
     assert net.sent_bytes == pytest.approx(net.received_bytes, rel=1e-12)
+    return net.clock.now
+
+
+def churn_s(hosts: int, flows: int) -> float:
+    """Every host sends ``flows`` flows of 100 MB to random others, one after the other, all hosts at once."""
+    net, draw = fabric(hosts), random.Random(7)
+    targets = [[(i + 1 + draw.randrange(hosts - 1)) % hosts for _ in range(flows)] for i in range(hosts)]
+
+    def sender(host: int) -> Process:
+        for target in targets[host]:
+            yield net.transfer(connection(net, host, target), 1e8, "all")
+
+    net.clock.run(net.clock.all_of([net.clock.process(sender(host)) for host in range(hosts)]))
     return net.clock.now
 
 
@@ -84,6 +106,11 @@ def test_permutations(case: tuple[str, int], expected_s: float) -> None:
 @pytest.mark.parametrize(("case", "expected_s"), LARGE_PERMUTATIONS.items())
 def test_large_permutations(case: tuple[str, int], expected_s: float) -> None:
     assert permutation_s(case[1], case[0]) == pytest.approx(expected_s, rel=1e-6)
+
+
+@pytest.mark.bench
+def test_churn() -> None:
+    assert churn_s(1024, 20) == pytest.approx(0.117283637, rel=1e-6)
 
 
 @pytest.mark.parametrize("hosts", [64, pytest.param(256, marks=pytest.mark.bench)])
