@@ -1,8 +1,8 @@
 """Which arrays a fused attention kernel keeps on the chip: those made and read inside the scope "attention" alone.
 
-Dao et al., "FlashAttention: Fast and Memory-Efficient Exact Attention with IO-Awareness" (NeurIPS 2022): scores and probabilities
-never reach memory, forward or backward. The second computation of the scores in the backward pass, and the row statistics that
-are kept for it, are not counted.
+Dao et al., "FlashAttention: Fast and Memory-Efficient Exact Attention with IO-Awareness" (NeurIPS 2022): scores and
+probabilities never reach memory, forward or backward. The second computation of the scores in the backward pass, and
+the row statistics that are kept for it, are not counted.
 """
 
 from __future__ import annotations

@@ -71,4 +71,4 @@ def _name(unit: Unit) -> str:
 
 def _unknown(node: Node) -> str:
     place = f"{node.place}: " if node.place else ""
-    return f"{place}primitive {node.primitive!r} has no cost rule; only the bytes of its operands and results are counted"
+    return f"{place}primitive {node.primitive!r} has no cost rule; only its operands and results are counted, as bytes"

@@ -1,4 +1,4 @@
-"""The costs of a training step, traced once and kept on disk by content; JAX is imported only where they are not there yet."""
+"""The costs of a training step, traced once and kept on disk by content; JAX is imported only if they are missing."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def _trace(request: CostRequest) -> StepCosts:
 def _key(request: CostRequest) -> str:
     """Digest the request, the code that traces and the libraries it traces with."""
     digest = blake2b(digest_size=20)
-    given = {"model": request.model.model_dump(mode="json"), "precision": request.precision}
-    given |= {"optimizer": request.optimizer, "micro": request.micro}
-    given |= {name: metadata.version(name) for name in ("jax", "optax")}
+    model = request.model.model_dump(mode="json")
+    versions = [metadata.version(name) for name in ("jax", "optax")]
+    given = [model, request.precision, request.optimizer, request.micro, versions]
     digest.update(json.dumps(given, sort_keys=True).encode())
     here = Path(__file__).parent
     for source in sorted(here.rglob("*.py")):
@@ -88,5 +88,5 @@ def _store(path: Path, found: StepCosts) -> None:
 def _from_json(data: dict[str, Any]) -> StepCosts:
     operations = tuple(Operation(**{**row, "shape": tuple(row["shape"])}) for row in data.pop("operations"))
     gradients = tuple(Gradient(**row) for row in data.pop("gradients"))
-    lists = {name: tuple(data.pop(name)) for name in ("order", "warnings")}
-    return StepCosts(operations=operations, gradients=gradients, **lists, **data)
+    order, warnings = tuple(data.pop("order")), tuple(data.pop("warnings"))
+    return StepCosts(operations=operations, gradients=gradients, order=order, warnings=warnings, **data)

@@ -1,10 +1,11 @@
-"""Which nodes run as one kernel: elementwise work and reductions merge with their neighbours, everything else is its own.
+"""Which nodes run as one kernel: elementwise work and reductions merge with their neighbours, the rest stands alone.
 
-Levels decide: the level of a node is that of its inputs, one higher after a kernel of its own kind (matrix product, gather, loop),
-after a reduction, and where the phase or the named part of the model changes. Connected fusible nodes of one level are one
-kernel, which reads what comes from outside once and writes what is used outside. A reduction along the last axis whose rows fit
-on the chip ends no kernel, as in the usual kernels of softmax and layer norm. What depends on the inputs of the program alone
-(a converted weight, a mask) is computed where it is used first, and arithmetic on single numbers comes before everything else.
+Levels decide: the level of a node is that of its inputs, one higher after a kernel of its own kind (matrix product,
+gather, loop), after a reduction, and where the phase or the named part of the model changes. Connected fusible nodes
+of one level are one kernel, which reads what comes from outside once and writes what is used outside. A reduction
+along the last axis whose rows fit on the chip ends no kernel, as in the usual kernels of softmax and layer norm. What
+depends on the inputs of the program alone (a converted weight, a mask) is computed where it is used first, and
+arithmetic on single numbers comes before everything else.
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ from dataclasses import dataclass, field
 from dcsim.workload import rules
 from dcsim.workload.graph import Block, Node, Value
 
-
 _FIRST = -1  # the level of arithmetic on single numbers
-_ROW_BYTES = 65536.0  # rows up to this size stay on the chip during a reduction: assumed, a third of the shared memory of a GPU core
+_ROW_BYTES = 65536.0  # rows up to this size stay on the chip during a reduction: an assumption
 
 
 @dataclass(eq=False, slots=True)
@@ -71,7 +71,7 @@ def _units(block: Block) -> dict[int, Unit]:
 
 @dataclass(slots=True)
 class _Place:
-    """The level of a node. ``ends``: its readers are one level higher. ``early``: it depends on the program's inputs alone."""
+    """The level of a node. ``ends``: its readers are one level up. ``early``: it reads the program's inputs alone."""
 
     level: int
     label: tuple[str, str]
@@ -141,7 +141,7 @@ class _Groups:
         self._meeting: dict[tuple[Value | None, int, tuple[str, str]], int] = {}
 
     def add(self, node: Node, place: _Place) -> None:
-        """Join ``node`` with those of its place that made or read the same arrays; single numbers join nothing but themselves."""
+        """Join ``node`` with those of its place that made or read the same arrays; single numbers join their like."""
         index = len(self._nodes)
         self._nodes.append((node, place.fusible))
         self._parents.append(index)
@@ -199,9 +199,10 @@ def _ordered(units: list[Unit], maker: dict[Value, Unit]) -> list[Unit]:
             if id(unit) in placed:
                 stack.pop()
                 continue
-            missing = {id(m): m for v in unit.depends_on() if (m := maker.get(v)) not in (None, unit) and id(m) not in placed}
+            needed = [maker[value] for value in unit.depends_on() if value in maker]
+            missing = [other for other in needed if other is not unit and id(other) not in placed]
             if missing:
-                stack.extend(m for m in reversed(list(missing.values())) if m is not None)
+                stack.extend(reversed(missing))
             else:
                 placed[id(unit)] = None
                 order.append(unit)

@@ -1,4 +1,4 @@
-"""A traced program as plain blocks of nodes over values: calls inlined, views resolved, loops kept as loops; no JAX here."""
+"""A traced program as plain blocks of nodes over values: calls inlined, views resolved, loops kept; no JAX here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAMES = {
 
 @dataclass(eq=False, slots=True)
 class Value:
-    """One array of the program; ``view_of`` names the array whose memory it shares. ``size_bytes`` [B], 0 for a constant scalar."""
+    """One array of the program; ``view_of`` is the one whose memory it shares. A literal has 0 ``size_bytes`` [B]."""
 
     shape: tuple[int, ...]
     dtype: str

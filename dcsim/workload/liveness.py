@@ -6,7 +6,7 @@ from dcsim.workload.graph import Block, Loop, Node, Value
 
 
 def remove_dead(block: Block, wanted: tuple[Value, ...] | None = None) -> None:
-    """Drop the nodes of ``block`` that do not contribute to ``wanted`` (its outputs unless given), in loop bodies too."""
+    """Drop the nodes of ``block`` that do not contribute to ``wanted`` (its outputs unless given), in loops too."""
     live = {value.storage for value in (block.outputs if wanted is None else wanted)}
     kept: list[Node] = []
     for node in reversed(block.nodes):

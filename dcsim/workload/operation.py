@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["matmul", "convolution", "elementwise", "gather", "scatter", "reduce", "sort", "random", "copy", "collective"]
+Kind = Literal[
+    "matmul", "convolution", "elementwise", "gather", "scatter", "reduce", "sort", "random", "copy", "collective"
+]
 Phase = Literal["forward", "backward", "recompute", "optimizer"]
 
 
@@ -14,9 +16,9 @@ class Operation:
     """One distinct kernel of a step.
 
     ``flops`` and ``bytes`` are of one execution; ``count`` is how often it runs in a step (loop trips included).
-    ``shape`` is (batch, m, n, k) of a matrix product, and the output shape of anything else.
-    ``bytes_fused`` is the memory traffic when attention is one kernel whose scores never reach memory; it equals ``bytes``
-    outside attention. ``scope`` is the innermost named part of the model ("attention", "head", ...), "" where there is none.
+    ``shape`` is (batch, m, n, k) of a matrix product, and the output shape of anything else. ``bytes_fused`` is the
+    memory traffic when attention is one kernel whose scores never reach memory; it equals ``bytes`` outside
+    attention. ``scope`` is the innermost named part of the model ("attention", "head", ...), "" where there is none.
     ``transcendentals`` are evaluations of exp, tanh and their like, which ``flops`` leaves out.
     """
 
@@ -37,8 +39,9 @@ class Operation:
 class Gradient:
     """One gradient array and the share of the backward pass (by operation order) after which it is ready.
 
-    ``ready`` counts backward operations in order, each execution of a loop body apart: a layer's gradient inside a scan is one
-    record a trip. ``after`` is the index, in executed order, of the operation of ``StepCosts.order`` that completes it.
+    ``ready`` counts backward operations in order, each execution of a loop body apart: a layer's gradient inside a
+    scan is one record a trip. ``after`` is the index, in executed order, of the operation of ``StepCosts.order`` that
+    completes it.
     """
 
     name: str
@@ -50,10 +53,10 @@ class Gradient:
 class StepCosts:
     """What one training step of one rank at one micro batch costs.
 
-    ``operations`` are distinct records; ``order`` lists the backward pass as executed, loops unrolled, as indices into
-    ``operations``; every gradient names the position in ``order`` that completes it. ``residual_bytes`` is what the forward
-    pass keeps for the backward pass, ``residual_bytes_fused`` the same where attention is one fused kernel. ``warnings`` names
-    what could not be costed.
+    ``operations`` are distinct records; ``order`` lists the backward pass as executed, loops unrolled, as indices
+    into ``operations``; every gradient names the position in ``order`` that completes it. ``residual_bytes`` is what
+    the forward pass keeps for the backward pass, ``residual_bytes_fused`` the same where attention is one fused
+    kernel. ``warnings`` names what could not be costed.
     """
 
     operations: tuple[Operation, ...]

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 _WRAPPED = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*\((.*)\)$")
-_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]*$")  # einsum names itself after its subscripts, which are no part of a model
+_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]*$")  # einsum names itself after its subscripts, no part of a model
 _MARKS = frozenset({"checkpoint", "rematted_computation", "remat"})
 
 

@@ -1,4 +1,4 @@
-"""From a jaxpr to plain blocks: calls inlined, scans kept as loops, the costliest branch taken, phases and scopes inherited."""
+"""From a jaxpr to plain blocks: calls inlined, scans kept as loops, the costliest branch taken, labels inherited."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """What one primitive costs: its kind, floating-point operations and, where operands are only partly touched, its bytes.
 
-The convention of XLA's cost analysis: a multiplication and an addition are one operation each, an elementwise primitive one an
-element, and functions such as exp or tanh are counted apart as transcendentals. A matrix product of b batches of (m, k) by (k, n)
-takes 2bmnk, a convolution only the taps that meet real input, not padding or the zeros of dilation.
+The convention of XLA's cost analysis: a multiplication and an addition are one operation each, an elementwise
+primitive one an element, and functions such as exp or tanh are counted apart as transcendentals. A matrix product of
+b batches of (m, k) by (k, n) takes 2bmnk, a convolution only the taps that meet real input, not padding or the zeros
+of dilation.
 """
 
 from __future__ import annotations
@@ -17,27 +18,34 @@ import numpy as np
 from dcsim.workload.graph import Node
 from dcsim.workload.operation import Kind
 
-VIEWS = frozenset(
-    "reshape squeeze expand_dims transpose broadcast_in_dim slice dynamic_slice bitcast_convert_type stop_gradient copy copy_p "
-    "optimization_barrier sharding_constraint reshard pvary pcast name split device_put layout_constraint real imag "
-    "random_wrap random_unwrap squeeze_p mesh_cast".split()
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+VIEWS = _words(
+    "reshape squeeze expand_dims transpose broadcast_in_dim slice dynamic_slice bitcast_convert_type stop_gradient "
+    "copy copy_p optimization_barrier sharding_constraint reshard pvary pcast name split device_put layout_constraint "
+    "real imag random_wrap random_unwrap mesh_cast"
 )
-TRANSCENDENTAL = frozenset(
-    "exp exp2 expm1 log log1p tanh logistic erf erfc erf_inv sin cos tan asin acos atan atan2 sinh cosh asinh acosh atanh "
-    "pow sqrt rsqrt cbrt lgamma digamma".split()
+TRANSCENDENTAL = _words(
+    "exp exp2 expm1 log log1p tanh logistic erf erfc erf_inv sin cos tan asin acos atan atan2 sinh cosh asinh acosh "
+    "atanh pow sqrt rsqrt cbrt lgamma digamma"
 )
-ELEMENTWISE = frozenset(
-    "add sub mul div rem max min neg sign abs floor ceil round is_finite eq ne lt le gt ge and or xor not select_n clamp "
-    "convert_element_type reduce_precision integer_pow square add_any nextafter population_count clz shift_left "
-    "shift_right_logical shift_right_arithmetic eq_to lt_to le_to mulhi complex conj".split()
+ELEMENTWISE = _words(
+    "add sub mul div rem max min neg sign abs floor ceil round is_finite eq ne lt le gt ge and or xor not select_n "
+    "clamp convert_element_type reduce_precision integer_pow square add_any nextafter population_count clz shift_left "
+    "shift_right_logical shift_right_arithmetic eq_to lt_to le_to mulhi complex conj"
 )
-MOVES = frozenset("concatenate pad rev iota tile empty".split())
-REDUCTIONS = frozenset("reduce_sum reduce_max reduce_min reduce_prod reduce_and reduce_or reduce_xor argmax argmin reduce".split())
-RANDOM = frozenset("random_bits random_seed random_fold_in random_split threefry2x32 rng_bit_generator rng_uniform random_clone".split())
-COLLECTIVES = frozenset(
-    "psum psum2 psum_invariant pmax pmin all_gather all_gather_invariant all_to_all ppermute reduce_scatter pbroadcast".split()
+MOVES = _words("concatenate pad rev iota tile empty")
+REDUCTIONS = _words("reduce_sum reduce_max reduce_min reduce_prod reduce_and reduce_or reduce_xor argmax argmin reduce")
+RANDOM = _words(
+    "random_bits random_seed random_fold_in random_split threefry2x32 rng_bit_generator rng_uniform random_clone"
 )
-SCANS = frozenset("cumsum cumprod cummax cummin cumlogsumexp".split())
+COLLECTIVES = _words(
+    "psum psum2 psum_invariant pmax pmin all_gather all_gather_invariant all_to_all ppermute reduce_scatter pbroadcast"
+)
+SCANS = _words("cumsum cumprod cummax cummin cumlogsumexp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +168,7 @@ def _gather(node: Node) -> Charge:
 
 
 def _scatter(node: Node) -> Charge:
-    """A scatter reads its updates, reads and writes the rows they fall on; into a fresh array it also writes that array once."""
+    """A scatter reads its updates and changes the rows they fall on; a fresh array it also writes once as a whole."""
     operand, indices, updates = node.inputs[:3]
     fresh = node.outputs[0].size_bytes if operand.touched_bytes < operand.size_bytes else 0.0
     moved = indices.touched_bytes + updates.touched_bytes + 2.0 * updates.size_bytes + fresh

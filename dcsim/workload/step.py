@@ -1,7 +1,7 @@
-"""One training step as two pure functions, gradient and update, between which data parallelism reduces the gradients.
+"""One training step as two pure functions, gradient and update; between them data parallelism reduces the gradients.
 
-Mixed precision after Micikevicius et al., "Mixed Precision Training" (ICLR 2018): weights, activations and gradients in the
-compute precision, a float32 master copy of the weights and float32 moments with the optimizer.
+Mixed precision after Micikevicius et al., "Mixed Precision Training" (ICLR 2018): weights, activations and gradients
+in the compute precision, a float32 master copy of the weights and float32 moments with the optimizer.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
-import optax
+import optax  # type: ignore[import-untyped]
 
-from dcsim.workload.models import Family, family
+from dcsim.workload.models import Family, Layers, family
 
 if TYPE_CHECKING:
     from dcsim.scenario.workload import ModelSpec
@@ -24,13 +24,13 @@ _FORMATS = {"fp32": jnp.float32, "bf16": jnp.bfloat16, "fp16": jnp.float16}
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a model is trained; ``unroll`` lays out the layers one after the other instead of in a loop."""
+    """How a model is trained."""
 
     model: ModelSpec
     precision: str = "fp32"
     optimizer: str = "adamw"
     learning_rate: float = 3e-4
-    unroll: bool = False
+    layers: Layers = "loop"
 
 
 class Step:
@@ -39,7 +39,7 @@ class Step:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self._family: Family = family(recipe.model)
-        self._optimizer = optimizer(recipe.optimizer, recipe.learning_rate)
+        self._optimizer = make_optimizer(recipe.optimizer, recipe.learning_rate)
         self.mixed = recipe.precision != "fp32"
 
     def init(self, key: Any) -> tuple[Any, Any]:
@@ -53,8 +53,7 @@ class Step:
 
     def gradient(self, weights: Any, batch: Any) -> tuple[Any, Any]:
         """Return (mean loss of the batch, gradients in the compute precision)."""
-        model, unroll = self.recipe.model, self.recipe.unroll
-        return jax.value_and_grad(self._family.loss)(weights, batch, model, unroll)
+        return jax.value_and_grad(self._family.loss)(weights, batch, self.recipe.model, self.recipe.layers)
 
     def update(self, master: Any, state: Any, gradients: Any) -> tuple[Any, Any, Any]:
         """Return (weights in the compute precision, master weights, optimizer state) after one optimizer step."""
@@ -68,7 +67,7 @@ class Step:
         return self._family.batch(self.recipe.model, size)
 
 
-def optimizer(name: str, learning_rate: float) -> optax.GradientTransformation:
+def make_optimizer(name: str, learning_rate: float) -> optax.GradientTransformation:
     """Return the Optax optimizer ``name`` with Optax's defaults for all but the learning rate."""
     makers: dict[str, Callable[[float], optax.GradientTransformation]] = {
         "adamw": optax.adamw,

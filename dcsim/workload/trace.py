@@ -1,4 +1,4 @@
-"""From a training step to what it costs: the step is traced with abstract arrays, nothing of it is computed or allocated."""
+"""From a training step to what it costs: it is traced with abstract arrays, nothing of it is computed or allocated."""
 
 from __future__ import annotations
 
@@ -53,8 +53,10 @@ def trace(recipe: Recipe, micro: int) -> StepCosts:
     backward = analyze(jax.make_jaxpr(step.gradient)(weights, step.batch(micro)), "forward")
     arrays = step.update if step.mixed else (lambda *given: step.update(*given)[1:])
     update = analyze(jax.make_jaxpr(arrays)(master, state, weights), "optimizer")
-    named = [(jax.tree_util.keystr(path, simple=True, separator="/"), leaf) for path, leaf in jax.tree.leaves_with_path(weights)]
-    leaves = [leaf for _, leaf in named]
+    paths, leaves = zip(*jax.tree.leaves_with_path(weights), strict=True)
+    named = [
+        (jax.tree_util.keystr(path, simple=True, separator="/"), leaf) for path, leaf in zip(paths, leaves, strict=True)
+    ]
     kept = _bytes(jax.tree.leaves(state)) + (_bytes(jax.tree.leaves(master)) if step.mixed else 0.0)
     return StepCosts(
         operations=backward.operations + update.operations,
@@ -164,7 +166,7 @@ def _residuals(block: Block, same: Classes) -> list[tuple[Value, float]]:
     A class spans the boundaries of loops, so the array counted is the stacked one that holds all trips.
     """
     made: dict[Value, float] = {}
-    for value, node in ((value, node) for node in walk(block) if node.phase == "forward" for value in node.outputs):
+    for value in (output for node in walk(block) if node.phase == "forward" for output in node.outputs):
         made[same.find(value)] = max(made.get(same.find(value), 0.0), value.size_bytes)
     given: dict[Value, float] = {}
     for value in block.inputs:

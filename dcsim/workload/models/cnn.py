@@ -1,32 +1,35 @@
-"""The small convolutional classifier: 3x3 convolutions with ReLU and 2x2 max-pooling, then one dense layer, after LeNet.
+"""The small convolutional classifier: 3x3 convolutions with ReLU and 2x2 max-pooling, then one dense layer.
 
-LeCun et al., "Gradient-Based Learning Applied to Document Recognition" (1998), with ReLU, same-size convolutions and max-pooling;
-weights by He et al. (ICCV 2015), equation 10.
+After LeCun et al., "Gradient-Based Learning Applied to Document Recognition" (1998), with ReLU, same-size
+convolutions and max-pooling; weights by He et al., "Delving Deep into Rectifiers" (ICCV 2015), equation 10.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
-import optax
+import optax  # type: ignore[import-untyped]
 
 from dcsim.errors import InputError
+from dcsim.workload.models.abstract import array
 
 if TYPE_CHECKING:
     from dcsim.scenario.workload import CnnModel
+    from dcsim.workload.models import Layers
 
 _KERNEL = 3
 _POOL = 2
 
 
-def batch(spec: CnnModel, size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    """Return the abstract arrays of ``size`` images: shape (size, image, image, channels), and labels, shape (size,)."""
+def batch(spec: CnnModel, size: int) -> dict[str, Any]:
+    """Return the abstract arrays of ``size`` images, shape (size, image, image, channels), and their labels."""
     return {
-        "inputs": jax.ShapeDtypeStruct((size, spec.image, spec.image, spec.channels[0]), jnp.float32),
-        "labels": jax.ShapeDtypeStruct((size,), jnp.int32),
+        "inputs": array((size, spec.image, spec.image, spec.channels[0]), jnp.float32),
+        "labels": array((size,), jnp.int32),
     }
 
 
@@ -41,23 +44,24 @@ def init(key: jax.Array, spec: CnnModel) -> dict[str, Any]:
     pools = len(spec.channels) - 1
     side = spec.image // _POOL**pools
     if side < 1:
-        raise InputError(f"found an image of {spec.image} pixels, expected at least {_POOL**pools} for {pools} poolings")
+        least = _POOL**pools
+        raise InputError(f"found an image of {spec.image} pixels, expected at least {least} for {pools} poolings")
     keys = jax.random.split(key, pools + 1)
     convolutions = {
         f"convolution{index}": {
             "weight": _normal(keys[index], (_KERNEL, _KERNEL, before, after), _KERNEL * _KERNEL * before),
             "bias": jnp.zeros((after,), jnp.float32),
         }
-        for index, (before, after) in enumerate(zip(spec.channels[:-1], spec.channels[1:], strict=True))
+        for index, (before, after) in enumerate(pairwise(spec.channels))
     }
     inputs = side * side * spec.channels[-1]
-    dense = {"weight": _normal(keys[-1], (inputs, spec.classes), inputs), "bias": jnp.zeros((spec.classes,), jnp.float32)}
-    return {**convolutions, "dense": dense}
+    weight = _normal(keys[-1], (inputs, spec.classes), inputs)
+    return {**convolutions, "dense": {"weight": weight, "bias": jnp.zeros((spec.classes,), jnp.float32)}}
 
 
-def loss(parameters: dict[str, Any], batch: dict[str, jax.Array], spec: CnnModel, unroll: bool = False) -> jax.Array:
-    """Return the mean cross entropy [nat]; the layers differ in size, so there is no loop to unroll."""
-    del unroll
+def loss(parameters: dict[str, Any], batch: dict[str, jax.Array], spec: CnnModel, layers: Layers = "loop") -> jax.Array:
+    """Return the mean cross entropy [nat]; the layers differ in size, so there is no loop."""
+    del layers
     stream = batch["inputs"].astype(parameters["dense"]["weight"].dtype)
     for index in range(len(spec.channels) - 1):
         layer = parameters[f"convolution{index}"]
@@ -67,12 +71,13 @@ def loss(parameters: dict[str, Any], batch: dict[str, jax.Array], spec: CnnModel
         stream = _pool(jax.nn.relu(stream + layer["bias"]))
     logits = stream.reshape(stream.shape[0], -1) @ parameters["dense"]["weight"] + parameters["dense"]["bias"]
     with jax.named_scope("head"):
-        return optax.softmax_cross_entropy_with_integer_labels(logits.astype(jnp.float32), batch["labels"]).mean()
+        return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits.astype(jnp.float32), batch["labels"]))
 
 
 def _pool(stream: jax.Array) -> jax.Array:
     window = (1, _POOL, _POOL, 1)
-    return jax.lax.reduce_window(stream, -jnp.inf, jax.lax.max, window, window, "VALID")
+    pooled: jax.Array = jax.lax.reduce_window(stream, -jnp.inf, jax.lax.max, window, window, "VALID")
+    return pooled
 
 
 def _normal(key: jax.Array, shape: tuple[int, ...], inputs: int) -> jax.Array:

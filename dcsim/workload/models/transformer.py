@@ -1,29 +1,33 @@
-"""The decoder-only transformer of GPT-2: learned positions, layer norm before each block, GELU by tanh, causal attention.
+"""The decoder-only transformer of GPT-2: learned positions, layer norm first, GELU by tanh, causal attention.
 
-Radford et al., "Language Models are Unsupervised Multitask Learners" (2019), and its released hyperparameters: weights from a
-normal distribution of deviation 0.02, that of residual projections divided by sqrt(2 layers).
+Radford et al., "Language Models are Unsupervised Multitask Learners" (2019), and its released hyperparameters:
+weights from a normal distribution of deviation 0.02, that of residual projections divided by sqrt(2 layers).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
-import optax
+import optax  # type: ignore[import-untyped]
+
+from dcsim.workload.models.abstract import array
 
 if TYPE_CHECKING:
     from dcsim.scenario.workload import TransformerModel
+    from dcsim.workload.models import Layers
 
 _DEVIATION = 0.02
 _EPSILON = 1e-5  # of the layer norm, as in the release
 
 
-def batch(spec: TransformerModel, size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    """Return the abstract arrays of ``size`` sequences: tokens and the tokens that follow them, shape (size, context)."""
-    tokens = jax.ShapeDtypeStruct((size, spec.context), jnp.int32)
+def batch(spec: TransformerModel, size: int) -> dict[str, Any]:
+    """Return the abstract arrays of ``size`` sequences: tokens and those that follow, shape (size, context)."""
+    tokens = array((size, spec.context), jnp.int32)
     return {"inputs": tokens, "labels": tokens}
 
 
@@ -50,18 +54,22 @@ def init(key: jax.Array, spec: TransformerModel) -> dict[str, Any]:
     return parameters
 
 
-def loss(parameters: dict[str, Any], batch: dict[str, jax.Array], spec: TransformerModel, unroll: bool = False) -> jax.Array:
+def loss(
+    parameters: dict[str, Any], batch: dict[str, jax.Array], spec: TransformerModel, layers: Layers = "loop"
+) -> jax.Array:
     """Return the mean cross entropy of the next token [nat]."""
     with jax.named_scope("embedding"):
         stream = parameters["tokens"][batch["inputs"]] + parameters["positions"]
-    stream, _ = jax.lax.scan(
-        lambda carried, weights: (_block(carried, weights, spec.heads), None), stream, parameters["blocks"], unroll=unroll or 1
-    )
+    block: Callable[..., jax.Array] = partial(_block, heads=spec.heads)
+    if layers == "recomputed":
+        block = jax.checkpoint(block, prevent_cse=False)
+    unroll = spec.layers if layers == "unrolled" else 1
+    stream, _ = jax.lax.scan(lambda old, own: (block(old, own), None), stream, parameters["blocks"], unroll=unroll)
     with jax.named_scope("head"):
         table = parameters["tokens"] if spec.tied_head else parameters["head"]
         logits = _normalize(stream, parameters["norm"]) @ table.T
         entropy = optax.softmax_cross_entropy_with_integer_labels(logits.astype(jnp.float32), batch["labels"])
-        return entropy.mean()
+        return jnp.mean(entropy)
 
 
 def _block(stream: jax.Array, weights: dict[str, Any], heads: int) -> jax.Array:
@@ -93,7 +101,7 @@ def _gelu(stream: jax.Array) -> jax.Array:
 
 @partial(jax.checkpoint, prevent_cse=False)
 def _normalize(stream: jax.Array, weights: dict[str, jax.Array]) -> jax.Array:
-    """Layer norm with its statistics in float32, as mixed precision has it; only its input is kept for the backward pass."""
+    """Layer norm, its statistics in float32 as mixed precision has it; only its input is kept for the backward pass."""
     wide = stream.astype(jnp.float32)
     mean = wide.mean(axis=-1, keepdims=True)
     variance = jnp.square(wide - mean).mean(axis=-1, keepdims=True)
