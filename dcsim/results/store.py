@@ -55,8 +55,8 @@ def prepare(folder: Path | str) -> Path:
 def save(result: Result, folder: Path | str, also: Callable[[Path], None] | None = None) -> Path:
     """Write ``result`` as a run folder and return where it lies, ``<folder>-partial`` for a partial run.
 
-    ``also`` is called with the temporary folder before it is swapped in, to add the report, the figures and the timeline.
-    A run that was there before is replaced as a whole; files in it that no run writes are kept.
+    ``also`` is called with the temporary folder before it is swapped in, to add the report, the figures and the
+    timeline. A run that was there before is replaced as a whole; files in it that no run writes are kept.
 
     Raises
     ------

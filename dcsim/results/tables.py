@@ -53,7 +53,7 @@ TABLES: Mapping[str, TableDefinition] = MappingProxyType(
         ),
         "learning": _table(
             "Loss of executed jobs",
-            "The mean loss over all ranks of every executed step, with the simulated time and the job's energy at its end.",
+            "The mean loss over all ranks of every executed step, with the time and the job's energy at its end.",
             job="",
             attempt="",
             step="",
@@ -111,8 +111,8 @@ TABLES: Mapping[str, TableDefinition] = MappingProxyType(
         ),
         "limits": _table(
             "What limits",
-            "The most used of each resource against its capacity [unit of the row]; headroom is what is left as a share "
-            "of the capacity.",
+            "The most used of each resource against its capacity, both in the row's unit; headroom is the share that "
+            "is left.",
             what="",
             used="",
             capacity="",

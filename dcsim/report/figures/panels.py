@@ -1,0 +1,263 @@
+"""The panels over time: each paints one axes and names the lines at its right edge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dcsim.report import style
+from dcsim.report.figures.drawing import from_zero, label_right, thin, ticks
+from dcsim.report.figures.series import Line, Stack, lines, power_stack, steps, thinned_steps
+from dcsim.report.numbers import Scale, scale, shorten, show
+from dcsim.results.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+LANE_PX = 20.0
+MOST_LANES = 24
+_MOST_SPANS = 1_500
+_STATES = (
+    ("queued", "idle", "--"),
+    ("launch", "idle", ""),
+    ("load", "storage", ""),
+    ("run", "compute", ""),
+    ("checkpoint", "storage", "//"),
+    ("down", "fault", "xx"),
+)
+_DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 3)))
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The time axis that all panels share: seconds / ``time.divisor``, from 0 to ``end_s``."""
+
+    time: Scale
+    end_s: float
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel: its height on the page [px] and how it is painted."""
+
+    title: str
+    height_px: float
+    paint: Callable[[Axes, Frame], None]
+
+
+def panels(result: Result) -> list[Panel]:
+    """Return the panels for which ``result`` has something to show, in the order of the page."""
+    series = result.table("series")
+    found = [_gantt(result.table("spans"), result.jobs), _power(power_stack(lines(series, "power")))]
+    found.append(_shares("Accelerators busy", "compute", lines(series, "utilization")))
+    found.append(_shares("Mean load of the links of a tier", "communication", lines(series, "link_load")))
+    found.append(_rates("Storage throughput", "storage", lines(series, "storage")))
+    found.append(_temperatures(lines(series, "temperature"), result.table("limits")))
+    found.append(_pue(power_stack(lines(series, "power"))))
+    return [panel for panel in found if panel is not None]
+
+
+def _gantt(spans: pd.DataFrame, known: tuple[str, ...]) -> Panel | None:
+    spans = spans[np.isfinite(spans["start_s"].astype(float)) & np.isfinite(spans["end_s"].astype(float))]
+    jobs = list(dict.fromkeys([*(job for job in known if job in set(spans["job"])), *spans["job"]]))
+    if not jobs:
+        return None
+    shown = jobs[:MOST_LANES]
+    title = "Jobs" if len(shown) == len(jobs) else f"Jobs (the first {len(shown)} of {len(jobs)})"
+
+    def paint(axes: Axes, frame: Frame) -> None:
+        kinds = [(kind, role, hatch) for kind, role, hatch in _STATES if (spans["kind"] == kind).any()]
+        for kind, role, hatch in kinds:
+            rows = _widest(spans[(spans["kind"] == kind) & spans["job"].isin(shown)])
+            _bars(axes, rows, shown, (frame, role, hatch))
+        axes.set_ylim(len(shown) - 0.4, -0.6)
+        axes.set_yticks(range(len(shown)), [shorten(job, 17) for job in shown])
+        axes.grid(axis="y", visible=False)
+        _state_legend(axes, kinds)
+
+    return Panel(title, max(14.0 * 4, LANE_PX * len(shown) + 8.0, 13.0 * spans["kind"].nunique()), paint)
+
+
+def _widest(rows: pd.DataFrame) -> pd.DataFrame:
+    """Keep the longest spans of a kind where there are more than the width can show."""
+    if len(rows) <= _MOST_SPANS:
+        return rows
+    kept = (rows["end_s"] - rows["start_s"]).nlargest(_MOST_SPANS).index
+    return rows.loc[kept]
+
+
+def _bars(axes: Axes, rows: pd.DataFrame, jobs: list[str], look: tuple[Frame, str, str]) -> None:
+    frame, role, hatch = look
+    for lane, job in enumerate(jobs):
+        own = rows[rows["job"] == job]
+        if own.empty:
+            continue
+        least = frame.end_s / 1_500.0  # a bar is never thinner than what a screen shows
+        starts = own["start_s"].to_numpy(float) / frame.time.divisor
+        widths = np.maximum((own["end_s"] - own["start_s"]).to_numpy(float), least) / frame.time.divisor
+        axes.broken_barh(
+            list(zip(starts.tolist(), widths.tolist(), strict=True)),
+            (lane - 0.36, 0.72),
+            facecolor=style.color(role),
+            edgecolor=style.color("paper"),
+            linewidth=0.4,
+            hatch=hatch,
+            alpha=0.55 if role == "idle" and not hatch else 1.0,
+        )
+
+
+def _state_legend(axes: Axes, kinds: list[tuple[str, str, str]]) -> None:
+    from matplotlib.patches import Patch
+
+    handles = [
+        Patch(
+            facecolor=style.color(role),
+            edgecolor=style.color("paper"),
+            hatch=hatch * 2,
+            label=kind,
+            alpha=0.55 if role == "idle" and not hatch else 1.0,
+        )
+        for kind, role, hatch in kinds
+    ]
+    axes.legend(
+        handles=handles,
+        loc="center left",
+        bbox_to_anchor=(1.0, 0.5),
+        frameon=False,
+        fontsize=style.SMALL_PX,
+        handlelength=1.2,
+        handleheight=0.8,
+        labelspacing=0.25,
+        borderaxespad=0.4,
+    )
+
+
+def _power(stack: Stack | None) -> Panel | None:
+    if stack is None or not stack.total.any():
+        return None
+    unit = scale([float(stack.total.max())], "W")
+
+    def paint(axes: Axes, frame: Frame) -> None:
+        below = np.zeros(len(stack.times))
+        labels, middle = [], 0.0
+        for name, role, layer in zip(stack.names, stack.roles, stack.layers, strict=True):
+            times, low = steps(stack.times / frame.time.divisor, below / unit.divisor, frame.end_s / frame.time.divisor)
+            _, high = steps(stack.times, (below + layer) / unit.divisor, frame.end_s)
+            axes.fill_between(
+                times,
+                low,
+                high,
+                facecolor=style.color(role),
+                edgecolor=style.color("paper"),
+                linewidth=0.3,
+                hatch="///" if name == "rest of servers" else "---" if role == "idle" else "",
+            )
+            peak = float(layer[int(stack.total.argmax())]) / unit.divisor
+            labels.append((middle + peak / 2, name, role))
+            below, middle = below + layer, middle + peak
+        from_zero(axes, float(stack.total.max()) / unit.divisor)
+        label_right(axes, labels)
+        ticks(axes.yaxis)
+
+    return Panel(f"Power drawn from the grid, by component [{unit.unit}]", 170.0, paint)
+
+
+def _shares(title: str, role: str, found: Mapping[str, Line]) -> Panel | None:
+    if not found:
+        return None
+
+    def paint(axes: Axes, frame: Frame) -> None:
+        _held_lines(axes, frame, found, (role, Scale(0.01, "%")))
+        from_zero(axes, max(1.0, *(100.0 * float(line.values.max()) for line in found.values())), 1.1)
+        label_right(axes, _line_labels(found, role, 0.01))
+        ticks(axes.yaxis, 3)
+
+    return Panel(f"{title} [% of capacity]", 96.0, paint)
+
+
+def _rates(title: str, role: str, found: Mapping[str, Line]) -> Panel | None:
+    if not found:
+        return None
+    unit = scale([float(line.values.max()) for line in found.values()], next(iter(found.values())).unit)
+
+    def paint(axes: Axes, frame: Frame) -> None:
+        _held_lines(axes, frame, found, (role, unit))
+        from_zero(axes, max(float(line.values.max()) / unit.divisor for line in found.values()), 1.1)
+        label_right(axes, _line_labels(found, role, unit.divisor))
+        ticks(axes.yaxis, 3)
+
+    return Panel(f"{title} {unit.label}", 96.0, paint)
+
+
+def _held_lines(axes: Axes, frame: Frame, found: Mapping[str, Line], look: tuple[str, Scale]) -> None:
+    role, unit = look
+    for place, line in enumerate(found.values()):
+        times, values = thinned_steps(line, frame.end_s)
+        own = "storage" if "disk" in line.name else role
+        dash = _DASHES[place % len(_DASHES)]
+        axes.plot(times / frame.time.divisor, values / unit.divisor, color=style.color(own), linestyle=dash, lw=1.4)
+
+
+def _line_labels(found: Mapping[str, Line], role: str, divisor: float) -> list[tuple[float, str, str]]:
+    """Name every line at the height of its peak, where lines of one tier lie furthest apart."""
+    marks = ("━", "╍", "┅", "╌", "┄", "─")
+    return [
+        (
+            float(line.values.max()) / divisor,
+            f"{marks[place % len(marks)]} {shorten(line.name, 14)} {show(float(line.values.max()) / divisor, '1')}",
+            "storage" if "disk" in line.name else role,
+        )
+        for place, line in enumerate(found.values())
+    ]
+
+
+def _temperatures(found: Mapping[str, Line], limits: pd.DataFrame) -> Panel | None:
+    if not found:
+        return None
+    looks = {
+        "inlet": ("fault", "-"),
+        "coolant": ("cooling", "-"),
+        "outdoor": ("muted", "--"),
+        "wet_bulb": ("cooling", ":"),
+    }
+    bounds = limits[limits["unit"] == "degC"]
+
+    def paint(axes: Axes, frame: Frame) -> None:
+        labels = []
+        for place, line in enumerate(found.values()):
+            role, dash = looks.get(line.name, ("muted", _DASHES[place % len(_DASHES)]))
+            times, values = thin(line.times, line.values)
+            axes.plot(times / frame.time.divisor, values, color=style.color(role), linestyle=dash, lw=1.4)
+            labels.append(
+                (float(values[-1]), f"{shorten(line.name.replace('_', ' '), 16)} {show(values[-1], '1')}", role)
+            )
+        for bound in dict.fromkeys(bounds["capacity"].astype(float)):
+            axes.axhline(bound, color=style.color("fault"), lw=1.0, linestyle=(0, (2, 2)))
+            labels.append((bound, f"limit {show(bound, '1')}", "fault"))
+        axes.margins(y=0.12)
+        axes.set_ylim(*axes.get_ylim())
+        label_right(axes, labels)
+        ticks(axes.yaxis, 4)
+
+    return Panel("Temperatures [°C]", 120.0, paint)
+
+
+def _pue(stack: Stack | None) -> Panel | None:
+    if stack is None or not (stack.it > 0.0).any():
+        return None
+    values = np.divide(stack.total, stack.it, out=np.full(len(stack.it), np.nan), where=stack.it > 0.0)
+    if np.nanmax(values) <= 1.0:
+        return None
+
+    def paint(axes: Axes, frame: Frame) -> None:
+        times, held = steps(stack.times, values, frame.end_s)
+        axes.plot(times / frame.time.divisor, held, color=style.color("power"), lw=1.4)
+        axes.set_ylim(1.0, 1.0 + 1.15 * (float(np.nanmax(values)) - 1.0))
+        label_right(axes, [(float(values[-1]), f"PUE {show(float(values[-1]), '1')} at the end", "power")])
+        ticks(axes.yaxis, 3)
+
+    return Panel("PUE: power from the grid over IT power", 70.0, paint)

@@ -1,0 +1,177 @@
+"""What a result says in short, for page and terminal: the question, the verdicts, the decision numbers, the limits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dcsim.report.numbers import percent, shorten, show
+from dcsim.report.tables import number
+from dcsim.results import dictionary
+from dcsim.results.result import Metric, Result
+
+_TIGHT, _OVER = 0.1, 0.0  # headroom below which a limit is called tight, or exceeded
+
+
+@dataclass(frozen=True)
+class Badge:
+    """A verdict in a word or two; ``mood`` is good, warn or bad and is also said by ``sign``."""
+
+    text: str
+    mood: str
+
+    @property
+    def sign(self) -> str:
+        """A sign beside the color."""
+        return {"good": "✓", "warn": "!", "bad": "✗"}[self.mood]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One decision number with what stands under it."""
+
+    label: str
+    value: str
+    interval: str
+    provenance: str
+    bound_by: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One resource and how much of it is left."""
+
+    what: str
+    used: str
+    room: str
+    headroom: float
+    lifted_by: str
+
+    @property
+    def mood(self) -> str:
+        """How near the limit is: good, warn or bad."""
+        return "bad" if self.headroom <= _OVER else "warn" if self.headroom < _TIGHT else "good"
+
+    @property
+    def filled(self) -> float:
+        """Used share of the capacity in percent, between 0 and 100."""
+        return 100.0 * min(1.0, max(0.0, 1.0 - self.headroom))
+
+
+def question(scenario: Mapping[str, Any], result: Result) -> str:
+    """Return what was asked, in words such as "16 dgx-h100 servers: pretrain trains gpt2-small"."""
+    cluster = scenario.get("cluster") or {}
+    pools = [f"{pool.get('count', '?')} {pool.get('type', '')} servers" for pool in cluster.get("servers") or ()]
+    jobs = [f"{job.get('name')} trains {_model(job.get('model'))}" for job in scenario.get("jobs") or ()]
+    more = f" and {len(jobs) - 3} more jobs" if len(jobs) > 3 else ""
+    text = " and ".join(pools) + (": " if pools and jobs else "") + ", ".join(jobs[:3]) + more
+    return text or result.name
+
+
+def _model(model: Any) -> str:
+    return f"a {model.get('family', 'model')} of its own" if isinstance(model, Mapping) else str(model)
+
+
+def badges(result: Result) -> list[Badge]:
+    """Return the verdicts: finished or partial, checks, faults, limits."""
+    found = [Badge("partial: interrupted", "bad") if result.partial else Badge("finished", "good")]
+    checks = list(result.manifest.get("checks") or ())
+    failed = [check for check in checks if not check.get("passed")]
+    if failed:
+        found.append(Badge(f"{len(failed)} of {len(checks)} checks failed", "bad"))
+    elif checks:
+        found.append(Badge(f"{len(checks)} conservation checks passed", "good"))
+    events = result.table("events")
+    faults = int((events["kind"] == "fault").sum())
+    if faults:
+        found.append(Badge(f"{faults} fault{'s' if faults > 1 else ''}", "warn"))
+    worst = limits(result)[:1]
+    if worst and worst[0].mood != "good":
+        word = "over limit" if worst[0].mood == "bad" else "near limit"
+        found.append(Badge(f"{word}: {shorten(worst[0].what, 40)}", worst[0].mood))
+    if result.manifest.get("warnings"):
+        count = len(result.manifest["warnings"])
+        found.append(Badge(f"{count} warning{'s' if count > 1 else ''}", "warn"))
+    return found
+
+
+def limits(result: Result) -> list[Limit]:
+    """Return the limits, the one with the least headroom first; rows without a headroom are left out."""
+    table = result.table("limits")
+    found = []
+    for row in table.to_dict("records"):
+        headroom = float(row["headroom"])
+        if not math.isfinite(headroom):
+            continue
+        unit = str(row["unit"])
+        used, capacity = float(row["used"]), float(row["capacity"])
+        # A share of a temperature means nothing: its room is a difference.
+        room = f"{show(capacity - used, 'K')}" if unit == "degC" else percent(headroom, 2)
+        text = f"{number(used, unit)} of {number(capacity, unit)}"
+        found.append(Limit(str(row["what"]), text, room, headroom, str(row["lifted_by"] or "")))
+    return sorted(found, key=lambda limit: limit.headroom)
+
+
+def sentence(limit: Limit) -> str:
+    """Return one limit as a sentence."""
+    if limit.headroom <= _OVER:
+        text = f"{limit.what} is at or over its limit: {limit.used}"
+    else:
+        text = f"{limit.what} has {limit.room} left: {limit.used}"
+    return f"{text}; lifted by {limit.lifted_by}." if limit.lifted_by else f"{text}."
+
+
+def main_job(result: Result) -> str:
+    """Return the job that used the most energy, "" where there is none."""
+    return max(result.jobs, key=lambda job: _value(result, f"jobs.{job}.energy") or 0.0, default="")
+
+
+def tiles(result: Result) -> list[Tile]:
+    """Return the decision numbers that the result has, at most eight."""
+    job = main_job(result)
+    others = [name for name in result.jobs if name != job]
+    start = f"jobs.{job}."
+    finish = [f"{shorten(name, 16)}: {show(_value(result, f'jobs.{name}.finish'), 's')}" for name in others[:2]]
+    wanted: tuple[tuple[str, list[str]], ...] = (
+        (f"{start}finish", finish + ([f"and {len(others) - 2} more jobs"] if len(others) > 2 else [])),
+        (f"{start}token_rate", _notes(result, (f"{start}step_time", "a step"))),
+        (f"{start}mfu", _notes(result, (f"{start}exposed_communication", "of a step exposed to communication"))),
+        ("site.energy", _notes(result, (f"{start}energy_per_token", f"by {shorten(job, 16)}"))),
+        ("site.power_peak", _notes(result, ("site.power_mean", "on average"))),
+        ("site.pue", _notes(result, ("site.it_energy", "by IT"))),
+        ("site.cost", _notes(result, ("site.electricity_cost", "of it electricity"))),
+        ("site.carbon", _notes(result, ("site.water", "of water"))),
+    )
+    return [_tile(result, name, job, notes) for name, notes in wanted if name in result.metrics]
+
+
+def _tile(result: Result, name: str, job: str, notes: list[str]) -> Tile:
+    metric = result.metrics[name]
+    entry = dictionary.find(name)
+    label = entry.title if entry else name
+    if name.startswith("jobs.") and len(result.jobs) > 1:
+        label = f"{label}, {shorten(job, 20)}"
+    return Tile(
+        label, number(metric.value, metric.unit), _interval(metric), metric.provenance, metric.bound_by, tuple(notes)
+    )
+
+
+def _interval(metric: Metric) -> str:
+    if metric.low is None or metric.high is None:
+        return ""
+    return f"{number(metric.low, metric.unit)} – {number(metric.high, metric.unit)}"
+
+
+def _notes(result: Result, *wanted: tuple[str, str]) -> list[str]:
+    return [
+        f"{number(result.metrics[name].value, result.metrics[name].unit)} {words}"
+        for name, words in wanted
+        if name in result.metrics and result.metrics[name].value == result.metrics[name].value
+    ]
+
+
+def _value(result: Result, name: str) -> float | None:
+    return result.metrics[name].value if name in result.metrics else None

@@ -1,0 +1,71 @@
+"""The report as one self-contained page: inline figures, style and script, no network request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dcsim import __version__
+from dcsim.report import figures, page, style, svg
+from dcsim.report.figures import Drawing
+from dcsim.results.comparison import Comparison
+from dcsim.results.result import Result
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write(what: Result | Comparison, path: Path | str) -> None:
+    """Write the page of a result or of a comparison to ``path``.
+
+    If the page of a result lies in its run folder, its figures are also written to ``figures`` beside it as SVG files.
+    """
+    path = Path(path)
+    if isinstance(what, Comparison):
+        path.write_text(_render("comparison.html.j2", page.of_comparison(what, figures.variants(what))), "utf-8")
+        return
+    drawings = draw(what)
+    path.write_text(_render("result.html.j2", page.of_result(what, drawings)), "utf-8")
+    if (path.parent / "manifest.json").is_file():
+        write_figures(drawings, path.parent / "figures")
+
+
+def draw(result: Result) -> dict[str, Drawing]:
+    """Return every figure of a result by its name."""
+    made = [
+        figures.over_time(result),
+        figures.time_by_part(result),
+        figures.energy_flow(result),
+        figures.learning(result),
+        figures.link_load(result),
+        *(figures.operations(result, job) for job in page.jobs_with_operations(result)),
+    ]
+    return {drawing.name: drawing for drawing in made}
+
+
+def write_figures(drawings: Mapping[str, Drawing], folder: Path | str) -> None:
+    """Write every figure that is one to ``folder`` as an SVG file that opens by itself."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for drawing in drawings.values():
+        if drawing.figure is not None:
+            (folder / f"{drawing.name}.svg").write_text(svg.standalone(drawing), "utf-8")
+
+
+def _render(template: str, values: Mapping[str, Any]) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(
+        version=__version__,
+        variables=style.css_variables(),
+        sheet=(_TEMPLATES / "page.css").read_text("utf-8"),
+        script=(_TEMPLATES / "page.js").read_text("utf-8"),
+        **values,
+    )

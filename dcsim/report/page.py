@@ -1,0 +1,194 @@
+"""What stands on the page: every value that the templates show, as text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dcsim.report import headline, svg, tables
+from dcsim.report.figures import Drawing
+from dcsim.report.numbers import show
+from dcsim.report.tables import Cell, Column, View
+from dcsim.results.comparison import Comparison
+from dcsim.results.result import Result
+
+_MOST_OPERATION_FIGURES = 4
+_READABLE = 0.75  # share of a figure's width below which its text could not be read: narrower screens scroll
+
+
+@dataclass(frozen=True)
+class Item:
+    """A figure on the page."""
+
+    title: str
+    subtitle: str
+    svg: str
+    width: float
+    least: float
+
+
+def item(drawing: Drawing) -> Item:
+    """Return a figure as the page shows it; without one its title is the sentence that says why."""
+    if drawing.figure is None:
+        return Item(drawing.title, "", "", 0.0, 0.0)
+    width = round(float(drawing.figure.get_size_inches()[0]) * 72.0)
+    return Item(drawing.title, drawing.subtitle, svg.inline(drawing), width, round(width * _READABLE))
+
+
+def jobs_with_operations(result: Result) -> list[str]:
+    """Return the jobs whose operations get a figure."""
+    named = set(result.table("operations")["job"])
+    known = [job for job in result.jobs if job in named]
+    return (known or sorted(map(str, named)))[:_MOST_OPERATION_FIGURES]
+
+
+def of_result(result: Result, drawings: Mapping[str, Drawing]) -> dict[str, Any]:
+    """Return the values of the template of a result."""
+    items = {name: item(drawing) for name, drawing in drawings.items()}
+    scenario = scenario_of(result.scenario_text)
+    return {
+        "title": f"{result.name}: dcsim report",
+        "heading": headline.question(scenario, result),
+        "facts": _facts(result, scenario),
+        "badges": headline.badges(result),
+        "sections": _sections(bool(items["learning"].svg)),
+        "tiles": headline.tiles(result),
+        "limits": [(limit, headline.sentence(limit)) for limit in headline.limits(result)],
+        "over_time": items["over-time"],
+        "time_by_part": items["time-by-part"],
+        "energy_flow": items["energy-flow"],
+        "learning": items["learning"],
+        "link_load": items["link-load"],
+        "operations": [found for name, found in items.items() if name.startswith("operations-")],
+        "events": tables.view(result, "events"),
+        "operation_table": tables.view(result, "operations"),
+        "link_table": tables.view(result, "links", sort="peak_utilization"),
+        "cost_table": tables.view(result, "costs", sort="usd"),
+        "metrics": tables.metrics(result),
+        "checks": _checks(result),
+        "carbon": _carbon(result),
+        "provenance": _provenance(result),
+        "warnings": [str(warning) for warning in result.manifest.get("warnings") or ()],
+        "command": str(
+            result.manifest.get("command") or f"dcsim run scenario.yaml --seed {result.manifest.get('seed', 0)}"
+        ),
+        "scenario_text": result.scenario_text,
+        "versions": _versions(result),
+    }
+
+
+def of_comparison(comparison: Comparison, drawing: Drawing) -> dict[str, Any]:
+    """Return the values of the template of a comparison."""
+    return {
+        "title": "dcsim comparison",
+        "heading": f"{len(comparison.labels)} variants compared",
+        "facts": list(comparison.labels),
+        "badges": [],
+        "sections": [("inputs", "Inputs"), ("variants", "What changes"), ("metrics", "Metrics"), ("links", "Links")],
+        "inputs": tables.comparison_inputs(comparison),
+        "variants": item(drawing),
+        "metrics": tables.comparison_metrics(comparison),
+        "links": tables.comparison_links(comparison),
+        "first": comparison.labels[0],
+    }
+
+
+def _sections(learned: bool) -> list[tuple[str, str]]:
+    sections = [
+        ("numbers", "Numbers"),
+        ("limits", "Limits"),
+        ("over-time", "Over time"),
+        ("where", "Time and energy"),
+        ("learning", "Learning"),
+        ("operations", "Operations"),
+        ("costs", "Costs"),
+        ("trust", "Trust"),
+        ("metrics", "Metrics"),
+        ("inputs", "Inputs"),
+    ]
+    return [section for section in sections if learned or section[0] != "learning"]
+
+
+def scenario_of(text: str) -> Mapping[str, Any]:
+    """Return the scenario kept with a run as plain values, empty where it is no YAML."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        found = YAML(typ="safe", pure=True).load(text)
+    except YAMLError:
+        return {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _facts(result: Result, scenario: Mapping[str, Any]) -> list[str]:
+    manifest = result.manifest
+    versions = manifest.get("versions") or {}
+    found = [f"scenario {result.name}", f"digest {result.digest[:12]}" if result.digest else ""]
+    found.append(f"starts {scenario['start']}" if "start" in scenario else "")
+    found.append(f"simulated on {str(manifest['date'])[:16].replace('T', ' ')}" if manifest.get("date") else "")
+    found.append(f"dcsim {versions['dcsim']}" if "dcsim" in versions else "")
+    found.append(f"seed {manifest['seed']}" if "seed" in manifest else "")
+    if "wall_s" in manifest:
+        found.append(f"took {show(float(manifest['wall_s']), 's')}")
+    return [fact for fact in found if fact]
+
+
+def _checks(result: Result) -> View:
+    heads = (
+        Column("check"),
+        Column("left", "", True),
+        Column("right", "", True),
+        Column("relative difference", "", True),
+        Column("verdict"),
+    )
+    rows = []
+    for check in result.manifest.get("checks") or ():
+        unit, residual = str(check.get("unit", "")), float(check.get("residual") or 0.0)
+        sides = [float(check.get(side) or 0.0) for side in ("left", "right")]
+        rows.append(
+            (
+                Cell(str(check.get("name", ""))),
+                *(Cell(f"{show(side, unit, 6)}", repr(side)) for side in sides),
+                Cell(f"{residual:.1e}" if residual else "0", repr(residual)),
+                Cell("✓ passed" if check.get("passed") else "✗ failed"),
+            )
+        )
+    return View("checks", "Conservation checks: what goes in must come out", heads, tuple(rows))
+
+
+def _carbon(result: Result) -> str:
+    parts = []
+    for name, words in (
+        ("site.carbon", "carbon of the electricity"),
+        ("site.water", "water"),
+        ("site.energy", "energy from the grid"),
+    ):
+        if name in result.metrics:
+            parts.append(f"{show(result.metrics[name].value, result.metrics[name].unit)} {words}")
+    return "; ".join(parts) + "." if parts else ""
+
+
+def _provenance(result: Result) -> str:
+    counted = Counter(str(metric.provenance) for metric in result.metrics.values())
+    if not counted:
+        return "The run reports no metrics."
+    words = {
+        "measured": "measured by executing the real math",
+        "calibrated": "calibrated on published measurements",
+        "first-principles": "computed from first principles, with no parameter fitted",
+    }
+    listed = "; ".join(f"{counted[kind]} {words[kind]}" for kind in words if counted[kind])
+    return f"Of {counted.total()} metrics: {listed}. The checks below are what the run verified about itself."
+
+
+def _versions(result: Result) -> str:
+    manifest = result.manifest
+    versions = manifest.get("versions") or {}
+    texts = [f"{name} {version}" for name, version in sorted(versions.items())]
+    texts += [str(manifest[key]) for key in ("platform", "cpu") if manifest.get(key)]
+    if "events" in manifest:
+        texts.append(f"{int(manifest['events']):,} events".replace(",", "\u202f"))
+    return " · ".join(texts)

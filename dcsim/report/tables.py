@@ -1,0 +1,168 @@
+"""Tables of the page: one unit a column, numbers aligned, every cell with the value by which it sorts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dcsim.report.numbers import decimals, fixed, percent, scale, show
+from dcsim.results import dictionary
+from dcsim.results.comparison import Comparison
+from dcsim.results.result import Result
+from dcsim.results.tables import TABLES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MOST_ROWS = 250
+_TITLES = {
+    "capacity_bytes_per_s": "capacity",
+    "mean_utilization": "mean load",
+    "peak_utilization": "peak load",
+    "usd": "cost",
+    "time_s": "time",
+    "seconds": "time of one",
+    "lifted_by": "lifted by",
+    "flops": "FLOPs",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a cell shows, and what it sorts by."""
+
+    text: str
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """The head of a column."""
+
+    title: str
+    unit: str = ""
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """A table ready to be written; ``note`` says what is not shown."""
+
+    name: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    note: str = ""
+
+
+def view(result: Result, name: str, columns: Sequence[str] = (), sort: str = "") -> View:
+    """Return the table ``name`` of a result, its largest ``sort`` first, at most a few hundred rows."""
+    frame = result.table(name)
+    units = {**TABLES[name].columns, **frame.attrs.get("units", {})}
+    frame = frame[list(columns)] if columns else frame
+    if sort:
+        frame = frame.sort_values(sort, ascending=False, kind="stable")
+    shown = frame.head(_MOST_ROWS)
+    note = (
+        f"The first {len(shown)} of {len(frame)} rows; all are in tables/{name}.parquet."
+        if len(frame) > len(shown)
+        else ""
+    )
+    made = [_column(shown[column], column, units.get(column, "")) for column in shown.columns]
+    rows = tuple(zip(*(cells for _, cells in made), strict=True)) if len(shown) else ()
+    return View(name, TABLES[name].title, tuple(head for head, _ in made), rows, note)
+
+
+def _column(values: pd.Series[Any], name: str, unit: str) -> tuple[Column, list[Cell]]:
+    """Return the head and the cells of one column."""
+    title = _TITLES.get(name, name.replace("_", " "))
+    if values.dtype.kind not in "iuf":
+        return Column(title), [Cell("" if value is None else str(value)) for value in values]
+    numbers = [float(value) for value in values.astype(float)]
+    fitted = scale(numbers, unit) if unit else None
+    divisor = fitted.divisor if fitted else 1.0
+    places = decimals([number / divisor for number in numbers])
+    cells = [Cell(fixed(number / divisor, places), repr(number)) for number in numbers]
+    return Column(title, fitted.unit if fitted else "", True), cells
+
+
+def metrics(result: Result) -> View:
+    """Return every metric with its interval, its provenance and what bounds it."""
+    rows = []
+    for name in sorted(result.metrics, key=dictionary.order):
+        metric = result.metrics[name]
+        interval = "" if metric.low is None else f"{show(metric.low, metric.unit)} – {show(metric.high, metric.unit)}"
+        value = Cell(number(metric.value, metric.unit), repr(metric.value))
+        rows.append(
+            (
+                Cell(dictionary.title(name)),
+                value,
+                Cell(interval),
+                Cell(metric.provenance),
+                Cell(metric.bound_by),
+                Cell(name),
+            )
+        )
+    heads = (
+        Column("metric"),
+        Column("value", "", True),
+        Column("95 % interval"),
+        Column("provenance"),
+        Column("bound by"),
+        Column("name"),
+    )
+    return View("metrics", "All metrics", heads, tuple(rows))
+
+
+def number(value: float | None, unit: str) -> str:
+    """Return a value as tables and tiles show it: shares as percentages where they are below one."""
+    if value is not None and unit == "1" and math.isfinite(value) and 0.0 < abs(value) < 1.0:
+        return percent(value)
+    return show(value, unit)
+
+
+def comparison_metrics(comparison: Comparison) -> View:
+    """Return the metrics of all results with their differences to the first in percent."""
+    heads = [Column("metric"), Column(comparison.labels[0], "", True)]
+    for label in comparison.labels[1:]:
+        heads += [Column(label, "", True), Column("difference", "%", True)]
+    rows = []
+    for row in comparison.rows:
+        cells = [Cell(row.title)]
+        for place, (value, difference) in enumerate(zip(row.values, row.differences, strict=True)):
+            cells.append(Cell(number(value, row.unit), "" if value is None else repr(value)))
+            if place:
+                change = "0" if difference == 0.0 else percent(difference, 3, sign=True).removesuffix(" %")
+                cells.append(Cell(change, "" if difference is None else repr(difference)))
+        rows.append(tuple(cells))
+    return View("comparison", "Metrics", tuple(heads), tuple(rows))
+
+
+def comparison_inputs(comparison: Comparison) -> View:
+    """Return the keys of the scenarios that are not the same everywhere."""
+    heads = (Column("key"), *(Column(label) for label in comparison.labels))
+    rows = tuple((Cell(row.path), *(Cell(value) for value in row.values)) for row in comparison.inputs)
+    return View("inputs", "Inputs that differ", heads, rows)
+
+
+def comparison_links(comparison: Comparison) -> View:
+    """Return the mean and the peak load of every tier of links in every result."""
+    heads = [Column("tier")]
+    for label in comparison.labels:
+        heads += [Column(f"{label}: mean load", "%", True), Column("peak load", "%", True)]
+    tables = [result.table("links") for result in comparison.results]
+    rows = []
+    for tier in dict.fromkeys(tier for table in tables for tier in table["tier"]):
+        cells = [Cell(str(tier))]
+        for table in tables:
+            own = table[table["tier"] == tier]
+            for column, value in (
+                ("mean_utilization", own["mean_utilization"].mean()),
+                ("peak_utilization", own["peak_utilization"].max()),
+            ):
+                cells.append(Cell(fixed(100.0 * float(value), 1), repr(float(value))) if len(own) else Cell("–"))
+                del column
+        rows.append(tuple(cells))
+    return View("links", "Link loads by tier", tuple(heads), tuple(rows))
