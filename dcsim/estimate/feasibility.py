@@ -8,7 +8,6 @@ from dcsim import units
 from dcsim.catalogue.inventory import Inventory
 from dcsim.errors import Problem
 from dcsim.estimate.job_plan import JobPlan
-from dcsim.network.topology import smallest_radix
 from dcsim.scenario.root import Scenario
 from dcsim.scenario.workload import Job
 
@@ -66,6 +65,9 @@ def _placeable(job: Job, inventory: Inventory, report: Report) -> Iterator[Probl
 def _radix(scenario: Scenario, inventory: Inventory, report: Report) -> Iterator[Problem]:
     radix, count = scenario.cluster.network.radix, hosts(scenario, inventory)
     if radix is not None and (radix % 2 or radix**3 // 4 < count):
+        # Imported where it is needed: it brings NumPy and NetworkX, and checking a scenario is to stay fast.
+        from dcsim.network.topology import smallest_radix
+
         least = smallest_radix(count)
         yield report(
             "cluster.network.radix",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dcsim.catalogue.inventory import JobParts, PoolParts
-from dcsim.estimate.step_plan import Device
+from dcsim.estimate.device import Device
 from dcsim.parallel.memory import RankMemory, replicated
 from dcsim.parallel.plan import DataParallel, data_parallel
 from dcsim.parallel.program import Compute, Program, Read

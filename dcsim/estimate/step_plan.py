@@ -8,23 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dcsim.catalogue.parts import Accelerator, Software
 from dcsim.compute.accelerator import dynamic_energy_factor
 from dcsim.compute.roofline import operation_energies, operation_time
+from dcsim.estimate.device import Device
 from dcsim.estimate.step import Busy, Floats, Join, Move, Stage, StepTimes, evaluate, remaining
 from dcsim.network.route import Route
 from dcsim.parallel.program import Collective, Compute, Program, Read, Wait
 
 Indices = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """An accelerator under a software era at a clock factor (1: nominal)."""
-
-    accelerator: Accelerator
-    software: Software
-    clock: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
