@@ -133,7 +133,7 @@ class _Kernels:
         self._jax, self._step = jax, Step(Recipe(model, layers="unrolled" if few else "loop"))
         self._optimizer = make_optimizer(optimizer, learning_rate)
 
-        self._threads = ThreadPoolExecutor(min(_THREADS, len(os.sched_getaffinity(0))), "gradients")
+        self._threads = ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1), "gradients")
         abstract = jax.eval_shape(lambda: self._step.init(jax.random.key(0))[0])
         self._shapes, self._tree = jax.tree.flatten(abstract)
         self._start = jax.jit(self._flat_start)

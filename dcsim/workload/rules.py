@@ -88,11 +88,12 @@ def charge(node: Node) -> Charge | None:
 
 
 def _multiplications(node: Node) -> int:
-    """Multiplications of an integer power by repeated squaring; 1 for every other elementwise primitive."""
+    """Multiplications of an integer power by repeated squaring, and the division of a negative one; 1 for all others."""
     if node.primitive != "integer_pow":
         return 1
-    power = abs(int(node.parameters["y"]))
-    return max(1, power.bit_length() - 1 + power.bit_count() - 1)
+    power = int(node.parameters["y"])
+    size = abs(power)
+    return size.bit_length() - 1 + size.bit_count() - 1 + (power < 0) if size else 0
 
 
 def _kernels() -> dict[str, Callable[[Node], Charge]]:
