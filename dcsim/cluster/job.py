@@ -43,8 +43,9 @@ class Learner(Protocol):
 class TrainingJob:
     """A job and what has become of it so far."""
 
-    def __init__(self, plan: JobPlan, hall: Hall, arrival: int, learner: Learner | None) -> None:
-        self.plan, self._hall, self._arrival, self._learner = plan, hall, arrival, learner
+    def __init__(self, plan: JobPlan, hall: Hall, number: int, learner: Learner | None) -> None:
+        self.plan, self._hall, self._learner = plan, hall, learner
+        self._arrival = (plan.parts.job.arrive, number)
         self.name = plan.parts.job.name
         self.account = Account(hall.clock)
         self.step = self.steps_run = self.attempt = 0
@@ -214,9 +215,9 @@ class TrainingJob:
         self.steps_run += count
         if self._hall.store is not None and self._allocation is not None and self._allocation.read is not None:
             self._hall.store.has_read(self._allocation.read, count * self.plan.read_bytes_per_step)
-        if self._learner is None or self._schedule is None or self._allocation is None:
+        if self._learner is None or self._schedule is None or self._stepping is None:
             return
-        watts = float(self._hall.fleet.power.values[list(self._allocation.servers)].sum())
+        watts = self._stepping.power_w
         for number, end_s in enumerate(ends_s.tolist(), first + 1):
             energy_j = self.energy_now_j - watts * (self._hall.clock.now - end_s)
             self._learned(number, end_s, energy_j, self._learner.step(self._schedule))

@@ -13,7 +13,7 @@ from dcsim.engine import Clock
 
 @dataclass(order=True)
 class _Waiting:
-    arrival: int
+    arrival: tuple[float, int]
     pool: frozenset[int] = field(compare=False)
     count: int = field(compare=False)
     granted: simpy.Event = field(compare=False)
@@ -31,8 +31,11 @@ class Scheduler:
         self._down: set[int] = set()
         self._queue: list[_Waiting] = []
 
-    def request(self, arrival: int, pool: frozenset[int], count: int) -> simpy.Event:
-        """Return an event whose value is the list of ``count`` servers of ``pool`` that the job was given."""
+    def request(self, arrival: tuple[float, int], pool: frozenset[int], count: int) -> simpy.Event:
+        """Return an event whose value is the list of ``count`` servers of ``pool`` that the job was given.
+
+        ``arrival`` is when the job arrived [s] and, for those that arrived together, its number in the scenario.
+        """
         granted = self._clock.event()
         self._queue.append(_Waiting(arrival, pool, count, granted))
         self._queue.sort()

@@ -35,6 +35,7 @@ class Stepping:
         self._plans: dict[float, StepPlan] = {}
         self._forward: FastForward | None = None
         self._playback: Playback | None = None
+        self.power_w = 0.0
 
     def advance(self, first: int, last: int, account: Account) -> Process:
         """Run the steps ``first`` to ``last - 1``."""
@@ -57,7 +58,7 @@ class Stepping:
             self._playback.stop()
         if self._forward is not None:
             if self._forward.playback is not None:
-                self._forward.playback.stop()
+                self._forward.playback.stop()  # touched at this very instant
             self._book(self._forward.plan, step, self._forward.steps(self._forward.completed))
             self._forward.release()
         self._hall.fabric.cancel(self._allocation.owner)
@@ -121,16 +122,18 @@ class Stepping:
             yield hall.clock.any_of([hall.clock.until(forward.end_s), forward.changed])
         done = forward.completed
         self._book(plan, step, forward.steps(done))
-        if forward.playback is not None:
+        # From here on a failure finds nothing of the closed form that is not booked.
+        self._forward, self._playback = None, forward.playback
+        forward.release()
+        if self._playback is not None:
             started, alone = forward.under_way
-            yield from self._until_played(forward.playback, started + float(alone.duration_s[0]))
-            stall_s = forward.playback.stall_s
+            yield from self._until_played(self._playback, started + float(alone.duration_s[0]))
+            stall_s = self._playback.stall_s
             self._book(
                 plan, step + done, Steps(started, np.array([hall.clock.now]), float(alone.compute_s[0]), stall_s)
             )
+            self._playback = None
             done += 1
-        forward.release()
-        self._forward = None
         return done
 
     def _until_played(self, playback: Playback, alone_end_s: float) -> Process:
@@ -138,14 +141,18 @@ class Stepping:
         hall = self._hall
         late_s = alone_end_s + (alone_end_s - hall.clock.now) * _LATE
         late = hall.clock.call_at(late_s, lambda: hall.fleet.set_state(self._allocation.servers, "waiting"))
-        yield playback.done
-        late.cancel()
+        try:
+            yield playback.done
+        finally:
+            late.cancel()  # after a failure, too: the servers are no longer the job's
 
     def _power(self, plan: StepPlan) -> None:
         """The job's servers draw the mean power of a step alone on its links."""
         held = np.array(self._allocation.ranks_per_server) / self._plan.accelerators_per_server
         mean = held * self._watts(plan) + (1.0 - held) * self._plan.device.accelerator.idle
         self._hall.fleet.set_state(self._allocation.servers, "running", mean)
+        # Kept because steps are also booked after a failure, when the failed server is off already.
+        self.power_w = float(self._hall.fleet.power.values[list(self._allocation.servers)].sum())
         if self._hall.store is not None:
             self._hall.store.demand(self._allocation.owner, self._plan.read_bytes_per_step / plan.duration_s, 0.0)
 
@@ -157,10 +164,9 @@ class Stepping:
         ended = float(steps.ends_s[-1])
         each = (ended - steps.started_s) / count
         exposed = each - (steps.compute_s + steps.stall_s) / count
-        power = float(self._hall.fleet.power.values[list(self._allocation.servers)].sum())
         job = self._plan.parts.job.name
         self._hall.records.segments.append(
-            job, self._attempt, first, count, steps.started_s, ended, each, exposed, steps.stall_s / count, power
+            job, self._attempt, first, count, steps.started_s, ended, each, exposed, steps.stall_s / count, self.power_w
         )
         self._account.work(steps.compute_s, steps.stall_s)
         self._on_steps(first, steps.ends_s, plan.energy)

@@ -95,7 +95,7 @@ def job_plan(parts: JobParts, costs: StepCosts, pool: PoolParts, servers: frozen
         costs,
         data_parallel(costs, plan),
         Device(pool.accelerator, parts.software),
-        replicated(costs, element_bytes),
+        replicated(costs, element_bytes, parts.software.fused_attention),
         servers,
         pool.server.accelerators,
     )

@@ -33,12 +33,14 @@ class RankMemory:
         return ", ".join(f"{name} {units.show(size, 'B')}" for name, size in parts.items())
 
 
-def replicated(costs: StepCosts, gradient_bytes: int) -> RankMemory:
+def replicated(costs: StepCosts, gradient_bytes: int, fused_attention: bool) -> RankMemory:
     """Return the memory of a rank that holds a whole replica: data parallelism without sharding.
 
-    Activations are the values of the forward pass that the traced backward pass reads, for one micro batch;
-    temporaries of single kernels and the allocator's fragmentation are not counted.
+    Activations are the values of the forward pass that the traced backward pass reads, for one micro batch; those
+    inside attention are left out where it is one fused kernel, which computes them again. Temporaries of single
+    kernels and the allocator's fragmentation are not counted.
     """
+    activations = costs.residual_bytes_fused if fused_attention else costs.residual_bytes
     return RankMemory(
-        costs.parameter_bytes, float(costs.parameters * gradient_bytes), costs.optimizer_bytes, costs.residual_bytes
+        costs.parameter_bytes, float(costs.parameters * gradient_bytes), costs.optimizer_bytes, activations
     )
