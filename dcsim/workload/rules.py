@@ -88,7 +88,7 @@ def charge(node: Node) -> Charge | None:
 
 
 def _multiplications(node: Node) -> int:
-    """Multiplications of an integer power by repeated squaring, and the division of a negative one; 1 for all others."""
+    """Multiplications of an integer power by repeated squaring, the division of a negative one; 1 for all others."""
     if node.primitive != "integer_pow":
         return 1
     power = int(node.parameters["y"])
