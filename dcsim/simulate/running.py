@@ -66,6 +66,8 @@ def _simulate(prepared: Prepared, seed: int, progress: Callable[[Progress], None
         center.clock.run(end, tick)
     except KeyboardInterrupt:
         partial = True
+    for job in center.jobs:
+        job.close()
     if not partial and until == "jobs-done":
         _all_done(center)
     return _Outcome(center, time.perf_counter() - began, partial)

@@ -71,15 +71,22 @@ def _limits(center: DataCenter) -> Iterable[Sequence[Any]]:
             f"accelerator memory of {job.name}", used, memory, "B", "a smaller micro batch, or sharded optimizer states"
         )
     yield _accelerators(center)
-    fabric = center.hall.fabric
-    for tier, links in fabric.tiers.items():
-        if len(links):
-            busiest = links[int(np.argmax(fabric.loads.peaks[links] / fabric.capacities[links]))]
-            peak, capacity = float(fabric.loads.peaks[busiest]), float(fabric.capacities[busiest])
-            yield _limit(f"busiest {tier} link", peak, capacity, "B/s", _LIFTS.get(tier, "more disks or storage nodes"))
+    yield from _links(center)
     if center.hall.store is not None:
         volume = center.hall.store.volume
         yield _limit("storage space", volume.stored_bytes, volume.capacity_bytes, "B", "more or larger disks")
+
+
+def _links(center: DataCenter) -> Iterable[Sequence[Any]]:
+    """The link of each tier that carried most, by its mean load: every link is full while a single flow has it."""
+    fabric, duration = center.hall.fabric, center.clock.now
+    moved, capacities = fabric.loads.integrals, fabric.capacities
+    for tier, links in fabric.tiers.items():
+        if len(links) and duration:
+            busiest = links[int(np.argmax(moved[links] / capacities[links]))]
+            mean = float(moved[busiest]) / duration
+            lifted = _LIFTS.get(tier, "more disks or storage nodes")
+            yield _limit(f"busiest link of tier {tier}, on average", mean, float(capacities[busiest]), "B/s", lifted)
 
 
 _LIFTS = {
