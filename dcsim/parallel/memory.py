@@ -36,11 +36,9 @@ class RankMemory:
 def replicated(costs: StepCosts, gradient_bytes: int, fused_attention: bool) -> RankMemory:
     """Return the memory of a rank that holds a whole replica: data parallelism without sharding.
 
-    Activations are the values of the forward pass that the traced backward pass reads, for one micro batch; those
-    inside attention are left out where it is one fused kernel, which computes them again. Temporaries of single
-    kernels and the allocator's fragmentation are not counted.
+    Activations are the values of the forward pass that the traced backward pass reads, for one micro batch, less the
+    scores of attention where that is one kernel; temporaries of single kernels and the allocator's fragmentation are
+    not counted.
     """
-    activations = costs.residual_bytes_fused if fused_attention else costs.residual_bytes
-    return RankMemory(
-        costs.parameter_bytes, float(costs.parameters * gradient_bytes), costs.optimizer_bytes, activations
-    )
+    kept = costs.residual_bytes_fused if fused_attention else costs.residual_bytes
+    return RankMemory(costs.parameter_bytes, float(costs.parameters * gradient_bytes), costs.optimizer_bytes, kept)
