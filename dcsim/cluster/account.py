@@ -34,11 +34,12 @@ class Account:
         self._settled[part] += spent
         return spent
 
-    def work(self, compute_s: float, stall_s: float) -> None:
-        """Book the time since the last booking as steps: kernels, waiting for samples, and the rest as
-        communication.
+    def work(self, ended_s: float, compute_s: float, stall_s: float) -> None:
+        """Book the time from the last booking to ``ended_s`` [s, simulated] as steps.
+
+        They took ``compute_s`` [s] of kernels, ``stall_s`` [s] of waiting for samples, and the rest of communication.
         """
-        spent = self._take()
+        spent, self._booked_until = ended_s - self._booked_until, ended_s
         self._unsaved[COMPUTE] += compute_s
         self._unsaved[STALL] += stall_s
         self._unsaved[EXPOSED] += spent - compute_s - stall_s

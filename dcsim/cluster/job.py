@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import simpy
 
-from dcsim.cluster.account import CHECKPOINT, LAUNCH, LOAD, QUEUED, Account
+from dcsim.cluster.account import CHECKPOINT, LAUNCH, LOAD, PARTS, QUEUED, Account
 from dcsim.cluster.allocation import Allocation, allocate
 from dcsim.cluster.hall import Hall
 from dcsim.cluster.stepping import Stepping
@@ -74,6 +74,17 @@ class TrainingJob:
         """A server of the job has failed."""
         if self._process is not None:
             self._process.interrupt(reason)
+
+    def close(self) -> None:
+        """The run ends now, whatever the job is at: report what it has done so far."""
+        if self.finished_s is not None or self._hall.clock.now < self.plan.parts.job.arrive:
+            return
+        if self._stepping is not None:
+            self._stepping.report(self.step)
+        kind, _, _ = self._phase
+        if kind in PARTS:
+            self.account.book(kind)
+        self._span()
 
     @property
     def fraction(self) -> float:

@@ -56,12 +56,17 @@ class Stepping:
         """Break off: the job died. Steps that ended since the last report, the first of them ``step``, are reported."""
         if self._playback is not None:
             self._playback.stop()
-        if self._forward is not None:
-            if self._forward.playback is not None:
-                self._forward.playback.stop()  # touched at this very instant
-            self._book(self._forward.plan, step, self._forward.steps(self._forward.completed))
-            self._forward.release()
+        if self._forward is not None and self._forward.playback is not None:
+            self._forward.playback.stop()  # touched at this very instant
+        self.report(step)
         self._hall.fabric.cancel(self._allocation.owner)
+
+    def report(self, step: int) -> None:
+        """Report the steps that ended since the last report, the first of them ``step``; none follow."""
+        if self._forward is not None:
+            forward, self._forward = self._forward, None
+            forward.release()
+            self._book(forward.plan, step, forward.steps(forward.completed))
 
     def capped(self) -> None:
         """The clock cap has changed: it takes effect with the next step."""
@@ -121,10 +126,10 @@ class Stepping:
         while forward.playback is None and hall.clock.now < forward.end_s:
             yield hall.clock.any_of([hall.clock.until(forward.end_s), forward.changed])
         done = forward.completed
-        self._book(plan, step, forward.steps(done))
-        # From here on a failure finds nothing of the closed form that is not booked.
+        # Nothing may be left of the closed form once it is booked: a failure or the end of the run books what it finds.
         self._forward, self._playback = None, forward.playback
         forward.release()
+        self._book(plan, step, forward.steps(done))
         if self._playback is not None:
             started, alone = forward.under_way
             yield from self._until_played(self._playback, started + float(alone.duration_s[0]))
@@ -168,5 +173,5 @@ class Stepping:
         self._hall.records.segments.append(
             job, self._attempt, first, count, steps.started_s, ended, each, exposed, steps.stall_s / count, self.power_w
         )
-        self._account.work(steps.compute_s, steps.stall_s)
+        self._account.work(ended, steps.compute_s, steps.stall_s)
         self._on_steps(first, steps.ends_s, plan.energy)
