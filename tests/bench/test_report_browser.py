@@ -1,0 +1,136 @@
+"""The page in Chromium: nothing overflows or overlaps, tables sort and filter, no request leaves, it prints."""
+
+from __future__ import annotations
+
+import html as markup
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from dcsim.report import html
+from dcsim.results import compare
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
+
+# Runs in a page that shows the report in a frame of the wanted width, and writes what it finds as its only text.
+PROBE = """
+<!DOCTYPE html><meta charset="utf-8"><body style="margin:0">
+<iframe id="frame" style="width:%dpx;height:4000px;border:0"></iframe>
+<script>
+const frame = document.getElementById("frame");
+frame.onload = () => {
+  const page = frame.contentDocument, view = frame.contentWindow, found = {};
+  found.overflow = page.documentElement.scrollWidth - page.documentElement.clientWidth;
+  found.scheme = view.getComputedStyle(page.body).backgroundColor;
+  found.overlaps = [];
+  page.querySelectorAll("svg").forEach((svg) => {
+    const outer = svg.getBoundingClientRect();
+    const texts = [...svg.querySelectorAll("text")].map((text) => [text.textContent, text.getBoundingClientRect()]);
+    texts.forEach(([one, a], place) => {
+      if (a.right > outer.right + 2 || a.left < outer.left - 2) found.overlaps.push([one, "leaves the figure"]);
+      texts.slice(place + 1).forEach(([two, b]) => {
+        const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+        const tall = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+        if (wide > 2 && tall > 0.45 * Math.min(a.height, b.height)) found.overlaps.push([one, two]);
+      });
+    });
+  });
+  page.querySelectorAll("details").forEach((item) => { item.open = true; });
+  const box = page.querySelector('div.table[data-name="%s"]');
+  const value = (cell) => cell.dataset.key ?? cell.textContent;
+  const column = (index) => [...box.querySelectorAll("tbody tr")].map((row) => value(row.cells[index]));
+  const heads = box.querySelectorAll("th button");
+  heads[%d].click();
+  found.ascending = column(%d);
+  found.sorted = box.querySelectorAll("th")[%d].getAttribute("aria-sort");
+  heads[%d].click();
+  found.descending = column(%d);
+  const input = box.querySelector("input");
+  input.value = "%s";
+  input.dispatchEvent(new view.Event("input"));
+  found.visible = [...box.querySelectorAll("tbody tr")].filter((row) => !row.hidden).length;
+  found.requests = view.performance.getEntriesByType("resource").map((entry) => entry.name);
+  document.body.textContent = "RESULT" + JSON.stringify(found) + "END";
+};
+frame.srcdoc = %s;
+</script>
+"""
+
+
+def synthetic() -> ModuleType:
+    path = Path(__file__).parents[1] / "unit" / "report" / "synthetic.py"
+    spec = importlib.util.spec_from_file_location("synthetic", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def chromium(profile: Path, *arguments: str) -> str:
+    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    command += ["--virtual-time-budget=5000", f"--user-data-dir={profile}", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+def probe(page: Path, width: int, folder: Path, table: tuple[str, int, str], *more: str) -> dict[str, object]:
+    """Return what the script found in ``page`` at ``width`` pixels; ``table`` is (name, column to sort, filter)."""
+    name, column, word = table
+    # a script's text may not hold its own end tag
+    source = json.dumps(page.read_text("utf-8")).replace("</", "<\\/")
+    text = PROBE % (width, name, column, column, column, column, column, word, source)
+    (folder / "probe.html").write_text(text, "utf-8")
+    shown = chromium(folder / "profile", *more, "--window-size=1600,4200", "--dump-dom", f"file://{folder}/probe.html")
+    found = re.search(r"RESULT(.*)END", markup.unescape(shown), re.DOTALL)
+    assert found is not None, shown[:2000]
+    values: dict[str, object] = json.loads(found[1])
+    return values
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_the_report_fits_its_width(width: int, tmp_path: Path) -> None:
+    html.write(synthetic().result(), tmp_path / "report.html")
+    found = probe(tmp_path / "report.html", width, tmp_path, ("links", 4, "host"))
+    assert found["overflow"] == 0
+    assert found["overlaps"] == []
+    assert found["requests"] == []
+    ascending = [float(text) for text in found["ascending"]]  # type: ignore[attr-defined]
+    assert ascending == sorted(ascending)
+    assert found["descending"] == list(reversed(found["ascending"])) or ascending[0] == ascending[1]  # type: ignore[call-overload]
+    assert found["sorted"] == "ascending"
+    assert 0 < int(str(found["visible"])) < len(ascending)
+
+
+def test_dark_is_dark(tmp_path: Path) -> None:
+    html.write(synthetic().result(), tmp_path / "report.html")
+    light = probe(tmp_path / "report.html", 1440, tmp_path, ("links", 4, "host"))
+    dark = probe(
+        tmp_path / "report.html", 1440, tmp_path, ("links", 4, "host"), "--blink-settings=preferredColorScheme=0"
+    )
+    assert light["scheme"] == "rgb(255, 255, 255)"
+    assert dark["scheme"] == "rgb(20, 24, 29)"
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_comparison_fits_its_width(width: int, tmp_path: Path) -> None:
+    html.write(compare(synthetic().variants()), tmp_path / "compare.html")
+    found = probe(tmp_path / "compare.html", width, tmp_path, ("comparison", 1, "energy"))
+    assert found["overflow"] == 0
+    assert found["overlaps"] == []
+
+
+def test_the_report_prints(tmp_path: Path) -> None:
+    html.write(synthetic().result(), tmp_path / "report.html")
+    target = tmp_path / "report.pdf"
+    chromium(
+        tmp_path / "profile", "--no-pdf-header-footer", f"--print-to-pdf={target}", f"file://{tmp_path}/report.html"
+    )
+    pages = len(re.findall(rb"/Type\s*/Page[^s]", target.read_bytes()))
+    assert 5 <= pages <= 14

@@ -1,0 +1,76 @@
+"""The terminal: at most 25 lines, nothing wider than 100 columns, nothing read as markup."""
+
+from __future__ import annotations
+
+import io
+from types import ModuleType
+
+from rich.console import Console
+
+from dcsim.report import terminal
+from dcsim.results import Metric, Result, compare
+
+
+def text(renderable: terminal.Sheet, width: int = 80) -> str:
+    """Print as the command line does into a pipe."""
+    stream = io.StringIO()
+    Console(file=stream, width=width, highlight=False, markup=False, soft_wrap=True).print(renderable)
+    return stream.getvalue()
+
+
+def test_the_summary_fits(result: Result) -> None:
+    lines = text(terminal.summary(result)).splitlines()
+    assert len(lines) <= 24  # and one for the folder
+    assert max(len(line) for line in lines) <= 100
+    joined = "\n".join(lines)
+    for words in (
+        "86.9 s",
+        "7.93 Mtokens/s",
+        "36.4 %",
+        "2.42 kWh",
+        "124 kW",
+        "1.16",
+        "1.39 USD",
+        "99 gCO2e",
+        "10.4 K left",
+        "✓ finished",
+    ):
+        assert words in joined
+
+
+def test_many_jobs_and_limits_still_fit(synthetic: ModuleType) -> None:
+    metrics = {
+        f"jobs.job-{i}-[red]{'x' * 60}.{name}": Metric(1.0, unit)
+        for i in range(50)
+        for name, unit in (("finish", "s"), ("energy", "J"))
+    }
+    limits = synthetic.frame(
+        "limits", [(f"limit {i} [bold]" + "y" * 90, 1.0, 2.0, "W", i / 40, "z" * 90) for i in range(40)]
+    )
+    shown = text(terminal.summary(synthetic.result(metrics=synthetic.metrics() | metrics, tables={"limits": limits})))
+    lines = shown.splitlines()
+    assert len(lines) <= 24
+    assert max(len(line) for line in lines) <= 100
+    assert "[red]" in shown
+    assert "… 48 more" in shown
+
+
+def test_an_empty_result_has_a_summary() -> None:
+    assert "partial" in text(terminal.summary(Result("empty", "", {}, {}, partial=True)))
+
+
+def test_the_comparison_fits(synthetic: ModuleType) -> None:
+    lines = text(terminal.comparison(compare(synthetic.variants()))).splitlines()
+    assert len(lines) <= 25
+    assert max(len(line) for line in lines) <= 100
+    joined = "\n".join(lines)
+    assert "cluster.network.oversubscription" in joined
+    assert "117 ms +88%" in joined
+    assert "36 of 40 metrics are equal in all" in joined
+    assert "75 %, 100 %" in joined  # core: 9.64 % x 8 less what is clipped at full load
+
+
+def test_details_list_every_metric_and_check(result: Result) -> None:
+    shown = text(terminal.details(result))
+    assert all(name in shown for name in result.metrics)
+    assert "bytes sent = bytes received" in shown
