@@ -1,8 +1,8 @@
 """dcsim: a discrete-event simulator of AI data centers.
 
 >>> import dcsim
->>> result = dcsim.run("scenarios/quickstart.yaml")      # doctest: +SKIP
->>> result.metrics["jobs.pretrain.step_time"]            # doctest: +SKIP
+>>> result = dcsim.run("scenarios/small-cluster.yaml")   # doctest: +SKIP
+>>> result.metrics["jobs.pretrain.step_time"]              # doctest: +SKIP
 
 Everything is imported when it is first asked for, so that ``import dcsim`` costs next to nothing.
 """

@@ -225,7 +225,7 @@ def _bare(
 def _command(verb: Callable[..., int]) -> Callable[..., None]:
     """Return ``verb`` as Typer calls it: a parameter that is a dataclass becomes one parameter a field."""
     hints = get_type_hints(verb, include_extras=True)
-    groups = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
+    groups = {name: kind for name, kind in hints.items() if isinstance(kind, type) and is_dataclass(kind)}
 
     def command(**given: Any) -> None:
         values = {name: kind(**{f.name: given.pop(f.name) for f in fields(kind)}) for name, kind in groups.items()}

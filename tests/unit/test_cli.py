@@ -80,6 +80,8 @@ def test_version() -> None:
         ["compare", "small.yaml", "--vary", "nonsense"],
         ["run", "small.yaml", "--set", "jobs.digits.stepz=3"],
         ["explain", "nonsense"],
+        ["run", "small.yaml", "--out", "small.yaml"],
+        ["run", "small.yaml", "--out", "small.yaml/inside"],
         ["catalogue", "nonsense"],
         ["catalogue", "accelerators", "nonsense"],
     ],
