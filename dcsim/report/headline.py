@@ -12,7 +12,7 @@ from dcsim.report.tables import number
 from dcsim.results import dictionary
 from dcsim.results.result import Metric, Result
 
-_TIGHT, _OVER = 0.1, 0.0  # headroom below which a limit is called tight, or exceeded
+_TIGHT, _OVER = 0.1, -1e-9  # headroom below which a limit is called near, or exceeded
 
 
 @dataclass(frozen=True)
@@ -42,23 +42,19 @@ class Tile:
 
 @dataclass(frozen=True)
 class Limit:
-    """One resource and how much of it is left."""
+    """One resource and how much of it is left; ``filled`` is how much of the bar is [%]."""
 
     what: str
     used: str
     room: str
     headroom: float
+    filled: float
     lifted_by: str
 
     @property
     def mood(self) -> str:
         """How near the limit is: good, warn or bad."""
-        return "bad" if self.headroom <= _OVER else "warn" if self.headroom < _TIGHT else "good"
-
-    @property
-    def filled(self) -> float:
-        """Used share of the capacity in percent, between 0 and 100."""
-        return 100.0 * min(1.0, max(0.0, 1.0 - self.headroom))
+        return "bad" if self.headroom < _OVER else "warn" if self.headroom < _TIGHT else "good"
 
 
 def question(scenario: Mapping[str, Any], result: Result) -> str:
@@ -90,7 +86,7 @@ def badges(result: Result) -> list[Badge]:
         found.append(Badge(f"{faults} fault{'s' if faults > 1 else ''}", "warn"))
     worst = limits(result)[:1]
     if worst and worst[0].mood != "good":
-        word = "over limit" if worst[0].mood == "bad" else "near limit"
+        word = "over limit" if worst[0].mood == "bad" else "at limit" if worst[0].headroom <= 0.0 else "near limit"
         found.append(Badge(f"{word}: {shorten(worst[0].what, 40)}", worst[0].mood))
     if result.manifest.get("warnings"):
         count = len(result.manifest["warnings"])
@@ -108,19 +104,26 @@ def limits(result: Result) -> list[Limit]:
             continue
         unit = str(row["unit"])
         used, capacity = float(row["used"]), float(row["capacity"])
-        # A share of a temperature means nothing: its room is a difference.
-        room = f"{show(capacity - used, 'K')}" if unit == "degC" else percent(headroom, 2)
         text = f"{number(used, unit)} of {number(capacity, unit)}"
-        found.append(Limit(str(row["what"]), text, room, headroom, str(row["lifted_by"] or "")))
+        # A share of a temperature means nothing: its room is a difference, its bar begins at 0 degC.
+        room = show(capacity - used, "K") if unit == "degC" else _left(headroom)
+        share = used / capacity if unit == "degC" and capacity > 0.0 else 1.0 - headroom
+        filled = 100.0 * min(1.0, max(0.0, share))
+        found.append(Limit(str(row["what"]), text, room, headroom, filled, str(row["lifted_by"] or "")))
     return sorted(found, key=lambda limit: limit.headroom)
+
+
+def _left(headroom: float) -> str:
+    """Return a headroom in percent that never rounds to all or to nothing."""
+    return ">99 %" if 0.99 < headroom < 1.0 else percent(max(0.0, headroom), 2)
 
 
 def sentence(limit: Limit) -> str:
     """Return one limit as a sentence."""
-    if limit.headroom <= _OVER:
-        text = f"{limit.what} is at or over its limit: {limit.used}"
-    else:
-        text = f"{limit.what} has {limit.room} left: {limit.used}"
+    left = (
+        "over its limit" if limit.headroom < _OVER else "none left" if limit.headroom <= 0.0 else f"{limit.room} left"
+    )
+    text = f"{limit.what[:1].upper()}{limit.what[1:]}: {left}, {limit.used}"
     return f"{text}; lifted by {limit.lifted_by}." if limit.lifted_by else f"{text}."
 
 

@@ -71,9 +71,8 @@ def of_result(result: Result, drawings: Mapping[str, Drawing]) -> dict[str, Any]
         "carbon": _carbon(result),
         "provenance": _provenance(result),
         "warnings": [str(warning) for warning in result.manifest.get("warnings") or ()],
-        "command": str(
-            result.manifest.get("command") or f"dcsim run scenario.yaml --seed {result.manifest.get('seed', 0)}"
-        ),
+        "executed": _executed(result.manifest),
+        "command": "dcsim run scenario.yaml",
         "scenario_text": result.scenario_text,
         "versions": _versions(result),
     }
@@ -125,11 +124,11 @@ def scenario_of(text: str) -> Mapping[str, Any]:
 
 def _facts(result: Result, scenario: Mapping[str, Any]) -> list[str]:
     manifest = result.manifest
-    versions = manifest.get("versions") or {}
     found = [f"scenario {result.name}", f"digest {result.digest[:12]}" if result.digest else ""]
     found.append(f"starts {scenario['start']}" if "start" in scenario else "")
     found.append(f"simulated on {str(manifest['date'])[:16].replace('T', ' ')}" if manifest.get("date") else "")
-    found.append(f"dcsim {versions['dcsim']}" if "dcsim" in versions else "")
+    found.append(f"dcsim {manifest['dcsim']}" if manifest.get("dcsim", "unknown") != "unknown" else "")
+    found.append(f"detail {manifest['detail']}" if manifest.get("detail") else "")
     found.append(f"seed {manifest['seed']}" if "seed" in manifest else "")
     if "wall_s" in manifest:
         found.append(f"took {show(float(manifest['wall_s']), 's')}")
@@ -156,7 +155,7 @@ def _checks(result: Result) -> View:
                 Cell("✓ passed" if check.get("passed") else "✗ failed"),
             )
         )
-    return View("checks", "Conservation checks: what goes in must come out", heads, tuple(rows))
+    return View("checks", "Conservation checks", heads, tuple(rows))
 
 
 def _carbon(result: Result) -> str:
@@ -178,16 +177,34 @@ def _provenance(result: Result) -> str:
     words = {
         "measured": "measured by executing the real math",
         "calibrated": "calibrated on published measurements",
-        "first-principles": "computed from first principles, with no parameter fitted",
+        "first-principles": "computed from first principles and the numbers of the catalogue",
     }
     listed = "; ".join(f"{counted[kind]} {words[kind]}" for kind in words if counted[kind])
     return f"Of {counted.total()} metrics: {listed}. The checks below are what the run verified about itself."
 
 
+def _executed(manifest: Mapping[str, Any]) -> list[str]:
+    """Return what the run knows of the math it executed: the sum of the simulated all-reduce, the final weights."""
+    found = []
+    differences, weights = manifest.get("gradient_difference") or {}, manifest.get("weights") or {}
+    for job in sorted({*differences, *weights}):
+        texts = []
+        if differences.get(job) is not None:
+            texts.append(
+                f"the simulated all-reduce differs from the full-batch gradient by {differences[job]:.1e} (relative L2)"
+            )
+        if job in weights:
+            texts.append(f"final weights have the digest {weights[job]}")
+        found.append(f"{job}: {'; '.join(texts)}.")
+    return found
+
+
 def _versions(result: Result) -> str:
     manifest = result.manifest
-    versions = manifest.get("versions") or {}
-    texts = [f"{name} {version}" for name, version in sorted(versions.items())]
+    versions = {key: manifest[key] for key in ("dcsim", "python") if key in manifest} | dict(
+        manifest.get("libraries") or {}
+    )
+    texts = [f"{name} {version}" for name, version in versions.items() if version != "unknown"]
     texts += [str(manifest[key]) for key in ("platform", "cpu") if manifest.get(key)]
     if "events" in manifest:
         texts.append(f"{int(manifest['events']):,} events".replace(",", "\u202f"))

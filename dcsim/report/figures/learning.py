@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,18 @@ _ROLES = ("compute", "communication", "storage", "power", "cooling", "idle")
 _DASHES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (3, 1, 1, 1, 1, 1)), (0, (8, 3)))
 
 
+@dataclass(frozen=True)
+class Curve:
+    """The losses of one job; ``x`` leaves out what passed between attempts, ``raw`` does not [s or J]."""
+
+    job: str
+    x: Floats
+    raw: Floats
+    loss: Floats
+    undone: Floats
+    restarts: tuple[tuple[float, float], ...]
+
+
 def learning(result: Result) -> Drawing:
     """Training loss of every executed job; what a failure undid is drawn thin in red."""
     table = result.table("learning")
@@ -32,73 +45,101 @@ def learning(result: Result) -> Drawing:
     with styled():
         figure = canvas(_WIDTH, _HEIGHT)
         width = (_WIDTH - 2 * _LEFT - _GAP) / 2
-        for place, (column, unit, title) in enumerate(
-            (("time_s", "s", "Simulated time"), ("energy_j", "J", "Energy of the job"))
-        ):
+        for place, column in enumerate(("time_s", "energy_j")):
             axes = axes_at(figure, Box(_LEFT + place * (width + _GAP + _LEFT / 2), 26.0, width, _HEIGHT - 68.0))
-            fitted = scale(table[column].astype(float), unit)
-            for index, job in enumerate(jobs):
-                _curves(axes, table[table["job"] == job], (column, fitted, index))
-                _target(axes, result, job, (column, fitted, index))
-            axes.set_xlabel(f"{title} [{fitted.unit}]")
-            axes.set_title("Loss" if place == 0 else "Loss by energy")
-            axes.margins(x=0.02)
-            ticks(axes.xaxis, 6)
-            ticks(axes.yaxis, 5)
-        _legend(figure.axes[0], jobs, _undone(table))
-    subtitle = "Mean training loss over all ranks, against simulated time and against the energy of the job's servers"
+            _panel(axes, [curve(table[table["job"] == job], column) for job in jobs], result, column)
+        _legend(figure.axes[0], jobs, bool((table.groupby("job")["attempt"].nunique() > 1).any()))
+    subtitle = (
+        "Mean training loss over all ranks, from the first step; waiting between attempts is cut out of both axes"
+    )
     return Drawing("learning", _finding(table), subtitle, _describe(table), figure)
 
 
-def _undone(table: pd.DataFrame) -> bool:
-    return bool((table.groupby("job")["attempt"].nunique() > 1).any())
+def curve(rows: pd.DataFrame, column: str) -> Curve:
+    """Return the curve of one job: attempts joined, the first point at zero, steps that ran again marked undone."""
+    rows = rows.sort_values(["attempt", "step"], kind="stable")
+    attempts, steps = rows["attempt"].to_numpy(), rows["step"].to_numpy(float)
+    raw = rows[column].to_numpy(float)
+    x = raw - raw[0]
+    restarts: list[tuple[float, float]] = []
+    undone = np.zeros(len(raw))
+    for place in np.flatnonzero(attempts[1:] != attempts[:-1]) + 1:
+        usual = (
+            float(raw[place - 1] - raw[place - 2]) if place > 1 and attempts[place - 2] == attempts[place - 1] else 0.0
+        )
+        cut = max(0.0, float(raw[place] - raw[place - 1]) - usual)
+        x[place:] -= cut
+        restarts.append((float(x[place]) - usual / 2, cut))
+        undone[:place][steps[:place] >= steps[place]] = 1.0
+    return Curve(str(rows["job"].iloc[0]), x, raw, rows["loss"].to_numpy(float), undone, tuple(restarts))
 
 
-def _curves(axes: Axes, rows: pd.DataFrame, look: tuple[str, Scale, int]) -> None:
-    column, fitted, index = look
-    attempts = sorted(rows["attempt"].unique())
-    for attempt in attempts:
-        own = rows[rows["attempt"] == attempt].sort_values("step")
-        after = rows[rows["attempt"] > attempt]["step"].min()
-        counted = own["step"] < after if after == after else own["step"] == own["step"]
-        color, dash = style.color(_ROLES[index]), _DASHES[index]
-        _line(axes, own[counted], (column, fitted), {"color": color, "linestyle": dash, "lw": 1.5})
-        lost = {"color": style.color("fault"), "linestyle": dash, "lw": 0.9}
-        _line(axes, own[~counted], (column, fitted), lost)
+def _panel(axes: Axes, curves: list[Curve], result: Result, column: str) -> None:
+    unit, title = ("s", "Simulated time in steps") if column == "time_s" else ("J", "Energy of the job in steps")
+    fitted = scale([float(each.x.max()) for each in curves], unit)
+    for index, each in enumerate(curves):
+        look = {"color": style.color(_ROLES[index]), "linestyle": _DASHES[index], "lw": 1.5}
+        lost = {"color": style.color("fault"), "linestyle": _DASHES[index], "lw": 0.9}
+        _line(axes, each, (each.undone == 0.0, fitted), look)
+        _line(axes, each, (each.undone == 1.0, fitted), lost)
+        for where, cut in each.restarts:
+            axes.axvline(where / fitted.divisor, color=style.color("fault"), lw=0.9, linestyle=(0, (4, 2)))
+            axes.annotate(
+                f"{show(cut, unit)} cut out",
+                (where / fitted.divisor, 1.0),
+                xycoords=("data", "axes fraction"),
+                xytext=(4, -2),
+                textcoords="offset points",
+                va="top",
+                color=style.color("fault"),
+                fontsize=style.SMALL_PX,
+            )
+    axes.margins(x=0.02, y=0.12)
+    for index, each in enumerate(curves):
+        reached = result.metrics.get(f"jobs.{each.job}.{'time' if unit == 's' else 'energy'}_to_target")
+        if reached is not None and math.isfinite(reached.value):
+            _target(axes, each, (reached.value, fitted, index))
+    axes.set_xlabel(f"{title} [{fitted.unit}]")
+    axes.set_title("Loss" if unit == "s" else "Loss by energy")
+    ticks(axes.xaxis, 6)
+    ticks(axes.yaxis, 5)
 
 
-def _line(axes: Axes, rows: pd.DataFrame, what: tuple[str, Scale], look: Any) -> None:
-    if rows.empty:
+def _line(axes: Axes, each: Curve, what: tuple[Any, Scale], look: Any) -> None:
+    """Draw the marked points of a curve, broken where others lie between."""
+    marked, fitted = what
+    if not marked.any():
         return
-    column, fitted = what
-    x: Floats = rows[column].to_numpy(float) / fitted.divisor
-    y: Floats = rows["loss"].to_numpy(float)
-    kept = thin_indices(x, y, 480)
-    axes.plot(x[kept], y[kept], marker="o" if len(kept) == 1 else "", markersize=4.0, **look)
+    x, y = each.x / fitted.divisor, np.where(marked, each.loss, np.nan)
+    kept = thin_indices(x, np.where(marked, each.loss, np.inf), 480)
+    alone = int(marked.sum()) == 1
+    axes.plot(x[kept], y[kept], marker="o" if alone else "", markersize=4.0, **look)
 
 
-def _target(axes: Axes, result: Result, job: str, look: tuple[str, Scale, int]) -> None:
-    """Mark where the job first reached its target."""
-    column, fitted, index = look
-    name = f"jobs.{job}.{'time' if column == 'time_s' else 'energy'}_to_target"
-    table = result.table("learning")
-    rows = table[table["job"] == job]
-    reached = result.metrics.get(name)
-    if reached is None or not math.isfinite(reached.value) or rows.empty:
-        return
-    nearest = int((rows[column].astype(float) - reached.value).abs().to_numpy().argmin())
-    x, y = reached.value / fitted.divisor, float(rows["loss"].to_numpy(float)[nearest])
+def _target(axes: Axes, each: Curve, what: tuple[float, Scale, int]) -> None:
+    """Mark where the job first reached its target; ``what`` is (value on the uncut axis, scale, number of the job)."""
+    value, fitted, index = what
+    nearest = int(np.abs(each.raw - value).argmin())
+    x, y = float(each.x[nearest]) / fitted.divisor, float(each.loss[nearest])
+    low, high = axes.get_xlim()
+    left = x < (low + high) / 2
     axes.plot(
-        [x], [y], marker="D", markersize=6, color=style.color(_ROLES[index]), markeredgecolor=style.color("paper")
+        [x],
+        [y],
+        marker="D",
+        markersize=6,
+        color=style.color(_ROLES[index]),
+        markeredgecolor=style.color("paper"),
+        zorder=6,
     )
     axes.annotate(
-        f"target reached: {show(reached.value, reached.unit)}",
+        f"target reached at {show(value, 's' if fitted.unit.endswith(('s', 'min', 'h', 'd')) else 'J')}",
         (x, y),
-        xytext=(0, 34),
+        xytext=(14 if left else -14, 34),
         textcoords="offset points",
-        ha="right" if column == "time_s" else "center",
-        arrowprops={"arrowstyle": "-", "color": style.color("muted"), "lw": 0.8, "shrinkB": 4},
+        ha="left" if left else "right",
         fontsize=style.SMALL_PX,
+        arrowprops={"arrowstyle": "-", "color": style.color("muted"), "lw": 0.8, "shrinkB": 4},
     )
 
 
@@ -111,20 +152,26 @@ def _legend(axes: Axes, jobs: list[str], undone: bool) -> None:
     ]
     if undone:
         handles.append(Line2D([], [], color=style.color("fault"), lw=0.9, label="undone by a failure"))
-    axes.legend(handles=handles, loc="upper right", frameon=False, fontsize=style.SMALL_PX)
+    axes.figure.legend(
+        handles=handles,
+        loc="upper right",
+        ncols=len(handles),
+        frameon=False,
+        fontsize=style.SMALL_PX,
+        borderaxespad=0.0,
+    )
 
 
 def _finding(table: pd.DataFrame) -> str:
     job = table["job"].iloc[0]
     rows = table[table["job"] == job].sort_values("time_s")
     first, last = rows.iloc[0], rows.iloc[-1]
+    losses = show(float(first["loss"]), "1"), show(float(last["loss"]), "1")
     if len(rows) == 1:
-        return f"{shorten(job, 40)} has a loss of {show(float(last['loss']), '1')} after its only step"
-    return (
-        f"{shorten(job, 40)}: loss goes from {show(float(first['loss']), '1')} to {show(float(last['loss']), '1')} "
-        f"in {show(float(last['time_s'] - first['time_s']), 's')} "
-        f"with {show(float(last['energy_j'] - first['energy_j']), 'J')}"
-    )
+        return f"{shorten(job, 40)} has a loss of {losses[1]} after its only step"
+    spent = show(float(last["time_s"] - first["time_s"]), "s"), show(float(last["energy_j"] - first["energy_j"]), "J")
+    steps = rows["step"].nunique()
+    return f"{shorten(job, 40)}: loss goes from {losses[0]} to {losses[1]} in {steps} steps, {spent[0]} and {spent[1]}"
 
 
 def _describe(table: pd.DataFrame) -> str:

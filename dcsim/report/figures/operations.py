@@ -12,7 +12,7 @@ from dcsim.results.result import Result
 if TYPE_CHECKING:
     import pandas as pd
 
-_WIDTH, _LEFT, _RIGHT, _ROW, _MOST = style.HALF_PX, 208.0, 40.0, 19.0, 12
+_WIDTH, _LEFT, _RIGHT, _ROW, _MOST = style.HALF_PX, 222.0, 40.0, 19.0, 15
 _BOUNDS = (("compute", "compute", ""), ("memory", "compute", "///"), ("launch", "idle", ""), ("other", "idle", "xx"))
 
 
@@ -44,7 +44,7 @@ def operations(result: Result, job: str) -> Drawing:
                     label=bound,
                 )
         axes.set_ylim(len(shown) - 0.5, -0.5)
-        axes.set_yticks(range(len(shown)), [shorten(label, 36) for label in shown["label"]])
+        axes.set_yticks(range(len(shown)), [shorten(label, 40) for label in shown["label"]])
         axes.grid(axis="y", visible=False)
         from_zero(axes, 1.0)
         axes.set_ylim(len(shown) - 0.5, -0.5)
@@ -80,7 +80,7 @@ def _grouped(rows: pd.DataFrame) -> pd.DataFrame:
     frame = rows.assign(total=rows["count"].astype(float) * rows["seconds"].astype(float))
     frame["bound"] = frame["bound"].where(frame["bound"].isin([bound for bound, _, _ in _BOUNDS]), "other")
     frame["label"] = [
-        f"{name} · {scope} · {phase}" if scope and scope not in name else f"{name} · {phase}"
+        " · ".join([shorten(str(name), 20), *([str(scope)] if scope and scope not in name else []), str(phase)])
         for name, scope, phase in zip(rows["name"], rows["scope"], rows["phase"], strict=True)
     ]
     summed = frame.groupby(["label", "bound"], sort=False)["total"].sum().reset_index()

@@ -16,11 +16,12 @@ from dcsim.results.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _LEFT, _RIGHT, _TITLE, _GAP, _FOOT = 112.0, 140.0, 17.0, 14.0, 40.0
 _ROW = 13.0  # height of a row of event names
-_MOST_MARKS = 60  # of one kind; more would hide the data
+_MOST_MARKS = 60  # of one kind; more would hide the data and become ticks at the top
 # kind -> (role, line style, sign before its name)
 _MARKS: tuple[tuple[str, str, Any, str], ...] = (
     ("fault", "fault", "-", "✖"),
@@ -80,12 +81,19 @@ def _times(events: pd.DataFrame, kind: str) -> list[float]:
     return sorted(float(time) for time in events[events["kind"] == kind]["time_s"] if math.isfinite(time))
 
 
-def _mark(axes: Any, events: pd.DataFrame, frame: Frame) -> None:
+def _mark(axes: Axes, events: pd.DataFrame, frame: Frame) -> None:
+    """Draw a line at every event, short ticks at the top where lines would hide the data."""
     for kind, role, dash, _ in _MARKS:
-        for time_s in _times(events, kind)[:_MOST_MARKS]:
-            axes.axvline(
-                time_s / frame.time.divisor, color=style.color(role), linestyle=dash, lw=0.9, alpha=0.85, zorder=5
-            )
+        times = np.asarray(_times(events, kind)) / frame.time.divisor
+        color = style.color(role)
+        if len(times) <= _MOST_MARKS:
+            for time in times.tolist():
+                axes.axvline(time, color=color, linestyle=dash, lw=0.9, alpha=0.85, zorder=5)
+        else:
+            pixel = frame.end_s / frame.time.divisor / 800.0
+            shown = np.unique(np.round(times / pixel)) * pixel
+            heights = np.tile([0.93, 1.0, np.nan], len(shown))  # one line with gaps, not hundreds of lines
+            axes.plot(np.repeat(shown, 3), heights, transform=axes.get_xaxis_transform(), color=color, lw=0.9, zorder=5)
 
 
 def _names(events: pd.DataFrame, frame: Frame) -> list[tuple[float, str, str, int]]:
@@ -100,7 +108,7 @@ def _names(events: pd.DataFrame, frame: Frame) -> list[tuple[float, str, str, in
     for time_s, (kind, role, _, sign) in first:
         times, rows = _times(events, kind), events[events["kind"] == kind]
         more = f" ×{len(times)}" if len(times) > 1 else f" {shorten(str(rows['target'].iloc[0]), 18)}"
-        hidden = f" (first {_MOST_MARKS} drawn)" if len(times) > _MOST_MARKS else ""
+        hidden = " (ticks at the top)" if len(times) > _MOST_MARKS else ""
         text = f"{sign} {kind}{more}{hidden}"
         long = len(text) * 0.58 * style.SMALL_PX / width
         start = min(max(0.0, time_s / frame.end_s), 1.0 + _RIGHT / width - long)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dcsim.report import style
-from dcsim.report.figures.drawing import from_zero, label_right, thin, ticks
+from dcsim.report.figures.drawing import Floats, from_zero, label_right, thin, ticks
 from dcsim.report.figures.series import Line, Stack, lines, power_stack, steps, thinned_steps
 from dcsim.report.numbers import Scale, scale, shorten, show
 from dcsim.results.result import Result
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 LANE_PX = 20.0
 MOST_LANES = 24
-_MOST_SPANS = 1_500
+_MOST_SPANS = 200  # of one kind of a job that are drawn one by one
+_PIXELS = 800
+_HALF = 0.5 - 1e-9
 _STATES = (
     ("queued", "idle", "--"),
     ("launch", "idle", ""),
@@ -72,7 +74,7 @@ def _gantt(spans: pd.DataFrame, known: tuple[str, ...]) -> Panel | None:
     def paint(axes: Axes, frame: Frame) -> None:
         kinds = [(kind, role, hatch) for kind, role, hatch in _STATES if (spans["kind"] == kind).any()]
         for kind, role, hatch in kinds:
-            rows = _widest(spans[(spans["kind"] == kind) & spans["job"].isin(shown)])
+            rows = spans[(spans["kind"] == kind) & spans["job"].isin(shown)]
             _bars(axes, rows, shown, (frame, role, hatch))
         axes.set_ylim(len(shown) - 0.4, -0.6)
         axes.set_yticks(range(len(shown)), [shorten(job, 17) for job in shown])
@@ -82,12 +84,21 @@ def _gantt(spans: pd.DataFrame, known: tuple[str, ...]) -> Panel | None:
     return Panel(title, max(14.0 * 4, LANE_PX * len(shown) + 8.0, 13.0 * spans["kind"].nunique()), paint)
 
 
-def _widest(rows: pd.DataFrame) -> pd.DataFrame:
-    """Keep the longest spans of a kind where there are more than the width can show."""
-    if len(rows) <= _MOST_SPANS:
-        return rows
-    kept = (rows["end_s"] - rows["start_s"]).nlargest(_MOST_SPANS).index
-    return rows.loc[kept]
+def visible(starts: Floats, ends: Floats, end_s: float) -> tuple[Floats, Floats]:
+    """Return the bars to draw for spans that do not overlap: each one or, of very many, the pixels they fill.
+
+    A bar is never thinner than a screen shows; of very many, a pixel is drawn if they fill at least half of it.
+    """
+    if len(starts) <= _MOST_SPANS:
+        return starts, np.maximum(ends, starts + end_s / (2 * _PIXELS))
+    order = np.argsort(starts, kind="stable")
+    corners = np.column_stack([starts[order], ends[order]]).ravel()
+    total = np.cumsum((ends - starts)[order])
+    filled = np.column_stack([np.r_[0.0, total[:-1]], total]).ravel()
+    edges = np.linspace(0.0, end_s, _PIXELS + 1)
+    drawn = np.r_[False, np.diff(np.interp(edges, corners, filled)) >= _HALF * end_s / _PIXELS, False]
+    changes = np.flatnonzero(drawn[1:] != drawn[:-1])
+    return edges[changes[::2]], edges[changes[1::2]]
 
 
 def _bars(axes: Axes, rows: pd.DataFrame, jobs: list[str], look: tuple[Frame, str, str]) -> None:
@@ -96,11 +107,10 @@ def _bars(axes: Axes, rows: pd.DataFrame, jobs: list[str], look: tuple[Frame, st
         own = rows[rows["job"] == job]
         if own.empty:
             continue
-        least = frame.end_s / 1_500.0  # a bar is never thinner than what a screen shows
-        starts = own["start_s"].to_numpy(float) / frame.time.divisor
-        widths = np.maximum((own["end_s"] - own["start_s"]).to_numpy(float), least) / frame.time.divisor
+        starts, ends = visible(own["start_s"].to_numpy(float), own["end_s"].to_numpy(float), frame.end_s)
+        left, wide = starts / frame.time.divisor, (ends - starts) / frame.time.divisor
         axes.broken_barh(
-            list(zip(starts.tolist(), widths.tolist(), strict=True)),
+            list(zip(left.tolist(), wide.tolist(), strict=True)),
             (lane - 0.36, 0.72),
             facecolor=style.color(role),
             edgecolor=style.color("paper"),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _WIDTH, _TOP, _NODE, _LABEL = style.WIDE_PX, 8.0, 11.0, 27.0
 _LEAST_HEIGHT, _LAST_COLUMN = 300.0, 128.0
-_CHARACTER = 5.6  # pixels of an average character of a label
+_CHARACTER = 6.3  # pixels of an average character of a label
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ POWER_GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("power chain losses", "power", ("psu", "pdu", "ups", "transformer")),
     ("cooling", "cooling", ("chiller", "pumps", "tower", "crah", "crah_fans")),
 )
+_STACK_PIXELS = 450  # six layers of thousands of points would make a heavy page
 _NOT_IT = ("pdu", "ups", "transformer", *POWER_GROUPS[-1][2])
 
 
@@ -77,7 +78,8 @@ def steps(times: Floats, values: Floats, end_s: float) -> tuple[Floats, Floats]:
 
 def thinned_steps(line: Line, end_s: float) -> tuple[Floats, Floats]:
     """Return the corners of a held line, thinned to what the width can show."""
-    return steps(*thin(line.times, line.values), end_s)
+    changed = np.r_[True, line.values[1:] != line.values[:-1]]
+    return steps(*thin(line.times[changed], line.values[changed]), end_s)
 
 
 def power_stack(power: Mapping[str, Line]) -> Stack | None:
@@ -96,5 +98,6 @@ def power_stack(power: Mapping[str, Line]) -> Stack | None:
             roles.append(role)
     stacked = np.asarray(layers)
     it = np.sum([held(line, instants) for name, line in power.items() if name not in _NOT_IT] or [0 * instants], axis=0)
-    kept = thin_indices(instants, stacked.sum(axis=0))
+    changed = np.flatnonzero(np.r_[True, (stacked[:, 1:] != stacked[:, :-1]).any(axis=0)])
+    kept = changed[thin_indices(instants[changed], stacked.sum(axis=0)[changed], _STACK_PIXELS)]
     return Stack(tuple(names), tuple(roles), instants[kept], stacked[:, kept], it[kept])

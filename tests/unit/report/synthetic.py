@@ -394,7 +394,12 @@ def manifest() -> dict[str, Any]:
         },
     ]
     return {
-        "versions": {"dcsim": "0.1.0", "jax": "0.10.2", "python": "3.11.7"},
+        "dcsim": "0.1.0",
+        "python": "3.11.7",
+        "libraries": {"jax": "0.10.2", "numpy": "2.4.6"},
+        "detail": "segment",
+        "gradient_difference": {"learn": 3.1e-7},
+        "weights": {"learn": "9e46b9c931a22778e31dcc9c50df12b2"},
         "seed": 7,
         "wall_s": 6.31,
         "events": 41_230,
@@ -403,7 +408,6 @@ def manifest() -> dict[str, Any]:
         "jobs": ["pretrain", "learn"],
         "warnings": ["the wet-bulb temperature left the range of the tower's curve and was clamped to 15.6 degC"],
         "checks": checks,
-        "command": "dcsim run scenarios/quickstart-failure.yaml",
     }
 
 

@@ -15,6 +15,8 @@ import pytest
 
 from dcsim.report import figures, svg
 from dcsim.report.figures.drawing import Drawing, spread, thin
+from dcsim.report.figures.learning import curve
+from dcsim.report.figures.panels import visible
 from dcsim.report.figures.sankey import Flow, layers
 from dcsim.report.figures.series import Line, held, lines, power_stack, steps
 from dcsim.results import Metric, Result, compare
@@ -207,7 +209,7 @@ def test_titles_state_findings(result: Result) -> None:
         figures.operations(result, "pretrain").title
         == "Memory bandwidth bounds 75 % of the operations' time of pretrain"
     )
-    assert figures.learning(result).title.startswith("learn: loss goes from 4.86 to 2.09 in 70.1 s")
+    assert figures.learning(result).title.startswith("learn: loss goes from 4.86 to 2.09 in 200 steps, 70.1 s")
 
 
 def test_nothing_gives_a_sentence() -> None:
@@ -223,7 +225,7 @@ def test_thinning_keeps_peaks() -> None:
     values = np.zeros(100_000)
     values[54_321], values[77_777] = 9.0, -3.0
     kept_times, kept = thin(times, values, 500)
-    assert len(kept) <= 4 * 500
+    assert len(kept) <= 2 * 500 + 2
     assert kept.max() == 9.0
     assert kept.min() == -3.0
     assert kept_times[kept.argmax()] == 54_321.0
@@ -264,3 +266,24 @@ def test_a_stack_holds_values_and_sums_to_the_total() -> None:
     corners = steps(line.times, line.values, 6.0)
     assert corners[0].tolist() == [1.0, 3.0, 3.0, 6.0]
     assert corners[1].tolist() == [4.0, 4.0, 5.0, 5.0]
+
+
+def test_very_many_spans_fill_the_pixels_they_cover() -> None:
+    # 8,000 spans of 0.06 s, one every 0.1 s, fill 60 % of every pixel of 1 s: one bar
+    starts = np.arange(8000.0) / 10
+    assert [edge.tolist() for edge in visible(starts, starts + 0.06, 800.0)] == [[0.0], [800.0]]
+    # spans that fill 10 % leave the pixels to what happens most of the time
+    assert len(visible(starts, starts + 0.01, 800.0)[0]) == 0
+    # few spans are drawn one by one, at least half a pixel wide
+    left, right = visible(np.array([5.0]), np.array([5.0]), 800.0)
+    assert (left[0], right[0]) == (5.0, 5.5)
+
+
+def test_waiting_is_cut_out_of_the_loss_curve() -> None:
+    # steps 0 to 2 at 10, 11, 12 s; a failure; steps 1 and 2 again at 50 and 51 s: 38 s passed, of which a step takes 1
+    rows = [("a", 1, step, 10.0 + step, 0.0, 3.0 - step) for step in range(3)]
+    rows += [("a", 2, step, 49.0 + step, 0.0, 3.0 - step) for step in (1, 2)]
+    found = curve(frame("learning", rows), "time_s")
+    assert found.x.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert found.undone.tolist() == [0.0, 1.0, 1.0, 0.0, 0.0]
+    assert found.restarts == ((2.5, 37.0),)
