@@ -15,8 +15,10 @@ def json_schema() -> dict[str, Any]:
         "description": "files that this one is laid over, relative to it",
         "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
     }
-    # Of a file that includes another, the required keys may stand in the other one.
+    # Of a file that includes another, required keys may stand in the other one, at any depth: ``dcsim check`` tells.
     required = schema.pop("required", [])
+    for definition in schema["definitions"].values():
+        definition.pop("required", None)
     schema["anyOf"] = [{"required": ["include"]}, {"required": required}]
     return {"$schema": "http://json-schema.org/draft-07/schema#", **schema, "title": "dcsim scenario"}
 

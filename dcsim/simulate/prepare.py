@@ -6,8 +6,8 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 
+from dcsim import __version__
 from dcsim.catalogue import resolve
 from dcsim.catalogue.inventory import Inventory
 from dcsim.errors import Problem, ScenarioError
@@ -50,14 +50,6 @@ def prepare(loaded: Loaded) -> Prepared:
     return Prepared(loaded, inventory, jobs, _digest(loaded, inventory))
 
 
-def package_version() -> str:
-    """Return the version of dcsim, "unknown" where it runs from a folder that was never installed."""
-    try:
-        return version("dcsim")
-    except PackageNotFoundError:
-        return "unknown"
-
-
 def _refuse(problems: Iterable[Problem]) -> None:
     found = list(problems)
     if found:
@@ -75,7 +67,7 @@ def _plan(number: int, inventory: Inventory) -> JobPlan:
 def _digest(loaded: Loaded, inventory: Inventory) -> str:
     """Digest of the question: scenario, parts inlined, files it names, version."""
     text = json.dumps(
-        {"scenario": digest_input(loaded.scenario), "parts": inventory.canonical(), "dcsim": package_version()},
+        {"scenario": digest_input(loaded.scenario), "parts": inventory.canonical(), "dcsim": __version__},
         sort_keys=True,
         default=str,
     )

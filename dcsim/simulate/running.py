@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+from dcsim import __version__
 from dcsim.engine import Check
 from dcsim.errors import RunError
 from dcsim.results.result import Metric, Result
@@ -18,7 +19,7 @@ from dcsim.scenario.dump import dump
 from dcsim.simulate import metrics, tables
 from dcsim.simulate.assemble import DataCenter, assemble
 from dcsim.simulate.checks import checks
-from dcsim.simulate.prepare import Prepared, package_version
+from dcsim.simulate.prepare import Prepared
 from dcsim.simulate.progress import Progress
 
 _LIBRARIES = ("simpy", "networkx", "jax", "optax", "numpy", "scipy", "pandas", "pyarrow")
@@ -118,7 +119,7 @@ def _manifest(prepared: Prepared, outcome: _Outcome, verdicts: list[Check], part
         "name": scenario.name,
         "digest": prepared.digest,
         "scenario": str(prepared.loaded.path),
-        "dcsim": package_version(),
+        "dcsim": __version__,
         "python": sys.version.split()[0],
         "platform": platform.platform(),
         "cpu": _cpu_model(),

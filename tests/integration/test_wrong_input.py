@@ -27,7 +27,8 @@ jobs:
 
 GPT3 = "{family: transformer, layers: 96, hidden: 12288, heads: 96, context: 2048, vocabulary: 50257}"
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
-    f"{after}: &{after} [{', '.join([f'*{before}'] * 10)}]\n" for before, after in zip("abcdefgh", "bcdefghi", strict=True)
+    f"{after}: &{after} [{', '.join([f'*{before}'] * 10)}]\n"
+    for before, after in zip("abcdefgh", "bcdefghi", strict=True)
 )
 
 # name: (what is replaced, by what, line of the problem or None, what the message says)
@@ -39,7 +40,12 @@ SLIPS = {
     "negative count": ("count: 2", "count: -2", 5, "at least 1"),
     "huge number": ("count: 2", "count: 1e400", 5, "expected"),
     "model too large": ("model: mlp-mnist", f"model: {GPT3}", 10, "are missing"),
-    "too many ranks": ("global: 64, micro: 8}\n    parallel: {data: 8}", "global: 17, micro: 1}\n    parallel: {data: 17}", 12, "at most 16"),
+    "too many ranks": (
+        "global: 64, micro: 8}\n    parallel: {data: 8}",
+        "global: 17, micro: 1}\n    parallel: {data: 17}",
+        12,
+        "at most 16",
+    ),
     "uneven batch": ("global: 64", "global: 60", 11, "multiple"),
     "unknown part": ("type: dgx-h100", "type: dgx-h10", 5, 'did you mean "dgx-h100"'),
     "unknown model": ("model: mlp-mnist", "model: mlp-mnst", 10, 'did you mean "mlp-mnist"'),
@@ -54,14 +60,24 @@ SLIPS = {
     "below absolute zero": ("cluster:\n", "site: {cooling: {supply: -300 degC}}\ncluster:\n", 3, "-273.15 degC"),
     "unsafe scenario name": ("name: small", "name: ../small", 2, "a name of"),
     "unsafe job name": ("name: digits", "name: a/b", 9, "a name of"),
-    "two jobs of one name": ("steps: 20\n", "steps: 20\n  - {name: digits, model: mlp-mnist, batch: {global: 8, micro: 8}, steps: 1}\n", 14, "digits"),
+    "two jobs of one name": (
+        "steps: 20\n",
+        "steps: 20\n  - {name: digits, model: mlp-mnist, batch: {global: 8, micro: 8}, steps: 1}\n",
+        14,
+        "digits",
+    ),
     "include outside": ("dcsim: 1\n", "include: ../other.yaml\ndcsim: 1\n", 1, "folder"),
     "checkpoint without storage": ("  storage: {nodes: 6}\n", "", None, "storage"),
     "more replicas than nodes": ("{nodes: 6}", "{nodes: 2}", 7, "2"),
     "odd radix": ("link: 400 Gbit/s", "link: 400 Gbit/s, radix: 7", 6, "even"),
     "small radix": ("link: 400 Gbit/s", "link: 400 Gbit/s, radix: 2", 6, "at least"),
-    "fault without target": ("steps: 20\n", "steps: 20\nfaults: [{at: 1 s, kind: server, target: train/9, repair: 1 s}]\n", 14, "train"),
-}  # fmt: skip
+    "fault without target": (
+        "steps: 20\n",
+        "steps: 20\nfaults: [{at: 1 s, kind: server, target: train/9, repair: 1 s}]\n",
+        14,
+        "train",
+    ),
+}
 
 
 def dcsim(*arguments: object) -> Result:
@@ -104,7 +120,11 @@ def test_all_problems_of_a_phase_are_listed_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("setting", "says"),
-    [("jobs.digits.stps=5", 'did you mean "steps"'), ("jobs.digits.steps", "="), ("cluster.network.link=4 W", "Gbit/s")],
+    [
+        ("jobs.digits.stps=5", 'did you mean "steps"'),
+        ("jobs.digits.steps", "="),
+        ("cluster.network.link=4 W", "Gbit/s"),
+    ],
 )
 def test_a_wrong_setting_is_refused(setting: str, says: str) -> None:
     Path("small.yaml").write_text(BASE)
