@@ -104,7 +104,7 @@ def limits(result: Result) -> list[Limit]:
             continue
         unit = str(row["unit"])
         used, capacity = float(row["used"]), float(row["capacity"])
-        text = f"{number(used, unit)} of {number(capacity, unit)}"
+        text = f"{show(used, unit)} of {show(capacity, unit)}"
         # A share of a temperature means nothing: its room is a difference, its bar begins at 0 degC.
         room = show(capacity - used, "K") if unit == "degC" else _left(headroom)
         share = used / capacity if unit == "degC" and capacity > 0.0 else 1.0 - headroom
@@ -158,19 +158,24 @@ def _tile(result: Result, name: str, job: str, notes: list[str]) -> Tile:
     if name.startswith("jobs.") and len(result.jobs) > 1:
         label = f"{label}, {shorten(job, 20)}"
     return Tile(
-        label, number(metric.value, metric.unit), _interval(metric), metric.provenance, metric.bound_by, tuple(notes)
+        label,
+        number(name, metric.value, metric.unit),
+        _interval(name, metric),
+        metric.provenance,
+        metric.bound_by,
+        tuple(notes),
     )
 
 
-def _interval(metric: Metric) -> str:
+def _interval(name: str, metric: Metric) -> str:
     if metric.low is None or metric.high is None:
         return ""
-    return f"{number(metric.low, metric.unit)} – {number(metric.high, metric.unit)}"
+    return f"{number(name, metric.low, metric.unit)} – {number(name, metric.high, metric.unit)}"
 
 
 def _notes(result: Result, *wanted: tuple[str, str]) -> list[str]:
     return [
-        f"{number(result.metrics[name].value, result.metrics[name].unit)} {words}"
+        f"{number(name, result.metrics[name].value, result.metrics[name].unit)} {words}"
         for name, words in wanted
         if name in result.metrics and result.metrics[name].value == result.metrics[name].value
     ]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dcsim.report.numbers import decimals, fixed, percent, scale, show
+from dcsim.report.numbers import Scale, decimals, fixed, percent, scale, short_labels, show
 from dcsim.results import dictionary
-from dcsim.results.comparison import Comparison
+from dcsim.results.comparison import Comparison, MetricRow
 from dcsim.results.result import Result
 from dcsim.results.tables import TABLES
 
@@ -81,7 +80,8 @@ def _column(values: pd.Series[Any], name: str, unit: str) -> tuple[Column, list[
     if values.dtype.kind not in "iuf":
         return Column(title), [Cell("" if value is None else str(value)) for value in values]
     numbers = [float(value) for value in values.astype(float)]
-    fitted = scale(numbers, unit) if unit else None
+    # The unit "1" of a table is a share, counts have none.
+    fitted = scale(numbers, "share" if unit == "1" else unit) if unit else None
     divisor = fitted.divisor if fitted else 1.0
     places = decimals([number / divisor for number in numbers])
     cells = [Cell(fixed(number / divisor, places), repr(number)) for number in numbers]
@@ -93,8 +93,9 @@ def metrics(result: Result) -> View:
     rows = []
     for name in sorted(result.metrics, key=dictionary.order):
         metric = result.metrics[name]
-        interval = "" if metric.low is None else f"{show(metric.low, metric.unit)} – {show(metric.high, metric.unit)}"
-        value = Cell(number(metric.value, metric.unit), repr(metric.value))
+        bounds = [number(name, bound, metric.unit) for bound in (metric.low, metric.high) if bound is not None]
+        interval = " – ".join(bounds)
+        value = Cell(number(name, metric.value, metric.unit), repr(metric.value))
         rows.append(
             (
                 Cell(dictionary.title(name)),
@@ -116,23 +117,30 @@ def metrics(result: Result) -> View:
     return View("metrics", "All metrics", heads, tuple(rows))
 
 
-def number(value: float | None, unit: str) -> str:
-    """Return a value as tables and tiles show it: shares as percentages where they are below one."""
-    if value is not None and unit == "1" and math.isfinite(value) and 0.0 < abs(value) < 1.0:
-        return percent(value)
-    return show(value, unit)
+def number(name: str, value: float | None, unit: str) -> str:
+    """Return a metric's value as tables and tiles show it: shares in percent, the rest with a fitted prefix."""
+    return percent(value) if dictionary.share(name) else show(value, unit)
+
+
+def row_scale(row: MetricRow) -> Scale:
+    """Return the one scale in which all values of a row of a comparison are shown."""
+    values = [value for value in row.values if value is not None]
+    return scale(values, "share" if dictionary.share(row.name) else row.unit)
 
 
 def comparison_metrics(comparison: Comparison) -> View:
-    """Return the metrics of all results with their differences to the first in percent."""
-    heads = [Column("metric"), Column(comparison.labels[0], "", True)]
-    for label in comparison.labels[1:]:
-        heads += [Column(label, "", True), Column("difference", "%", True)]
+    """Return the metrics of all results, one unit a row, with their differences to the first in percent."""
+    labels = short_labels(comparison.labels)
+    heads = [Column("metric"), Column("unit"), Column(labels[0], "", True)]
+    for label in labels[1:]:
+        heads += [Column(label, "", True), Column("change", "%", True)]
     rows = []
     for row in comparison.rows:
-        cells = [Cell(row.title)]
+        fitted = row_scale(row)
+        cells = [Cell(row.title), Cell(fitted.unit)]
         for place, (value, difference) in enumerate(zip(row.values, row.differences, strict=True)):
-            cells.append(Cell(number(value, row.unit), "" if value is None else repr(value)))
+            text = "–" if value is None else show(value / fitted.divisor, "1", 4)
+            cells.append(Cell(text, "" if value is None else repr(value)))
             if place:
                 change = "0" if difference == 0.0 else percent(difference, 3, sign=True).removesuffix(" %")
                 cells.append(Cell(change, "" if difference is None else repr(difference)))
@@ -142,7 +150,7 @@ def comparison_metrics(comparison: Comparison) -> View:
 
 def comparison_inputs(comparison: Comparison) -> View:
     """Return the keys of the scenarios that are not the same everywhere."""
-    heads = (Column("key"), *(Column(label) for label in comparison.labels))
+    heads = (Column("key"), *(Column(label) for label in short_labels(comparison.labels)))
     rows = tuple((Cell(row.path), *(Cell(value) for value in row.values)) for row in comparison.inputs)
     return View("inputs", "Inputs that differ", heads, rows)
 
@@ -150,7 +158,7 @@ def comparison_inputs(comparison: Comparison) -> View:
 def comparison_links(comparison: Comparison) -> View:
     """Return the mean and the peak load of every tier of links in every result."""
     heads = [Column("tier")]
-    for label in comparison.labels:
+    for label in short_labels(comparison.labels):
         heads += [Column(f"{label}: mean load", "%", True), Column("peak load", "%", True)]
     tables = [result.table("links") for result in comparison.results]
     rows = []
@@ -158,11 +166,7 @@ def comparison_links(comparison: Comparison) -> View:
         cells = [Cell(str(tier))]
         for table in tables:
             own = table[table["tier"] == tier]
-            for column, value in (
-                ("mean_utilization", own["mean_utilization"].mean()),
-                ("peak_utilization", own["peak_utilization"].max()),
-            ):
-                cells.append(Cell(fixed(100.0 * float(value), 1), repr(float(value))) if len(own) else Cell("–"))
-                del column
+            for load in (own["mean_utilization"].mean(), own["peak_utilization"].max()):
+                cells.append(Cell(fixed(100.0 * float(load), 1), repr(float(load))) if len(own) else Cell("–"))
         rows.append(tuple(cells))
     return View("links", "Link loads by tier", tuple(heads), tuple(rows))

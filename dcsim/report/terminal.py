@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dcsim.report import headline
 from dcsim.report.numbers import percent, short_labels, shorten, show
-from dcsim.report.tables import number
+from dcsim.report.tables import number, row_scale
 from dcsim.results import dictionary
 from dcsim.results.comparison import Comparison, InputRow, MetricRow
 from dcsim.results.result import Result
@@ -43,6 +43,8 @@ _COMPARED = (
     "site.power_peak",
 )
 _MOST_METRICS = 14
+_NAME = 38  # characters of the first column of a comparison
+_NOTICED = 1e-3
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,9 @@ def comparison(compared: Comparison) -> Sheet:
     rows = _rows(compared)
     if rows:
         parts.append(_metrics(rows, shown))
-    equal = sum(1 for row in compared.rows if not row.differs)
+    equal = sum(1 for row in compared.rows if not row.differs(_NOTICED))
     if equal:
-        parts.append(Text(f"{equal} of {len(compared.rows)} metrics are equal in all", style="dim"))
+        parts.append(Text(f"{equal} of {len(compared.rows)} metrics differ by less than 0.1 %", style="dim"))
     loads = _loads(compared, shown)
     if loads is not None:
         parts += [Text(), loads]
@@ -165,8 +167,9 @@ def _jobs(result: Result) -> Table:
     ]
     table = _table(["job", *(title for _, title in columns)])
     for job in jobs[:_MOST_JOBS]:
-        metrics = [result.metrics.get(f"jobs.{job}.{name}") for name, _ in columns]
-        cells = ("–" if each is None else number(each.value, each.unit) for each in metrics)
+        names = [f"jobs.{job}.{name}" for name, _ in columns]
+        found = [(name, result.metrics.get(name)) for name in names]
+        cells = ["–" if metric is None else number(name, metric.value, metric.unit) for name, metric in found]
         table.add_row(*map(_plain, (shorten(job, 24), *cells)))
     if len(jobs) > _MOST_JOBS:
         table.add_row(f"… {len(jobs) - _MOST_JOBS} more")
@@ -188,7 +191,7 @@ def _limits(found: list[headline.Limit]) -> Table:
 def _rows(compared: Comparison) -> list[MetricRow]:
     """Return the metrics to print: of those that differ the ones asked for most, then others, as many as fit."""
     present = [row for row in compared.rows if any(value is not None for value in row.values)]
-    shown = [row for row in present if row.differs] or present
+    shown = [row for row in present if row.differs(_NOTICED)] or present
     first = [row for row in shown if any(row.name == end or row.name.endswith(f".{end}") for end in _COMPARED)]
     others = [row for row in shown if row not in first]
     chosen = [*first, *others][:_MOST_METRICS]
@@ -196,19 +199,24 @@ def _rows(compared: Comparison) -> list[MetricRow]:
 
 
 def _metrics(rows: list[MetricRow], labels: tuple[str, ...]) -> Table:
-    room = max(9, (_WIDTH - 36) // max(1, len(labels)) - 2)
-    table = _table(["metric", *(shorten(label, room) for label in labels)], 34)
+    table = _table(["metric", *(shorten(label, _room(labels)) for label in labels)])
     for row in rows:
-        cells = []
+        fitted = row_scale(row)
+        cells = [f"{shorten(row.title, _NAME - len(fitted.label))} {fitted.label}".rstrip()]
         for place, (value, difference) in enumerate(zip(row.values, row.differences, strict=True)):
             change = f" {percent(difference, 2, sign=True)}".replace(" %", "%") if place and difference else ""
-            cells.append(shorten(f"{number(value, row.unit)}{change}", max(room, 16)))
-        table.add_row(*map(_plain, (shorten(row.title, 34), *cells[: len(labels)])))
+            cells.append("–" if value is None else f"{show(value / fitted.divisor, '1')}{change}")
+        table.add_row(*map(_plain, cells[: 1 + len(labels)]))
     return table
 
 
+def _room(labels: tuple[str, ...]) -> int:
+    """Return how many characters a column of each of ``labels`` may have."""
+    return max(9, (_WIDTH - _NAME) // max(1, len(labels)) - 2)
+
+
 def _inputs(inputs: tuple[InputRow, ...], labels: tuple[str, ...]) -> Table:
-    room = max(9, (_WIDTH - 36) // max(1, len(labels)) - 2)
+    room = _room(labels)
     table = _table(["input", *(shorten(label, room) for label in labels)], 34)
     for row in inputs[:_MOST_INPUTS]:
         table.add_row(
@@ -225,7 +233,7 @@ def _loads(compared: Comparison, labels: tuple[str, ...]) -> Table | None:
     tiers = list(dict.fromkeys(str(tier) for table in tables for tier in table["tier"]))
     if not tiers:
         return None
-    room = max(9, (_WIDTH - 36) // max(1, len(labels)) - 2)
+    room = _room(labels)
     made = _table(["links: mean load, peak of any", *(shorten(label, room) for label in labels)], 34)
     for tier in tiers[:6]:
         groups = [table[table["tier"] == tier] for table in tables]

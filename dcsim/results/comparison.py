@@ -34,10 +34,10 @@ class MetricRow:
         first = self.values[0]
         return tuple(_relative(first, value) for value in self.values)
 
-    @property
-    def differs(self) -> bool:
-        """Whether any value differs from the first."""
-        return any(value != self.values[0] for value in self.values[1:])
+    def differs(self, tolerance: float = 0.0) -> bool:
+        """Return whether any value differs from the first by more than ``tolerance``, relative to the first."""
+        pairs = zip(self.values, self.differences, strict=True)
+        return any(value != self.values[0] and (change is None or abs(change) > tolerance) for value, change in pairs)
 
 
 @dataclass(frozen=True, slots=True)

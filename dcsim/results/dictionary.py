@@ -271,6 +271,11 @@ def title(name: str) -> str:
     return f"{subject}: {entry.title[0].lower()}{entry.title[1:]}" if subject else entry.title
 
 
+def share(name: str) -> bool:
+    """Return whether the metric ``name`` is a share of a whole, read in percent; a loss or a PUE is none."""
+    return fnmatchcase(name, "jobs.*.mfu") or fnmatchcase(name, "network.peak_utilization_*")
+
+
 def variable(name: str) -> str:
     """Return what stands for ``*`` in the metric ``name``: the job or the tier, "" where there is none."""
     entry = find(name)

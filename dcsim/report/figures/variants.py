@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from dcsim.report import style
 from dcsim.report.figures.drawing import Box, Drawing, axes_at, canvas, styled, ticks
-from dcsim.report.numbers import percent, scale, short_labels, shorten, show
+from dcsim.report.numbers import percent, short_labels, shorten, show
+from dcsim.report.tables import row_scale
 from dcsim.results.comparison import Comparison, MetricRow
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ _FIRST = (
     "site.pue",
 )
 _MOST_PANELS, _MOST_BARS, _ROW, _ACROSS = 8, 16, 17.0, 2
-_LEFT, _VALUE, _HEAD, _FOOT = 132.0, 92.0, 22.0, 12.0
+_NOTICED = 1e-3  # a smaller difference shows in the table only
+_LEFT, _VALUE, _HEAD, _FOOT = 132.0, 116.0, 22.0, 12.0
 
 
 def variants(comparison: Comparison) -> Drawing:
@@ -34,7 +36,9 @@ def variants(comparison: Comparison) -> Drawing:
     if not rows:
         return Drawing(
             "variants",
-            "The variants do not differ in any metric." if len(comparison.labels) > 1 else "There is only one result.",
+            "The variants differ by less than 0.1 % in every metric."
+            if len(comparison.labels) > 1
+            else "There is only one result.",
         )
     bars = min(len(comparison.labels), _MOST_BARS)
     with styled():
@@ -56,7 +60,7 @@ def variants(comparison: Comparison) -> Drawing:
 
 def chosen(comparison: Comparison) -> list[MetricRow]:
     """Return the metrics worth a panel: those that people compare first, then those that differ most."""
-    differing = [row for row in comparison.rows if row.differs and any(value is not None for value in row.values)]
+    differing = [row for row in comparison.rows if row.differs(_NOTICED)]
     first = [row for ending in _FIRST for row in differing if row.name == ending or row.name.endswith(f".{ending}")]
     others = sorted((row for row in differing if row not in first), key=lambda row: -_largest(row))
     return [*first, *others][:_MOST_PANELS]
@@ -67,7 +71,7 @@ def _largest(row: MetricRow) -> float:
 
 
 def _panel(axes: Axes, row: MetricRow, labels: tuple[str, ...]) -> None:
-    unit = scale([value for value in row.values if value is not None], row.unit)
+    unit = row_scale(row)
     shown = row.values[: len(labels)]
     heights = [value / unit.divisor if value is not None and math.isfinite(value) else 0.0 for value in shown]
     colors = [style.color("idle"), *[style.color("compute")] * (len(labels) - 1)]
@@ -81,7 +85,8 @@ def _panel(axes: Axes, row: MetricRow, labels: tuple[str, ...]) -> None:
                 lw=1.4,
             )
     for place, (value, difference) in enumerate(zip(shown, row.differences, strict=False)):
-        text = show(value, row.unit) if place == 0 else f"{show(value, row.unit)} ({percent(difference, 2, sign=True)})"
+        text = "–" if value is None else f"{show(value / unit.divisor, '1')} {unit.unit}"
+        text += f" ({percent(difference, 2, sign=True)})" if place and difference else ""
         axes.annotate(
             text,
             (1.0, place),

@@ -35,7 +35,8 @@ def test_differences_are_relative_to_the_first() -> None:
     energy, pue = comparison.rows
     assert (energy.name, energy.values, energy.differences) == ("site.energy", (2.0, 3.0), (0.0, 0.5))  # 3 / 2 - 1
     assert pue.differences == (0.0, None)  # nothing is relative to zero
-    assert energy.differs
+    assert energy.differs()
+    assert not energy.differs(0.5)
 
 
 def test_a_metric_that_one_result_lacks_stays() -> None:

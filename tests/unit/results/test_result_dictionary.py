@@ -39,6 +39,11 @@ def test_every_metric_and_column_has_a_unit_that_can_be_shown() -> None:
         assert units.show(1.0, unit)
 
 
+def test_shares_are_told_from_other_plain_numbers() -> None:
+    names = ("jobs.a.mfu", "network.peak_utilization_host", "jobs.a.final_loss", "jobs.a.restarts", "site.pue")
+    assert [dictionary.share(name) for name in names] == [True, True, False, False, False]
+
+
 def test_order_follows_the_dictionary() -> None:
     names = ["zzz", "jobs.b.finish", "site.energy", "jobs.a.finish"]
     assert sorted(names, key=dictionary.order) == ["site.energy", "jobs.a.finish", "jobs.b.finish", "zzz"]

@@ -1,0 +1,41 @@
+"""The scripts of analysis/ turn run folders into reports."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from dcsim.results import store
+
+ROOT = Path(__file__).parents[3]
+
+
+def script(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "analysis" / name), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)}, check=False)
+
+
+@pytest.fixture(scope="module")
+def runs(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("runs")
+    return [store.save(result, folder / result.name) for result in synthetic.variants()[:2]]
+
+
+def test_capacity_report(runs: list[Path]) -> None:
+    done = script("capacity_report.py", str(runs[0]))
+    assert done.returncode == 0, done.stderr
+    assert "2.42 kWh" in done.stdout
+    assert (runs[0] / "report.html").is_file()
+    assert (runs[0] / "figures" / "over-time.svg").is_file()
+    assert script("capacity_report.py", str(runs[0] / "nowhere")).returncode == 2
+
+
+def test_compare_architectures(runs: list[Path], tmp_path: Path) -> None:
+    done = script("compare_architectures.py", *map(str, runs), "--out", str(tmp_path / "page.html"))
+    assert done.returncode == 0, done.stderr
+    assert "cluster.network.oversubscription" in done.stdout
+    assert (tmp_path / "page.html").is_file()
