@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dcsim.report import style
-from dcsim.report.figures.drawing import Box, Drawing, axes_at, canvas, from_zero, styled, ticks
+from dcsim.report.figures.drawing import Box, Drawing, axes_at, canvas, styled, ticks
 from dcsim.report.numbers import percent, scale, shorten
 from dcsim.results.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 _WIDTH, _LEFT, _RIGHT, _ROW, _MOST = style.HALF_PX, 222.0, 40.0, 19.0, 15
 _BOUNDS = (("compute", "compute", ""), ("memory", "compute", "///"), ("launch", "idle", ""), ("other", "idle", "xx"))
@@ -24,55 +25,55 @@ def operations(result: Result, job: str) -> Drawing:
     grouped = _grouped(rows)
     if grouped.empty or not grouped["total"].sum() > 0.0:
         return Drawing(name, f"{shorten(job, 40)} executes no operation.")
-    shown = _with_rest(grouped)
+    shown, whole = _with_rest(grouped), float(grouped["total"].sum())
     with styled():
-        unit = scale(shown["total"], "s")
         height = _ROW * len(shown)
         figure = canvas(_WIDTH, height + 76.0)
         axes = axes_at(figure, Box(_LEFT, 26.0, _WIDTH - _LEFT - _RIGHT, height))
-        for bound, role, hatch in _BOUNDS:
-            own = shown[shown["bound"] == bound]
-            if len(own):
-                axes.barh(
-                    own.index.to_list(),
-                    (own["total"] / unit.divisor).to_list(),
-                    height=0.7,
-                    color=style.color(role),
-                    edgecolor=style.color("paper"),
-                    linewidth=0.5,
-                    hatch=hatch,
-                    label=bound,
-                )
-        axes.set_ylim(len(shown) - 0.5, -0.5)
-        axes.set_yticks(range(len(shown)), [shorten(label, 40) for label in shown["label"]])
-        axes.grid(axis="y", visible=False)
-        from_zero(axes, 1.0)
-        axes.set_ylim(len(shown) - 0.5, -0.5)
-        axes.set_xlim(0.0, float(shown["total"].max()) / unit.divisor * 1.04)
-        axes.set_xlabel(f"Time of all executions in a step [{unit.unit}]")
-        ticks(axes.xaxis, 5)
-        whole = float(grouped["total"].sum())
-        for row, total in enumerate(shown["total"]):
-            axes.annotate(
-                percent(total / whole, 2),
-                (total / unit.divisor, row),
-                xytext=(4, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=style.SMALL_PX,
-            )
+        _bars(axes, shown, whole)
         figure.legend(
             *axes.get_legend_handles_labels(),
             loc="upper left",
             ncols=4,
             frameon=False,
-            title=None,
             fontsize=style.SMALL_PX,
             bbox_to_anchor=(0.0, 1.0),
             borderaxespad=0.0,
         )
     subtitle = "The costliest operations of a step of one rank; color and hatching say what bounds them"
     return Drawing(name, _finding(grouped, job), subtitle, _describe(shown, whole), figure)
+
+
+def _bars(axes: Axes, shown: pd.DataFrame, whole: float) -> None:
+    unit = scale(shown["total"], "s")
+    for bound, role, hatch in _BOUNDS:
+        own = shown[shown["bound"] == bound]
+        if len(own):
+            axes.barh(
+                own.index.to_list(),
+                (own["total"] / unit.divisor).to_list(),
+                height=0.7,
+                color=style.color(role),
+                edgecolor=style.color("paper"),
+                linewidth=0.5,
+                hatch=hatch,
+                label=bound,
+            )
+    for row, total in enumerate(shown["total"]):
+        axes.annotate(
+            percent(total / whole, 2),
+            (total / unit.divisor, row),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=style.SMALL_PX,
+        )
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.set_yticks(range(len(shown)), [shorten(label, 40) for label in shown["label"]])
+    axes.grid(axis="y", visible=False)
+    axes.set_xlim(0.0, float(shown["total"].max()) / unit.divisor * 1.04)
+    axes.set_xlabel(f"Time of all executions in a step [{unit.unit}]")
+    ticks(axes.xaxis, 5)
 
 
 def _grouped(rows: pd.DataFrame) -> pd.DataFrame:
