@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from dcsim.cluster.records import Records
 from dcsim.cluster.scheduler import Scheduler
@@ -12,8 +12,12 @@ from dcsim.compute.fleet import Fleet
 from dcsim.engine import Clock, Level, Streams
 from dcsim.network.fabric import Fabric
 
-if TYPE_CHECKING:
-    from dcsim.cluster.job import TrainingJob
+
+class Occupant(Protocol):
+    """Whoever holds a server and must know that it failed."""
+
+    def fail(self, reason: str) -> None:
+        """A server of the occupant has failed."""
 
 
 @dataclass(frozen=True)
@@ -32,5 +36,5 @@ class Hall:
     streams: Streams
     records: Records
     every_step: bool
-    occupants: dict[int, TrainingJob] = field(default_factory=dict)
+    occupants: dict[int, Occupant] = field(default_factory=dict)
     down: set[int] = field(default_factory=set)

@@ -53,6 +53,7 @@ class Recorder:
         """Keep the changes of ``level`` in the table "series" if the scenario records ``series``."""
         if series in self._wanted:
             kept = self._start(series, level.name, level.unit)
+            kept.holds = True
             kept.append(self._clock.now, level.value)
             level.watch(lambda changed: kept.append(self._clock.now, changed.value))
 
@@ -75,7 +76,7 @@ class Recorder:
     def _series_frame(self) -> pd.DataFrame:
         sink = Sink("series", {"series": "", "name": "", "unit": "", "time_s": "s", "value": ""})
         for kept in self._series:
-            for time_s, value in zip(kept.times, kept.values, strict=True):
+            for time_s, value in kept.until(self._clock.now):
                 sink.append(kept.series, kept.name, kept.unit, time_s, value)
         return sink.frame()
 
@@ -83,10 +84,11 @@ class Recorder:
 class _Series:
     """Changes of one quantity; a long one keeps the extremes of ever wider windows, so peaks survive."""
 
-    __slots__ = ("_limit", "name", "series", "times", "unit", "values")
+    __slots__ = ("_limit", "holds", "name", "series", "times", "unit", "values")
 
     def __init__(self, series: str, name: str, unit: str, limit: int | None) -> None:
         self.series, self.name, self.unit, self._limit = series, name, unit, limit
+        self.holds = False
         self.times: list[float] = []
         self.values: list[float] = []
 
@@ -99,6 +101,13 @@ class _Series:
         self.values.append(value)
         if self._limit is not None and len(self.times) > self._limit:
             self._halve()
+
+    def until(self, end_s: float) -> list[tuple[float, float]]:
+        """Return (time, value) of all that is kept; a level's change at the very end lasts no time and is left out."""
+        points = list(zip(self.times, self.values, strict=True))
+        if self.holds and len(points) > 1 and points[-1][0] >= end_s:
+            points[-1] = (end_s, points[-2][1])
+        return points
 
     def _halve(self) -> None:
         """Keep the ends and, of every four neighbours between them, the lowest and the highest, in their order."""

@@ -91,9 +91,11 @@ def headrooms(facility: Facility) -> tuple[Headroom, ...]:
     limit_c, supply_c = plan.site.cooling.throttle, plant.supply_c
     inlet_share = (limit_c - facility.inlet_peak_c) / (limit_c - supply_c) if limit_c > supply_c else 0.0
     return (
-        _headroom("power feed", facility.it.peak, plan.electrical_w, "site.power.capacity"),
-        _headroom("cooling plant", facility.load_peak * plant.capacity_w, plant.capacity_w, "site.cooling.capacity"),
-        Headroom("server inlet", facility.inlet_peak_c, limit_c, "degC", inlet_share, "site.cooling.capacity"),
+        _headroom("power feed", facility.it.peak, plan.electrical_w, "a larger site.power.capacity"),
+        _headroom(
+            "cooling plant", facility.load_peak * plant.capacity_w, plant.capacity_w, "a larger site.cooling.capacity"
+        ),
+        Headroom("server inlet", facility.inlet_peak_c, limit_c, "degC", inlet_share, "a larger site.cooling.capacity"),
     )
 
 

@@ -35,10 +35,21 @@ def test_several_changes_of_one_instant_count_as_the_last() -> None:
     recorder.follow(level, "power")
     clock.call_at(2.0, lambda: level.set(5.0))
     clock.call_at(2.0, lambda: level.set(3.0))
-    clock.run()
+    clock.run(3.0)
     frame = recorder.frames()["series"]
     assert list(zip(frame["time_s"], frame["value"], strict=True)) == [(0.0, 1.0), (2.0, 3.0)]
     assert set(frame["unit"]) == {"W"}
+
+
+def test_a_change_at_the_very_end_lasts_no_time_and_is_left_out() -> None:
+    clock = Clock()
+    recorder = Recorder(clock, ("power",))
+    level = Level(clock, "it", "W", 4.0)
+    recorder.follow(level, "power")
+    clock.call_at(2.0, lambda: level.set(1.0))
+    clock.run()
+    frame = recorder.frames()["series"]
+    assert list(zip(frame["time_s"], frame["value"], strict=True)) == [(0.0, 4.0), (2.0, 4.0)]
 
 
 def _record(values: np.ndarray, every_change: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -48,7 +59,7 @@ def _record(values: np.ndarray, every_change: bool) -> tuple[np.ndarray, np.ndar
     recorder.follow(level, "power")
     for number, value in enumerate(values.tolist(), start=1):
         clock.call_at(float(number), lambda value=value: level.set(value))
-    clock.run()
+    clock.run(len(values) + 1.0)
     frame = recorder.frames()["series"]
     return frame["time_s"].to_numpy(), frame["value"].to_numpy()
 
