@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ulp
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from dcsim.network.hold import Hold
 # Ends of steps are sums; an event at such a sum may fall short of it by rounding. Far below any step, far above
 # rounding.
 _ROUNDING = 1e-12
+_CLOCK_ROUNDING = 4.0  # units in the last place of the clock, which grow with simulated time
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,6 @@ class FastForward:
         self.changed = clock.event()
         loads = plan.link_bytes * (self._count / float(self._ends[-1]))
         routes = [stage.route for stage in plan.stages if isinstance(stage, Move)]
-        fabric.loads.raise_peaks(plan.links, plan.link_peaks)
         self._hold: Hold | None = fabric.hold(owner, routes, (plan.links, loads), self._touched)
 
     @property
@@ -59,7 +60,8 @@ class FastForward:
     @property
     def completed(self) -> int:
         """Steps that have ended in closed form until now."""
-        elapsed = (self._clock.now - self._start) * (1.0 + _ROUNDING)
+        now = self._clock.now
+        elapsed = (now - self._start) * (1.0 + _ROUNDING) + _CLOCK_ROUNDING * ulp(now)
         return min(self._count, int(np.searchsorted(self._ends, elapsed, side="right")))
 
     @property
@@ -79,10 +81,11 @@ class FastForward:
         self._announce()
 
     def release(self) -> None:
-        """Give the links back and book what the steps, finished or not, have moved over them."""
+        """Give the links back and book what the steps, finished or not, have moved over them and the peaks of it."""
         if self._hold is not None:
             self._hold.release((self.plan.links, self._moved()))
             self._hold = None
+            self._fabric.loads.raise_peaks(self.plan.links, self._peaks())
 
     def _announce(self) -> None:
         announced, self.changed = self.changed, self._clock.event()
@@ -95,6 +98,12 @@ class FastForward:
             into = self._clock.now - self._step_start(done)
             moved = moved + self.plan.moved_bytes(float(self._scales[done]), into)
         return moved
+
+    def _peaks(self) -> Floats:
+        """Return the highest loads there were: those of a whole step unless none has ended yet."""
+        if self.completed:
+            return self.plan.link_peaks
+        return self.plan.peaks_until(float(self._scales[0]), self._clock.now - self._start)
 
     def _step_start(self, done: int) -> float:
         """When the step after the first ``done`` began [s, simulated]."""

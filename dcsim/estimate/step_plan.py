@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dcsim.compute.accelerator import dynamic_energy_factor
 from dcsim.compute.roofline import operation_energies, operation_time
 from dcsim.estimate.device import Device
-from dcsim.estimate.step import Busy, Floats, Join, Move, Stage, StepTimes, evaluate, remaining
+from dcsim.estimate.step import Busy, Floats, Join, Move, Stage, StepTimes, evaluate, remaining, spans
 from dcsim.network.route import Route
 from dcsim.parallel.program import Collective, Compute, Program, Read, Wait
 
@@ -73,6 +73,15 @@ class StepPlan:
     def moved_bytes(self, scale: float, elapsed_s: float) -> Floats:
         """Return the bytes on each of ``links`` that a step alone has moved ``elapsed_s`` [s] after it began."""
         return self.link_bytes - _link_bytes(remaining(self.stages, scale, elapsed_s), self.links)
+
+    def peaks_until(self, scale: float, elapsed_s: float) -> Floats:
+        """Return the most that a step alone has put on each of ``links`` ``elapsed_s`` [s] after it began [B/s]."""
+        begun = [
+            span.stage
+            for span in spans(self.stages, scale)
+            if isinstance(span.stage, Move) and span.start_s + span.stage.latency_s < elapsed_s
+        ]
+        return _link_peaks(begun, self.links)
 
 
 def step_plan(program: Program, device: Device, reduce: Path, read: Path | None) -> StepPlan:
