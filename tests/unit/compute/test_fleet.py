@@ -126,7 +126,7 @@ def test_the_recorder_follows_the_components() -> None:
     recorder = Recorder(clock, ("power",))
     fleet = Fleet(clock, recorder, [SPEC])
     clock.call_at(5.0, lambda: fleet.set_state([0], "running", 700.0))
-    clock.run()
+    clock.run(6.0)
     frame = recorder.frames()["series"]
     gpus = frame[frame["name"] == "accelerators"]
     assert list(gpus["time_s"]) == [0.0, 5.0]
