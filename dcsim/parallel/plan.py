@@ -57,9 +57,9 @@ def buckets(gradients: Sequence[Gradient], element_bytes: int, bucket_bytes: flo
     closed: list[Bucket] = []
     size = 0.0
     ordered = sorted(gradients, key=lambda gradient: gradient.after)
-    for gradient in ordered:
+    for left, gradient in zip(range(len(ordered) - 1, -1, -1), ordered, strict=True):
         size += gradient.elements * element_bytes
-        if size >= bucket_bytes or gradient is ordered[-1]:
+        if size >= bucket_bytes or not left:
             closed.append(Bucket(gradient.after, size))
             size = 0.0
     return closed
