@@ -27,6 +27,7 @@ class Failures:
     def _outage(self, server: int, repair_s: float, detail: str) -> Process:
         hall = self._hall
         if server in hall.down:
+            self._note("fault", server, f"{detail} server failure of a server that is down already")
             return
         hall.down.add(server)
         hall.scheduler.fail(server)

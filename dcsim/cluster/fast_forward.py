@@ -8,7 +8,6 @@ from math import ulp
 import numpy as np
 
 from dcsim.cluster.playback import Playback
-from dcsim.engine import Clock
 from dcsim.estimate.step import Floats, Move, StepTimes, evaluate, remaining
 from dcsim.estimate.step_plan import StepPlan
 from dcsim.network.fabric import Fabric
@@ -37,17 +36,17 @@ class FastForward:
 
     The links carry their mean load meanwhile. When another owner's flow starts on one of them, the step under way is
     put on the fabric as it stands, becomes a ``playback``, and the steps after it are dropped. ``changed`` triggers
-    then, and when the caller asks for an end by :meth:`curtail`.
+    then, and when the caller asks for an end by :meth:`curtail`. ``times`` are those of the steps, shape of ``scales``.
     """
 
-    def __init__(self, clock: Clock, fabric: Fabric, owner: str, plan: StepPlan, scales: Floats) -> None:
-        self._clock, self._fabric, self._owner, self.plan, self._scales = clock, fabric, owner, plan, scales
-        self.times: StepTimes = evaluate(plan.stages, scales)
-        self._ends = np.cumsum(self.times.duration_s)
-        self._start = clock.now
+    def __init__(self, fabric: Fabric, owner: str, plan: StepPlan, scales: Floats, times: StepTimes) -> None:
+        self._clock, self._fabric, self._owner = fabric.clock, fabric, owner
+        self.plan, self._scales, self.times = plan, scales, times
+        self._ends = np.cumsum(times.duration_s)
+        self._start = self._clock.now
         self._count = len(scales)
         self.playback: Playback | None = None
-        self.changed = clock.event()
+        self.changed = self._clock.event()
         loads = plan.link_bytes * (self._count / float(self._ends[-1]))
         routes = [stage.route for stage in plan.stages if isinstance(stage, Move)]
         self._hold: Hold | None = fabric.hold(owner, routes, (plan.links, loads), self._touched)

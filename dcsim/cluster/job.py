@@ -260,8 +260,9 @@ class TrainingJob:
 
     def _span(self) -> None:
         kind, start_s, detail = self._phase
+        attempt = self.attempt + (kind == QUEUED)  # the one it waits for
         if self._hall.clock.now > start_s:
-            self._hall.records.spans.append(self.name, self.attempt, kind, start_s, self._hall.clock.now, detail)
+            self._hall.records.spans.append(self.name, attempt, kind, start_s, self._hall.clock.now, detail)
 
     def _note(self, kind: str, detail: str) -> None:
         self._hall.records.events.append(self._hall.clock.now, kind, self.name, detail)

@@ -35,6 +35,7 @@ class Stepping:
         self._plans: dict[float, StepPlan] = {}
         self._forward: FastForward | None = None
         self._playback: Playback | None = None
+        self._stride = _LONGEST_SEGMENT
         self.power_w = 0.0
 
     def advance(self, first: int, last: int, account: Account) -> Process:
@@ -43,14 +44,16 @@ class Stepping:
         step = first
         while step < last:
             plan = self._conditions()
-            count = min(last - step, _LONGEST_SEGMENT)
-            scales = self._scales(step, 1 if self._hall.every_step else count)
+            by_events = self._hall.every_step or self._shared(plan)
+            scales = self._scales(step, 1 if by_events else min(last - step, self._stride))
             times = evaluate(plan.stages, scales)
-            if self._hall.every_step or not times.separate or self._shared(plan):
+            if by_events or not times.separate:
                 yield from self._play(plan, step, float(scales[0]))
+                self._stride = 1
                 step += 1
             else:
-                step += yield from self._repeat(plan, step, scales)
+                forward = FastForward(self._hall.fabric, self._allocation.owner, plan, scales, times)
+                step += yield from self._repeat(forward, step)
 
     def stop(self, step: int) -> None:
         """Break off: the job died. Steps that ended since the last report, the first of them ``step``, are reported."""
@@ -118,11 +121,10 @@ class Stepping:
         )
         self._playback = None
 
-    def _repeat(self, plan: StepPlan, step: int, scales: Floats) -> Process:
+    def _repeat(self, forward: FastForward, step: int) -> Process:
         """Repeat steps in closed form until they are over or their conditions change; return how many ended."""
-        hall = self._hall
+        hall, plan, self._forward = self._hall, forward.plan, forward
         self._power(plan)
-        forward = self._forward = FastForward(hall.clock, hall.fabric, self._allocation.owner, plan, scales)
         while forward.playback is None and hall.clock.now < forward.end_s:
             yield hall.clock.any_of([hall.clock.until(forward.end_s), forward.changed])
         done = forward.completed
@@ -130,7 +132,10 @@ class Stepping:
         self._forward, self._playback = None, forward.playback
         forward.release()
         self._book(plan, step, forward.steps(done))
+        # Where others come and go, few steps at a time are planned ahead, and more the longer it stays quiet.
+        self._stride = min(2 * self._stride, _LONGEST_SEGMENT)
         if self._playback is not None:
+            self._stride = 1
             started, alone = forward.under_way
             yield from self._until_played(self._playback, started + float(alone.duration_s[0]))
             stall_s = self._playback.stall_s

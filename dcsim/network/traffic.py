@@ -132,7 +132,8 @@ class Traffic:
         """Bring what is left of each flow to this instant."""
         now = self._clock.now
         if now > self._since_s:
-            self._left = np.maximum(self._left - self._rates * (now - self._since_s), 0.0)
+            # Rounding may take it a little below zero: what was too much is given back when the flow ends.
+            self._left = self._left - self._rates * (now - self._since_s)
             self._since_s = now
 
     def _solve(self) -> None:
@@ -168,6 +169,8 @@ class Traffic:
         rounding = np.maximum(_SIZE_ROUNDING * sizes, _CLOCK_ROUNDING * self._clock.now * self._rates)
         done = self._left <= rounding
         ended = [self._flows[i] for i in np.flatnonzero(done)]
+        for flow, left in zip(ended, self._left[done].tolist(), strict=True):
+            self.loads.credit(flow.route.links, flow.route.share * left)
         self._keep(~done)
         for flow in ended:
             self._booked += flow.size_bytes * flow.sent_share

@@ -51,8 +51,8 @@ def data_parallel(costs: StepCosts, plan: DataParallel) -> Program:
 def buckets(gradients: Sequence[Gradient], element_bytes: int, bucket_bytes: float) -> list[Bucket]:
     """Group gradients in the order in which they become ready; a bucket closes when it has reached ``bucket_bytes``.
 
-    The same rule as PyTorch's DistributedDataParallel (Li et al., VLDB 2020, section 3.2.3): a gradient larger than
-    the bucket travels whole with those that wait beside it.
+    The rule of PyTorch's DistributedDataParallel (Li et al., VLDB 2020, section 3.2.3) but for its smaller first
+    bucket: a gradient larger than the bucket travels whole with those that wait beside it.
     """
     closed: list[Bucket] = []
     size = 0.0

@@ -50,8 +50,9 @@ def run(prepared: Prepared, progress: Callable[[Progress], None] | None = None) 
         if partial:
             break
         again = _simulate(prepared, _replication_seed(scenario.seed, number), progress)
-        found.append(metrics.collect(again.center))
         partial = again.partial
+        if not partial:
+            found.append(metrics.collect(again.center))
     return _result(prepared, first, metrics.combine(found), partial)
 
 

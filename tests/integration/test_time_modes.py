@@ -194,10 +194,6 @@ def test_the_same_seed_gives_the_same_bits(scenario: Make, job: Make, simulate: 
     assert first.manifest["events"] == second.manifest["events"]
 
 
-@pytest.mark.xfail(
-    reason="sent bytes are booked exactly, those that arrive by a clock too coarse for microseconds",
-    strict=True,
-)
 @pytest.mark.parametrize("arrive", ["1000 s", "12345.678 s", "3 day", "400 day"])
 def test_late_in_a_long_run_bytes_are_conserved(scenario: Make, job: Make, simulate: Run, arrive: str) -> None:
     simulate(scenario(job("one", arrive=arrive), job("two", arrive=arrive, launch="1.003 s")), "detail=step")

@@ -111,7 +111,7 @@ def test_a_touch_on_a_link_with_room_changes_nothing(
     net = Net()
     stages = built(net, recipe)
     plan = planned(stages)
-    forward = FastForward(net.clock, net.fabric, "job", plan, np.array(scales))
+    forward = FastForward(net.fabric, "job", plan, np.array(scales), evaluate(plan.stages, np.array(scales)))
     end_s = forward.end_s
     ends = np.cumsum(evaluate(stages, np.array(scales)).duration_s)
     at_s = part * end_s
@@ -141,7 +141,8 @@ def test_a_touch_on_a_full_link_slows_the_step_as_its_events_do(
         for _ in range(4):  # five flows on 10 GB/s leave 2 GB/s for the job instead of 4
             net.clock.call_at(at_s, lambda: net.fabric.transfer(net.greedy, foreign * GB, "other"))  # noqa: B023
         if fast:
-            forward = FastForward(net.clock, net.fabric, "job", planned(stages), np.array([scale]))
+            plan, scales = planned(stages), np.array([scale])
+            forward = FastForward(net.fabric, "job", plan, scales, evaluate(plan.stages, scales))
             net.clock.run(at_s)
             net.clock.run(forward.playback.done if forward.playback else forward.end_s)
         else:

@@ -86,7 +86,6 @@ def test_an_interrupt_keeps_a_partial_result(file: Path) -> None:
     assert all(check["passed"] for check in result.manifest["checks"])
 
 
-@pytest.mark.xfail(reason="the metrics of the replication that was cut off are averaged with whole ones", strict=True)
 def test_an_interrupted_replication_does_not_spoil_the_others(file: Path) -> None:
     ticks = len(interrupted(file, "detail=step", after=10**9)[1])
     whole = dcsim.run(load(file, "detail=step"))
