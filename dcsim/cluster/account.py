@@ -6,6 +6,7 @@ from dcsim.engine import Clock
 
 COMPUTE, EXPOSED, STALL = "compute", "exposed communication", "data stall"
 CHECKPOINT, LOST, LAUNCH, LOAD, QUEUED = "checkpoint", "lost work", "launch", "load", "queued"
+_ROUNDING = 1e-12  # relative
 PARTS = (COMPUTE, EXPOSED, STALL, CHECKPOINT, LOST, LAUNCH, LOAD, QUEUED)
 
 
@@ -42,7 +43,9 @@ class Account:
         spent, self._booked_until = ended_s - self._booked_until, ended_s
         self._unsaved[COMPUTE] += compute_s
         self._unsaved[STALL] += stall_s
-        self._unsaved[EXPOSED] += spent - compute_s - stall_s
+        exposed_s = spent - compute_s - stall_s
+        # What is left of seconds of kernels by rounding is no communication.
+        self._unsaved[EXPOSED] += exposed_s if abs(exposed_s) > _ROUNDING * spent else 0.0
 
     def save(self) -> None:
         """Everything done so far can no longer be lost."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import simpy
@@ -13,7 +14,7 @@ from dcsim.cluster.stepping import Stepping
 from dcsim.engine import Process
 from dcsim.estimate.job_plan import JobPlan
 from dcsim.estimate.step import Floats
-from dcsim.estimate.step_plan import StepEnergy
+from dcsim.estimate.step_plan import StepEnergy, latency_share
 from dcsim.parallel.schedule import Schedule, ring_all_reduce
 
 
@@ -40,6 +41,15 @@ class Learner(Protocol):
         """Return the relative L2 difference of the last reduced gradient to that of the whole batch at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a restart begins from: the steps done, the real state of an executed job, its loss then."""
+
+    step: int
+    snapshot: Any
+    loss: float | None
+
+
 class TrainingJob:
     """A job and what has become of it so far."""
 
@@ -55,7 +65,9 @@ class TrainingJob:
         self.target_s: float | None = None
         self.target_j: float | None = None
         self.last_loss: float | None = None
-        self._saved: tuple[int, Any] = (0, learner.snapshot() if learner else None)
+        self._saved = Saved(0, learner.snapshot() if learner else None, None)
+        self._reduced = False
+        self.latency_share = 0.0
         self._phase = ("queued", 0.0, "")
         self._energy_before_j = 0.0
         self._schedule = ring_all_reduce(plan.program.ranks) if learner else None
@@ -81,6 +93,8 @@ class TrainingJob:
             return
         if self._stepping is not None:
             self._stepping.report(self.step)
+        if self._failed_s is not None:
+            self.recovery_s += self._hall.clock.now - self._failed_s
         kind, _, _ = self._phase
         if kind in PARTS:
             self.account.book(kind)
@@ -99,7 +113,7 @@ class TrainingJob:
     @property
     def gradient_difference(self) -> float | None:
         """Relative L2 difference of the last simulated all-reduce to the full-batch gradient, None for a traced job."""
-        return self._learner.full_batch_difference() if self._learner and self.steps_run else None
+        return self._learner.full_batch_difference() if self._learner and self._reduced else None
 
     def _life(self) -> Process:
         job = self.plan.parts.job
@@ -135,7 +149,7 @@ class TrainingJob:
         self._allocation = allocation
         self._energy_before_j = self.energy_j - self._drawn_j(allocation)
         self._hall.occupants.update(dict.fromkeys(allocation.servers, self))
-        self._hall.fleet.set_state(allocation.servers, "waiting")
+        self.latency_share = latency_share(self.plan.program, allocation.reduce)
         self._stepping = Stepping(self.plan, self._hall, allocation, self.attempt, self._stepped)
         return self._stepping
 
@@ -170,11 +184,13 @@ class TrainingJob:
 
     def _load(self, allocation: Allocation) -> Process:
         """Read the last checkpoint, an executed job's data set, and the samples of the first step."""
-        self.step, snapshot = self._saved
+        self.step, self.last_loss, snapshot = self._saved.step, self._saved.loss, self._saved.snapshot
+        self._hall.fleet.set_state(allocation.servers, "waiting")
         self._begin("load", f"step {self.step}")
         size = self._state_bytes(snapshot) if self.step else 0.0
         if self._learner is not None:
             self._learner.restore(snapshot)
+            self._reduced = False
             size += self._learner.data_bytes
         yield from self._read(allocation, size * len(allocation.servers))
         yield from self._read(allocation, self.plan.read_bytes_per_step)
@@ -199,7 +215,7 @@ class TrainingJob:
             yield self._hall.fabric.transfer(access.path.route, size, allocation.owner)
             self._hall.store.demand(self.name, 0.0, 0.0)
             self._hall.store.has_written(access, name, size)
-        self._saved = (self.step, snapshot)
+        self._saved = Saved(self.step, snapshot, self.last_loss)
         self._end(CHECKPOINT)
         self.account.save()
         self._note("checkpoint", f"step {self.step}")
@@ -215,8 +231,8 @@ class TrainingJob:
         lost = self.account.lose()
         if self._failed_s is None:
             self._failed_s = self._hall.clock.now
-        self._note("restart", f"{reason}: step {self.step} falls back to {self._saved[0]}, {lost:.3g} s of work lost")
-        self.step = self._saved[0]
+        self._note("restart", f"{reason}: step {self.step} falls back to {self._saved.step}, {lost:.3g} s of work lost")
+        self.step, self.last_loss = self._saved.step, self._saved.loss
 
     def _stepped(self, first: int, ends_s: Floats, energy: StepEnergy) -> None:
         """Steps have ended: count them, and learn if the job really computes."""
@@ -237,7 +253,7 @@ class TrainingJob:
         target = self.plan.parts.job.execute.target if self.plan.parts.job.execute else None
         if target is not None and self.target_s is None and loss <= target.loss:
             self.target_s, self.target_j = end_s, energy_j
-        self.last_loss = loss
+        self.last_loss, self._reduced = loss, True
         self._hall.records.learning.append(self.name, self.attempt, number, end_s, energy_j, loss)
 
     def _state_bytes(self, snapshot: Any) -> float:

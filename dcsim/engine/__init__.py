@@ -2,6 +2,7 @@
 
 from dcsim.engine.check import Check
 from dcsim.engine.clock import Alarm, Clock, Process
+from dcsim.engine.interruption import Interruption
 from dcsim.engine.level import Level
 from dcsim.engine.level_array import LevelArray
 from dcsim.engine.recorder import Recorder, Sink
@@ -13,6 +14,7 @@ __all__ = [
     "Check",
     "Clock",
     "Curve",
+    "Interruption",
     "Level",
     "LevelArray",
     "Process",

@@ -61,12 +61,20 @@ class Clock:
         del self._settling[action]
         action()
 
-    def run(self, until: simpy.Event | float | None = None, tick: Callable[[], None] | None = None) -> None:
-        """Process events until ``until`` (an event, a time [s], or no event left), with a ``tick`` every 256."""
+    def run(
+        self,
+        until: simpy.Event | float | None = None,
+        tick: Callable[[], None] | None = None,
+        halted: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Process events until ``until`` (an event, a time [s], or no event left) or until ``halted()`` between events.
+
+        ``tick`` is called every 256 events.
+        """
         end = self._environment.event() if until is None else until
         stop = self.until(end) if isinstance(end, (int, float)) else end
         environment = self._environment
-        while not stop.processed and environment.peek() != float("inf"):
+        while not stop.processed and environment.peek() != float("inf") and not halted():
             environment.step()
             self.events += 1
             if tick is not None and not self.events & 0xFF:

@@ -118,6 +118,13 @@ def compute_seconds(compute: Compute, device: Device) -> float:
     )
 
 
+def latency_share(program: Program, path: Path) -> float:
+    """Return the share of latency in the time of the collectives of a step, alone on their links [1]."""
+    sizes = [i.size_bytes for i in program.instructions if isinstance(i, Collective)]
+    latency_s = len(sizes) * path.route.latency_s
+    return latency_s / (latency_s + sum(sizes) / path.rate_bytes_per_s) if latency_s else 0.0
+
+
 def _move(label: str, path: Path, size_bytes: float, fetch: bool = False) -> Move:
     return Move(label, path.route, size_bytes, path.route.latency_s, path.rate_bytes_per_s, fetch)
 

@@ -170,12 +170,21 @@ def _facility_plan(prepared: Prepared, hall: Hall, other_power: Level) -> Facili
         grid=inventory.grid,
         start=scenario.start,
         supplies=SupplyBank.of([parts.psu for parts in pools], ratings),
-        rated_w=sum(ratings),
+        rated_w=sum(ratings) + _rated_beside_servers(prepared, other_power),
         server_power=hall.fleet.power,
         other_power=other_power,
         cap=hall.cap,
         folder=prepared.loaded.folder,
     )
+
+
+def _rated_beside_servers(prepared: Prepared, other_power: Level) -> float:
+    """Return the most that switches and storage draw: what they draw idle, and disks and storage servers at work [W]."""
+    spec, parts = prepared.loaded.scenario.cluster.storage, prepared.inventory.storage
+    if spec is None or parts is None:
+        return other_power.value
+    swing_w = parts.server.active - parts.server.idle + spec.disks.count * (parts.disk.active - parts.disk.idle)
+    return other_power.value + spec.nodes * swing_w
 
 
 def _learner(plan: JobPlan, seed: int) -> Learner | None:

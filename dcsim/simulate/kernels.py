@@ -11,7 +11,7 @@ from dcsim.estimate.job_plan import JobPlan
 from dcsim.parallel.program import Compute
 from dcsim.workload.operation import Operation
 
-_WORDS = {"compute": "matrix and vector units", "memory": "memory bandwidth", "launch": "kernel launches"}
+_WORDS = {"compute": "compute units", "memory": "memory bandwidth", "launch": "kernel launches"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,17 @@ def combine(replications: list[dict[str, Metric]]) -> dict[str, Metric]:
     return combined
 
 
+def left_out(replications: list[dict[str, Metric]]) -> list[str]:
+    """Return a warning for every metric that some replications have and others do not."""
+    names = sorted({name for found in replications for name in found})
+    counts = {name: sum(name in found for found in replications) for name in names}
+    return [
+        f"{name}: only {count} of {len(replications)} replications have it, so it is left out"
+        for name, count in counts.items()
+        if count < len(replications)
+    ]
+
+
 def _site(center: DataCenter) -> dict[str, Metric]:
     summary, spent = center.facility.summary(), costs.items(center)
     return {
@@ -54,11 +65,15 @@ def _site(center: DataCenter) -> dict[str, Metric]:
 
 def _network(center: DataCenter) -> dict[str, Metric]:
     fabric = center.hall.fabric
+    moved = fabric.loads.integrals
     found = {"network.bytes": Metric(fabric.sent_bytes, "B")}
     for tier, links in fabric.tiers.items():
         if len(links) and "disk" not in tier:
             peak = float(np.max(fabric.loads.peaks[links] / fabric.capacities[links]))
             found[f"network.peak_utilization_{tier}"] = Metric(peak, "1")
+            if duration := center.clock.now:
+                mean = float(np.max(moved[links] / fabric.capacities[links])) / duration
+                found[f"network.mean_utilization_{tier}"] = Metric(mean, "1")
     return found
 
 
@@ -97,7 +112,7 @@ def _stepping(job: TrainingJob, parts: dict[str, float]) -> dict[str, Metric]:
     step_s = (parts[COMPUTE] + parts[EXPOSED] + parts[STALL]) / steps
     samples = plan.parts.job.batch.global_
     tokens = samples * plan.costs.tokens_per_sample
-    peak = plan.program.ranks * matrix_rate(_dtype(plan.parts.job.precision), plan.device.accelerator)
+    peak = plan.program.ranks * matrix_rate(plan.parts.job.precision, plan.device.accelerator)
     bound = bound_by(plan, parts)
     found = {
         "step_time": Metric(step_s, "s", bound_by=bound),
@@ -111,7 +126,3 @@ def _stepping(job: TrainingJob, parts: dict[str, float]) -> dict[str, Metric]:
         found["token_rate"] = Metric(tokens / step_s, "tokens/s", bound_by=bound)
         found["energy_per_token"] = Metric(job.energy_now_j / (steps * tokens), "J/token")
     return found
-
-
-def _dtype(precision: str) -> str:
-    return {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}[precision]

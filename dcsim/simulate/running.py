@@ -6,13 +6,14 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
 from dcsim import __version__
-from dcsim.engine import Check
+from dcsim.compute.precision import matrix_precision
+from dcsim.engine import Check, Interruption
 from dcsim.errors import RunError
 from dcsim.results.result import Metric, Result
 from dcsim.scenario.dump import dump
@@ -22,6 +23,7 @@ from dcsim.simulate.checks import checks
 from dcsim.simulate.prepare import Prepared
 from dcsim.simulate.progress import Progress
 
+_HALF = 0.5
 _LIBRARIES = ("simpy", "networkx", "jax", "optax", "numpy", "scipy", "pandas", "pyarrow")
 
 
@@ -53,26 +55,32 @@ def run(prepared: Prepared, progress: Callable[[Progress], None] | None = None) 
         partial = again.partial
         if not partial:
             found.append(metrics.collect(again.center))
-    return _result(prepared, first, metrics.combine(found), partial)
+    return _result(prepared, replace(first, partial=partial), found)
 
 
 def _simulate(prepared: Prepared, seed: int, progress: Callable[[Progress], None] | None) -> _Outcome:
     began = time.perf_counter()
-    center = assemble(prepared, seed)
-    lives = [job.start() for job in center.jobs]
-    until = prepared.loaded.scenario.until
-    end = center.clock.all_of(list(lives)) if until == "jobs-done" else until
-    tick = None if progress is None else lambda: progress(_progress(center, until))
-    partial = False
-    try:
-        center.clock.run(end, tick)
-    except KeyboardInterrupt:
-        partial = True
+    with Interruption() as interruption:
+        center = assemble(prepared, seed)
+        partial = _run_clock(center, interruption, progress)
     for job in center.jobs:
         job.close()
-    if not partial and until == "jobs-done":
+    if not partial and prepared.loaded.scenario.until == "jobs-done":
         _all_done(center)
     return _Outcome(center, time.perf_counter() - began, partial)
+
+
+def _run_clock(center: DataCenter, interruption: Interruption, progress: Callable[[Progress], None] | None) -> bool:
+    """Run to the end of the scenario; return whether it was cut off before."""
+    until = center.prepared.loaded.scenario.until
+    lives = [job.start() for job in center.jobs]
+    end = center.clock.all_of(list(lives)) if until == "jobs-done" else center.clock.until(until)
+    tick = None if progress is None else lambda: progress(_progress(center, until))
+    try:
+        center.clock.run(end, tick, lambda: interruption.requested)
+    except KeyboardInterrupt:
+        return True
+    return interruption.requested
 
 
 def _progress(center: DataCenter, until: str | float) -> Progress:
@@ -96,7 +104,7 @@ def _replication_seed(seed: int, number: int) -> int:
     return (seed + number * 0x9E3779B97F4A7C15) % 2**63
 
 
-def _result(prepared: Prepared, outcome: _Outcome, found: dict[str, Metric], partial: bool) -> Result:
+def _result(prepared: Prepared, outcome: _Outcome, replications: list[dict[str, Metric]]) -> Result:
     center = outcome.center
     verdicts = checks(center)
     broken = [check for check in verdicts if not check.passed]
@@ -106,15 +114,16 @@ def _result(prepared: Prepared, outcome: _Outcome, found: dict[str, Metric], par
     return Result(
         name=prepared.loaded.scenario.name,
         digest=prepared.digest,
-        metrics=found,
+        metrics=metrics.combine(replications),
         tables=tables.collect(center),
-        manifest=_manifest(prepared, outcome, verdicts, partial),
+        manifest=_manifest(prepared, outcome, verdicts)
+        | {"warnings": warnings(center) + metrics.left_out(replications)},
         scenario_text=dump(prepared.loaded.scenario),
-        partial=partial,
+        partial=outcome.partial,
     )
 
 
-def _manifest(prepared: Prepared, outcome: _Outcome, verdicts: list[Check], partial: bool) -> dict[str, Any]:
+def _manifest(prepared: Prepared, outcome: _Outcome, verdicts: list[Check]) -> dict[str, Any]:
     scenario, center = prepared.loaded.scenario, outcome.center
     return {
         "name": scenario.name,
@@ -133,7 +142,8 @@ def _manifest(prepared: Prepared, outcome: _Outcome, verdicts: list[Check], part
         "simulated_s": center.clock.now,
         "wall_s": outcome.wall_s,
         "events": center.clock.events,
-        "partial": partial,
+        "partial": outcome.partial,
+        "carbon_scope": center.facility.summary().carbon_scope,
         "jobs": [job.name for job in center.jobs],
         "weights": {job.name: job.weights_digest for job in center.jobs if job.weights_digest},
         "gradient_difference": {job.name: job.gradient_difference for job in center.jobs if job.weights_digest},
@@ -148,14 +158,34 @@ def _manifest(prepared: Prepared, outcome: _Outcome, verdicts: list[Check], part
             }
             for c in verdicts
         ],
-        "warnings": warnings(center),
     }
 
 
 def warnings(center: DataCenter) -> list[str]:
     """Return what the models could not do as asked, each once."""
     traced = (f"{plan.parts.job.name}: {text}" for plan in center.prepared.jobs for text in plan.costs.warnings)
-    return list(dict.fromkeys([*traced, *center.facility.summary().warnings]))
+    return list(
+        dict.fromkeys([*traced, *_precisions(center), *_latencies(center), *center.facility.summary().warnings])
+    )
+
+
+def _precisions(center: DataCenter) -> Iterator[str]:
+    """Yield the jobs whose matrix products run in another precision than asked for."""
+    for plan in center.prepared.jobs:
+        asked, accelerator = plan.parts.job.precision, plan.device.accelerator
+        used = matrix_precision(asked, accelerator)
+        if used not in (asked, "tf32"):
+            yield f"{plan.parts.job.name}: {accelerator.title} has no matrix units for {asked}; products run in {used}"
+
+
+def _latencies(center: DataCenter) -> Iterator[str]:
+    """Yield the jobs whose ring spends more time on latency than on bytes, where collective libraries use trees."""
+    for job in center.jobs:
+        if job.latency_share > _HALF:
+            yield (
+                f"{job.name}: {job.latency_share:.0%} of the time of its all-reduces is latency of a ring of "
+                f"{job.plan.program.ranks} ranks; libraries choose trees there, so real steps are shorter"
+            )
 
 
 def _cpu_model() -> str:
