@@ -179,7 +179,7 @@ def _facility_plan(prepared: Prepared, hall: Hall, other_power: Level) -> Facili
 
 
 def _rated_beside_servers(prepared: Prepared, other_power: Level) -> float:
-    """Return the most that switches and storage draw: what they draw idle, and disks and storage servers at work [W]."""
+    """Return the most that switches and storage draw [W]: what they draw idle, and what work adds to storage."""
     spec, parts = prepared.loaded.scenario.cluster.storage, prepared.inventory.storage
     if spec is None or parts is None:
         return other_power.value
