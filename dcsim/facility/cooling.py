@@ -7,6 +7,9 @@ from math import ceil
 
 from dcsim.catalogue.parts import Chiller
 
+LEAST_TOWER_FLOW = 0.2
+"""Air flow over the full one [1] below which tower fans cycle; an assumption, a usual lowest speed of fan drives."""
+
 
 def biquadratic(curve: Sequence[float], x: float, y: float) -> float:
     """Return ``c0 + c1 x + c2 x^2 + c3 y + c4 y^2 + c5 x y``, the order of terms of DOE-2 and EnergyPlus."""
@@ -68,10 +71,13 @@ def plug_fan(flow: float) -> float:
 def tower_fan(flow: float) -> float:
     """Return power over full power [1] of a variable-speed tower fan at an air-flow share in 0..1.
 
-    Curve of the EnergyPlus example 2ZoneDataCenterHVAC_wEconomizer; below about 0.2 it would turn negative and is cut
-    at zero.
+    Curve of the EnergyPlus example 2ZoneDataCenterHVAC_wEconomizer, which turns negative below a flow of about 0.15.
+    Below :data:`LEAST_TOWER_FLOW` the fan therefore cycles: it runs there for a part of the time, so its mean power
+    falls in proportion to the flow.
     """
-    return max(0.0, -0.00931516 + flow * (0.05123340 + flow * (-0.08383647 + flow * 1.04191823)))
+    running = max(flow, LEAST_TOWER_FLOW)
+    power = -0.00931516 + running * (0.05123340 + running * (-0.08383647 + running * 1.04191823))
+    return power * flow / running
 
 
 def variable_pump(flow: float, static_share: float) -> float:

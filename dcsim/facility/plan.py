@@ -12,8 +12,8 @@ from dcsim.facility.power import SupplyBank
 from dcsim.scenario.facility import ClimateFile, ConstantClimate, Site
 
 CAPACITY_MARGIN = 1.25
-"""Electrical capacity over the servers' ratings, unless the scenario gives it; an assumption for switches, storage
-and growth."""
+"""Design load over the equipment's ratings; an assumption for growth. The electrical capacity is the design load unless
+the scenario gives it."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class FacilityPlan:
 
     ``server_power`` [W] is what each server draws behind its power supplies (DC), ``other_power`` [W] what switches
     and storage draw at the distribution units (AC). The facility lowers ``cap`` (clock factor [1], 1 when cool).
-    ``rated_w`` [W] is the sum of the servers' ratings; ``folder`` is where weather files are looked up.
+    ``rated_w`` [W] is the sum of the ratings of all equipment: servers, switches, storage. ``folder`` is where weather
+    files are looked up.
     """
 
     site: Site
@@ -44,4 +45,9 @@ class FacilityPlan:
     def electrical_w(self) -> float:
         """Power that the chain is built for at the input of the distribution units [W]."""
         given = self.site.power.capacity
-        return given if given is not None else CAPACITY_MARGIN * self.rated_w
+        return given if given is not None else self.design_w
+
+    @property
+    def design_w(self) -> float:
+        """Load for which rooms and water loop are built, whatever feed and plant they were given [W]."""
+        return CAPACITY_MARGIN * self.rated_w

@@ -37,9 +37,6 @@ air rise, half of what California's Title 24-2013 allows for computer rooms (27 
 EXCHANGER_APPROACH_K = 1.7
 """Approach of the economizer's plate exchanger [K]; an assumption, a common selection of 3 degF."""
 
-COIL_APPROACH_K = 12.0
-"""Supply air less chilled water at full flow and load [K]; an assumption: 22 degC air from 10 degC water."""
-
 LEAST_FLOW = 0.4
 """Lowest air and water flow over the design flow [1]; an assumption within the range of the fan curves' published
 points."""
@@ -57,11 +54,11 @@ CONTROL_BAND_K = 2.0
 """Change of the water temperature that takes the plant from nothing to its rated capacity [K]; an assumption."""
 
 ROOM_S_PER_K = 30.0
-"""Heat capacity of air and racks over the plant's capacity [s/K]: 2 K/min at full heat without cooling, the rise
+"""Heat capacity of air and racks over the site's design load [s/K]: 2 K/min at that heat without cooling, the rise
 reported when all chillers of Hosting365 in Dublin stopped (IT Pro Today, 9 February 2008)."""
 
 COOLANT_S_PER_K = 8.0 * 3.785 / 3517.0 * _WATER_J_PER_L_K
-"""Heat capacity of the water loop over the plant's capacity [s/K]: 8 gal/ton, the middle of the 6 to 10 that chiller
+"""Heat capacity of the water loop over the site's design load [s/K]: 8 gal/ton, the middle of the 6 to 10 that chiller
 makers ask for in process cooling (Dunham-Bush ACDS product manual, table of minimum loop volumes)."""
 
 ECONOMIZER_GAIN = 0.05
@@ -70,24 +67,29 @@ ECONOMIZER_GAIN = 0.05
 
 @dataclass(frozen=True)
 class Plant:
-    """A chilled-water plant: chillers of ``capacity_w`` [W] at reference, supply air [degC], whether an economizer is
-    there."""
+    """A chilled-water plant: chillers of ``capacity_w`` [W] at reference, for rooms built for ``design_w`` [W].
+
+    The coils supply air of ``supply_c`` [degC] from water that is ``approach_k`` [K] colder.
+    """
 
     chiller: Chiller
     capacity_w: float
+    design_w: float
     supply_c: float
+    approach_k: float
     economizer: bool
 
     @classmethod
-    def sized(cls, settings: Cooling, chiller: Chiller, electrical_w: float) -> Plant:
+    def sized(cls, settings: Cooling, chiller: Chiller, electrical_w: float, design_w: float) -> Plant:
         """Return the plant of ``settings``; its capacity is 1.2 x ``electrical_w`` [W] unless given."""
         capacity_w = settings.capacity if settings.capacity is not None else 1.2 * electrical_w
-        return cls(chiller, capacity_w, settings.supply, settings.economizer != "none")
+        economizer = settings.economizer != "none"
+        return cls(chiller, capacity_w, design_w, settings.supply, settings.approach, economizer)
 
     @property
     def water_c(self) -> float:
         """The chilled water's set point [degC]."""
-        return self.supply_c - COIL_APPROACH_K
+        return self.supply_c - self.approach_k
 
     @property
     def rejected_w(self) -> float:
@@ -101,10 +103,13 @@ class Plant:
         return moved + self.capacity_w / self.chiller.reference_cop
 
     def loop(self) -> Loop:
-        """Return heat capacities and control: half capacity at the set point, the band centered on it."""
+        """Return heat capacities and control: half capacity at the set point, the band centered on it.
+
+        The heat capacities are those of the site as designed: a smaller plant does not make air and racks lighter.
+        """
         gain = self.capacity_w / CONTROL_BAND_K
         return Loop(
-            ROOM_S_PER_K * self.capacity_w, COOLANT_S_PER_K * self.capacity_w, gain, self.water_c - 0.5 * CONTROL_BAND_K
+            ROOM_S_PER_K * self.design_w, COOLANT_S_PER_K * self.design_w, gain, self.water_c - 0.5 * CONTROL_BAND_K
         )
 
     def flow(self, heat_w: float) -> float:
@@ -119,13 +124,13 @@ class Plant:
         """Return what moves the temperatures while the equipment in the room releases ``heat_w`` [W].
 
         Fan power ends up in the air, pump power in the water. The coils' valves follow the load, so that in the
-        steady state the air is :data:`COIL_APPROACH_K` warmer than the water; valves that are fully open or almost
+        steady state the air is ``approach_k`` warmer than the water; valves that are fully open or almost
         shut can follow no further.
         """
         room_w = heat_w + self.air_fans(heat_w)
         opening = cooling.clamp(room_w / self.capacity_w, (LEAST_OPENING, 1.0))
         pumps_w = CHILLED_PUMP * self.capacity_w * cooling.variable_pump(self.flow(heat_w), STATIC_HEAD)
-        return Drive(opening * self.capacity_w / COIL_APPROACH_K, room_w, pumps_w)
+        return Drive(opening * self.capacity_w / self.approach_k, room_w, pumps_w)
 
     def available(self, weather: Weather) -> float:
         """Return the heat the chillers can remove [W] in ``weather``."""

@@ -40,7 +40,7 @@ class Facility:
 
     def __init__(self, clock: Clock, recorder: Recorder, plan: FacilityPlan) -> None:
         self._clock, self.plan = clock, plan
-        self.plant = Plant.sized(plan.site.cooling, plan.chiller, plan.electrical_w)
+        self.plant = Plant.sized(plan.site.cooling, plan.chiller, plan.electrical_w, plan.design_w)
         curves = (plan.pdu, plan.ups, plan.transformer)
         self.chain = Chain.sized(curves, plan.site.power.redundancy, self.plant.rated_w, plan.electrical_w)
         self.loop = self.plant.loop()

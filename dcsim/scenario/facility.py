@@ -7,7 +7,17 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from dcsim import units
-from dcsim.scenario.base import CarbonIntensity, EnergyPrice, Fraction, Power, Temperature, Value, WaterIntensity, wrong
+from dcsim.scenario.base import (
+    CarbonIntensity,
+    EnergyPrice,
+    Fraction,
+    Power,
+    Temperature,
+    TemperatureDifference,
+    Value,
+    WaterIntensity,
+    wrong,
+)
 from dcsim.scenario.names import Name
 
 
@@ -47,7 +57,7 @@ class PowerChain(Value):
     pdu: Name = "pdu-transformer"
     transformer: Name = "mv-dry-type"
     capacity: Power | None = Field(
-        None, description="power at the input of the distribution units; 1.25 x the servers' ratings unless given"
+        None, description="power at the input of the distribution units; 1.25 x the equipment's ratings unless given"
     )
 
 
@@ -56,6 +66,10 @@ class Cooling(Value):
 
     kind: Literal["chilled-water"] = "chilled-water"
     supply: Temperature = Field(units.parse("22 degC", "temperature"), description="air supplied to the servers")
+    approach: TemperatureDifference = Field(
+        units.parse("12 K", "temperature difference"),
+        description="supplied air less chilled water; smaller for warm-water plants with larger coils",
+    )
     economizer: Literal["none", "water-side"] = "water-side"
     chiller: Name = "centrifugal-doe2"
     capacity: Power | None = Field(
@@ -64,6 +78,13 @@ class Cooling(Value):
     throttle: Temperature = Field(
         units.parse("35 degC", "temperature"), description="server inlet temperature above which clocks are lowered"
     )
+
+    @model_validator(mode="after")
+    def _liquid_water(self) -> Self:
+        if not 0.0 < self.approach < self.supply:
+            found, most = (units.write(value, "temperature difference") for value in (self.approach, self.supply))
+            raise wrong(f"more than 0 K and less than {most}, where the chilled water freezes", found, at="approach")
+        return self
 
     @model_validator(mode="after")
     def _throttle_above_supply(self) -> Self:

@@ -112,12 +112,12 @@ def test_average_of_an_efficient_ups_passes_energy_star() -> None:
 
 
 def test_room_warms_as_reported_when_all_chillers_stop() -> None:
-    """Hosting365, Dublin 2008: 2 K/min with seven chillers stopped (IT Pro Today), at the plant's full heat without
+    """Hosting365, Dublin 2008: 2 K/min with seven chillers stopped (IT Pro Today), at the design load without
     the coils.
 
     With the chilled water still circulating the first minutes are slower; with it gone the rise is the reported one.
     """
-    plant = Plant(CHILLER, 1e6, 22.0, True)
+    plant = Plant(CHILLER, 1e6, 1e6, 22.0, 12.0, True)
     drive = plant.drive(1e6)
     dry = type(drive)(1e-6, 1e6, 0.0)
     without = constant_removal(plant.loop(), dry, State(22.0, 10.0), 0.0)

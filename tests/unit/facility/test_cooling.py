@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from dcsim.catalogue.parts import Chiller
 from dcsim.facility import cooling
@@ -17,7 +18,7 @@ COLD, MILD, HOT = Weather(2.0, 0.0), Weather(14.0, 9.5), Weather(35.0, 27.0)
 @pytest.fixture
 def plant(chiller: Chiller) -> Plant:
     """One megawatt, 22 degC air."""
-    return Plant(chiller, 1e6, 22.0, True)
+    return Plant(chiller, 1e6, 1e6, 22.0, 12.0, True)
 
 
 def test_chiller_is_one_at_its_reference(chiller: Chiller) -> None:
@@ -44,6 +45,15 @@ def test_fans_and_pump_at_full_and_no_flow() -> None:
     assert cooling.variable_pump(1.0, 0.3) == 1.0
 
 
+def test_tower_fans_cycle_below_their_least_flow() -> None:
+    # the curve at 0.2: -0.00931516 + 0.01024668 - 0.0033534588 + 0.00833534584 = 0.00591340704
+    assert cooling.tower_fan(0.2) == pytest.approx(0.00591340704, rel=1e-9)
+    assert cooling.tower_fan(0.05) == pytest.approx(0.25 * 0.00591340704, rel=1e-9)
+    powers = [cooling.tower_fan(0.01 * step) for step in range(101)]
+    assert powers == sorted(powers)
+    assert powers[1] > 0.0
+
+
 def test_machines_running() -> None:
     assert [cooling.machines_running(heat, 100.0, 3) for heat in (0.0, 99.0, 101.0, 250.0, 900.0)] == [1, 1, 2, 3, 3]
 
@@ -66,15 +76,37 @@ def test_constants_from_the_standards() -> None:
 
 
 def test_default_capacity_is_the_electrical_one_and_a_fifth(chiller: Chiller) -> None:
-    assert Plant.sized(Cooling(), chiller, 100e3).capacity_w == pytest.approx(120e3)
-    assert Plant.sized(Cooling(capacity="80 kW"), chiller, 100e3).capacity_w == 80e3
+    assert Plant.sized(Cooling(), chiller, 100e3, 100e3).capacity_w == pytest.approx(120e3)
+    assert Plant.sized(Cooling(capacity="80 kW"), chiller, 100e3, 100e3).capacity_w == 80e3
 
 
 def test_coils_hold_the_approach_at_any_load(plant: Plant) -> None:
     for heat_w in (100e3, 400e3, 900e3):
         drive = plant.drive(heat_w)
-        assert drive.room_w / drive.conductance_w_per_k == pytest.approx(plants.COIL_APPROACH_K, rel=1e-12)
+        assert drive.room_w / drive.conductance_w_per_k == pytest.approx(12.0, rel=1e-12)
         assert drive.room_w == pytest.approx(heat_w + plant.air_fans(heat_w), rel=1e-12)
+
+
+def test_a_smaller_approach_is_larger_coils_and_warmer_water(chiller: Chiller) -> None:
+    cooling_settings = Cooling(supply="26 degC", approach="5 K")
+    warm = Plant.sized(cooling_settings, chiller, 1e6, 1e6)
+    drive = warm.drive(600e3)
+    assert warm.water_c == 21.0
+    assert drive.room_w / drive.conductance_w_per_k == pytest.approx(5.0, rel=1e-12)
+
+
+@pytest.mark.parametrize("approach", ["0 K", "22 K", "30 K"])
+def test_an_approach_that_no_coil_has_is_refused(approach: str) -> None:
+    with pytest.raises(ValidationError, match="more than 0 K"):
+        Cooling(approach=approach)
+
+
+def test_heat_capacities_are_those_of_the_design_load(chiller: Chiller) -> None:
+    # 1 MW: 30 s/K and 36 s/K of it, whatever the plant can carry
+    for capacity in ("50 kW", "2 MW"):
+        loop = Plant.sized(Cooling(capacity=capacity), chiller, 1e5, 1e6).loop()
+        assert loop.room_j_per_k == pytest.approx(30e6)
+        assert loop.coolant_j_per_k == pytest.approx(plants.COOLANT_S_PER_K * 1e6)
 
 
 def test_cold_weather_needs_no_chiller(plant: Plant) -> None:
@@ -90,7 +122,7 @@ def test_mild_weather_shares_and_hot_weather_does_not(plant: Plant) -> None:
 
 
 def test_economizer_is_never_worse_than_none(plant: Plant, chiller: Chiller) -> None:
-    without = Plant(chiller, 1e6, 22.0, False)
+    without = Plant(chiller, 1e6, 1e6, 22.0, 12.0, False)
     for wet_bulb_c in range(-5, 30):
         for heat_w in (50e3, 300e3, 950e3):
             weather = Weather(wet_bulb_c + 3.0, float(wet_bulb_c))
