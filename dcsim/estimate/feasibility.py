@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import ceil, floor, log10
 
 from dcsim import units
 from dcsim.catalogue.inventory import Inventory
@@ -26,6 +27,7 @@ def structure(scenario: Scenario, inventory: Inventory, report: Report) -> Itera
             f"at most {storage.nodes}, the number of storage nodes",
         )
     yield from _radix(scenario, inventory, report)
+    yield from _feed_and_plant(scenario, inventory, report)
 
 
 def memory(plans: tuple[JobPlan, ...], report: Report) -> Iterator[Problem]:
@@ -74,6 +76,37 @@ def _radix(scenario: Scenario, inventory: Inventory, report: Report) -> Iterator
             str(radix),
             f"an even number of ports, at least {least}: the fat-tree joins {count} network cards",
         )
+
+
+def _feed_and_plant(scenario: Scenario, inventory: Inventory, report: Report) -> Iterator[Problem]:
+    """Yield a power feed or cooling plant that cannot carry the servers even while they do nothing."""
+    site = scenario.site
+    given = {
+        "site.power.capacity": (site.power.capacity, "1.25 x the equipment's ratings"),
+        "site.cooling.capacity": (site.cooling.capacity, "1.2 x the electrical capacity"),
+    }
+    if all(capacity is None for capacity, _ in given.values()):
+        return
+    idle_w = _idle_power(inventory)
+    for path, (capacity, default) in given.items():
+        if capacity is not None and capacity < idle_w:
+            least = units.show(_up_to_three_digits(idle_w), "W")
+            expected = f"at least {least}, what the servers draw while idle; leave it out for {default}"
+            yield report(path, units.write(capacity, "power"), expected)
+
+
+def _idle_power(inventory: Inventory) -> float:
+    """Return what all servers draw behind their power supplies without any job [W]."""
+    from dcsim.compute.server import ServerSpec, component_powers  # brings NumPy
+
+    specs = ((ServerSpec(pool.pool.name, pool.server, pool.accelerator), pool.pool.count) for pool in inventory.pools)
+    return sum(count * sum(component_powers(spec, "idle").values()) for spec, count in specs)
+
+
+def _up_to_three_digits(value: float) -> float:
+    """Round up, so that the value that is asked for is one that will do."""
+    step = 10.0 ** (floor(log10(value)) - 2)
+    return ceil(value / step) * step
 
 
 def _too_large(plan: JobPlan, capacity: float, report: Report) -> Problem:

@@ -45,7 +45,7 @@ class Modes:
         (a1, r1), (a2, r2) = self.first, self.second
         if self.drift != 0.0:
             ratio, rate = a1 * r1 / self.drift, r1
-        elif a2 == 0.0 or r1 == r2:
+        elif a2 * r2 == 0.0 or r1 == r2:  # the product of tiny numbers may be zero as well
             return None
         else:
             ratio, rate = -a1 * r1 / (a2 * r2), r1 - r2

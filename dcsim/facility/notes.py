@@ -55,5 +55,14 @@ class Notes:
         self._texts.setdefault(topic, text)
 
 
+def overheated(now_s: float, inlet_c: float, capacity_w: float, heat_w: float) -> str:
+    """Say that the inlet got to ``inlet_c`` [degC], where servers shut down, and how much of the heat [W] the plant
+    carries."""
+    when = f"after {units.show(now_s, 's')}" if now_s > 0.0 else "at the start"
+    carried, released = units.show(min(capacity_w, heat_w), "W"), units.show(heat_w, "W")
+    reached = f"the inlet reached {inlet_c:.1f} degC, where servers shut down, {when}"
+    return f"{reached}; the plant carries {carried} of {released}"
+
+
 def _c(value: float) -> str:
     return units.show(value, "degC")

@@ -9,15 +9,19 @@ from dcsim.engine import Alarm, Check, Clock, Level, Recorder, Trajectory
 from dcsim.facility import account, throttle
 from dcsim.facility.chain import Chain
 from dcsim.facility.climate import Outdoors
-from dcsim.facility.notes import Notes
+from dcsim.facility.notes import Notes, overheated
 from dcsim.facility.plan import FacilityPlan
 from dcsim.facility.plant import Plant, PlantPower, plant_power
 from dcsim.facility.summary import FacilitySummary
 from dcsim.facility.temperatures import Temperatures
-from dcsim.facility.thermal import Drive, State, move, steady
+from dcsim.facility.thermal import Drive, State, move, quickest_s, steady
 
 QUANTUM = 0.02
 """The plant's power is computed anew when the removed heat has moved by this share of its capacity [1]."""
+
+SHORTEST_WAIT = 1e-4
+"""The facility looks again no sooner than after this share of the quickest time constant [1], some milliseconds: far
+beyond its limits a plant would otherwise ask for steps shorter than the clock resolves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,9 @@ class Facility:
     Levels [W]: ``psu_loss``, ``pdu_loss``, ``ups_loss``, ``transformer_loss``, ``it`` (inputs of the power supplies,
     switches and storage), ``chiller``, ``pumps``, ``tower``, ``crah_fans``, ``grid``. Trajectories: ``inlet`` and
     ``coolant`` [degC], ``removed`` (heat that the plant takes from the coolant [W]). It starts in the steady state of
-    the powers found at its creation.
+    the powers found at its creation. The event ``overheated`` triggers once, when the inlet first reaches the
+    temperature at which servers shut down; its value says so in words. What the facility computes after that is no
+    longer of this world, so a run should end there.
     """
 
     def __init__(self, clock: Clock, recorder: Recorder, plan: FacilityPlan) -> None:
@@ -48,6 +54,7 @@ class Facility:
         self.notes = Notes(plan, self.plant)
         self._temperatures = Temperatures(recorder)
         self._make_levels(recorder)
+        self.overheated = clock.event()
         self._alarm: Alarm | None = None
         self._stage, self._economizing = 0, False
         self._seen = self._powers()
@@ -158,8 +165,14 @@ class Facility:
         self._set_plant()
         self._stage = throttle.follow(self._stage, inlet_c, self.plan.site.cooling.throttle)
         self.notes.look(self._clock.now, self._motion.regime == "full", self._stage, self.it.value, self._weather)
-        self._set_alarm(capacity_w)
+        self._tell_overheated(inlet_c, drive, capacity_w)
+        self._set_alarm(drive, capacity_w)
         self.plan.cap.set(throttle.cap(self._stage))
+
+    def _tell_overheated(self, inlet_c: float, drive: Drive, capacity_w: float) -> None:
+        if throttle.shut_down(self._stage) and not self.overheated.triggered:
+            heat_w = drive.room_w + drive.coolant_w
+            self.overheated.succeed(overheated(self._clock.now, inlet_c, capacity_w, heat_w))
 
     def _set_plant(self) -> None:
         heat_w = self._mean_heat()
@@ -191,7 +204,7 @@ class Facility:
         now_w, end_w = removed.value(0.0), removed.value(inf)
         return max(0.0, min(max(end_w, now_w - half_w), now_w + half_w))
 
-    def _set_alarm(self, capacity_w: float) -> None:
+    def _set_alarm(self, drive: Drive, capacity_w: float) -> None:
         """Look again when the motion first meets a bound of the plant, of the quantum or of the throttle."""
         if self._alarm is not None:
             self._alarm.cancel()
@@ -212,8 +225,11 @@ class Facility:
         due = min((time for time in times if time is not None), default=None)
         if due is None:
             self._alarm = None
-        else:  # a crossing closer than the clock resolves must not come at this very instant again
-            self._alarm = self._clock.call_at(max(due, nextafter(self._clock.now, inf)), self._update)
+        else:  # late in a long run even the shortest wait may be less than the clock resolves
+            soonest = max(
+                self._clock.now + SHORTEST_WAIT * quickest_s(self.loop, drive), nextafter(self._clock.now, inf)
+            )
+            self._alarm = self._clock.call_at(max(due, soonest), self._update)
 
     # What is asked of it.
 

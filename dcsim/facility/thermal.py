@@ -62,6 +62,13 @@ class Motion:
     removed: Modes
 
 
+def quickest_s(loop: Loop, drive: Drive) -> float:
+    """Return a time [s] that no time constant of the two coupled stores is shorter than: their rates add up to at most
+    the trace of the system's matrix, here with the plant in control."""
+    conductance = drive.conductance_w_per_k
+    return 1.0 / (conductance / loop.room_j_per_k + (conductance + loop.gain_w_per_k) / loop.coolant_j_per_k)
+
+
 def steady(loop: Loop, drive: Drive, capacity_w: float) -> State:
     """Return the steady state; a plant that cannot carry the heat leaves the state at which it has just reached its
     capacity."""

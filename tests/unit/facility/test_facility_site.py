@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -263,3 +264,46 @@ def test_economizer_off_costs_more_in_the_cold(build: Build) -> None:
     none = build(weather=cold, cooling={"economizer": "none"}).facility
     assert free.chiller.value == 0.0
     assert none.grid.value > free.grid.value
+
+
+def test_an_overheated_room_says_so_once_when_it_crosses_the_threshold(build: Build) -> None:
+    small = build(cooling={"capacity": "60 kW"})
+    facility = small.facility
+    told: list[tuple[float, str]] = []
+    facility.overheated.callbacks.append(lambda event: told.append((small.clock.now, event.value)))
+    small.load(9000.0)
+    small.clock.run(facility.overheated)
+    assert facility.inlet.value == pytest.approx(45.0, abs=1e-6)
+    assert small.cap.value == throttle.FLOOR
+    small.clock.run(small.clock.now - 1.0 + 40000.0)
+    ((when_s, text),) = told
+    assert text.startswith("the inlet reached 45.0 degC, where servers shut down, after ")
+    assert re.search(r" min; the plant carries 6\d(\.\d)? kW of 1\d\d kW$", text), text
+    # Some 110 kW released and 66 kW carried: 44 kW warm 125 kW x (30 + 36) s/K = 8.25 MJ/K by 23 K in some 4300 s.
+    assert when_s == pytest.approx(4300.0, rel=0.1)
+    assert small.clock.events < 200
+
+
+def test_a_room_below_the_threshold_is_not_overheated(build: Build) -> None:
+    small = build(cooling={"capacity": "80 kW"})
+    small.cap.watch(lambda cap: small.load(2000.0 + 7500.0 * cap.value))
+    small.load(9500.0)
+    small.clock.run(50000.0)
+    assert not small.facility.overheated.triggered
+
+
+def test_a_site_may_be_overheated_from_the_start(build: Build) -> None:
+    facility = build(cooling={"capacity": "5 kW"}, start_w=9000.0).facility
+    assert facility.overheated.triggered
+    assert "at the start" in facility.overheated.value
+
+
+@pytest.mark.parametrize("capacity", ["1e-9 W", "1 W", "1 kW"])
+def test_a_plant_far_beyond_its_limits_does_not_stop_time(build: Build, capacity: str) -> None:
+    small = build(power={"capacity": capacity})
+    small.clock.run(3600.0)
+    small.load(9000.0)
+    small.clock.run(7200.0)
+    assert small.clock.events < 2000  # without a shortest wait the least of them takes more
+    if capacity != "1e-9 W":  # ohmic losses of 1e39 W are beyond what floats of temperatures can balance
+        assert_balanced(small.facility)

@@ -72,3 +72,7 @@ def test_heading_is_that_of_the_first_real_departure() -> None:
     assert DECAY.heading(1e-9) == -1
     assert DRIFT.heading(1e-9) == -1
     assert Modes(20.0, 0.0, (0.0, 1.0), (0.0, 1.0)).heading(1e-9) == 0
+
+
+def test_an_amplitude_below_the_range_of_floats_turns_nothing() -> None:
+    assert Modes(5.0, 0.0, (0.0, 1.0), (5e-324, 0.5)).extremum() is None
