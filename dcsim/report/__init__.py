@@ -1,1 +1,1 @@
-"""Under construction."""
+"""What people see of results: the page with its figures, the terminal, progress."""

@@ -23,11 +23,7 @@ def text(name: str) -> str:
     """
     found = _find(name)
     if not found:
-        from dcsim.scenario.suggest import nearest
-
-        known = [entry.pattern for entry in dictionary.DEFINITIONS]
-        words = [pattern.rpartition(".")[2] for pattern in known]
-        hint = nearest(name.rpartition(".")[2], words) or "`dcsim show RUN -v` lists the metrics of a run"
+        hint = _near(name) or "`dcsim show RUN -v` lists the metrics of a run"
         raise InputError(f'found no metric "{name}"; {hint}')
     return "\n\n".join(map(_describe, found))
 
@@ -37,6 +33,18 @@ def _find(name: str) -> list[Definition]:
     if exact is not None:
         return [exact]
     return [entry for entry in dictionary.DEFINITIONS if entry.pattern.rpartition(".")[2] == name]
+
+
+def _near(name: str) -> str:
+    """Return a hint at the metric that was meant, in the words it was asked for: whole or by its last part."""
+    from dcsim.scenario.suggest import nearest
+
+    known = [entry.pattern for entry in dictionary.DEFINITIONS]
+    group, last = name.partition(".")[0], name.rpartition(".")[2]
+    near = nearest(last, [pattern.rpartition(".")[2] for pattern in known])
+    if not near or "." not in name:
+        return near
+    return nearest(f"jobs.*.{last}" if group == "jobs" else name, known)
 
 
 def _describe(entry: Definition) -> str:

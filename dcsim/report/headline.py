@@ -13,6 +13,7 @@ from dcsim.results import dictionary
 from dcsim.results.result import Metric, Result
 
 _TIGHT, _OVER = 0.1, -1e-9  # headroom below which a limit is called near, or exceeded
+_AMPLE = 0.5  # headroom above which nobody asks how to lift a limit
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,18 @@ class Limit:
         return "bad" if self.headroom < _OVER else "warn" if self.headroom < _TIGHT else "good"
 
 
+def scenario_of(text: str) -> Mapping[str, Any]:
+    """Return the scenario kept with a run as plain values, empty where it is no YAML."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        found = YAML(typ="safe", pure=True).load(text)
+    except YAMLError:
+        return {}
+    return found if isinstance(found, Mapping) else {}
+
+
 def question(scenario: Mapping[str, Any], result: Result) -> str:
     """Return what was asked, in words such as "16 dgx-h100 servers: pretrain trains gpt2-small"."""
     cluster = scenario.get("cluster") or {}
@@ -72,8 +85,8 @@ def _model(model: Any) -> str:
 
 
 def badges(result: Result) -> list[Badge]:
-    """Return the verdicts: finished or partial, checks, faults, limits."""
-    found = [Badge("partial: interrupted", "bad") if result.partial else Badge("finished", "good")]
+    """Return the verdicts: finished or not, checks, faults, limits."""
+    found = [_ending(result)]
     checks = list(result.manifest.get("checks") or ())
     failed = [check for check in checks if not check.get("passed")]
     if failed:
@@ -94,6 +107,20 @@ def badges(result: Result) -> list[Badge]:
     return found
 
 
+def _ending(result: Result) -> Badge:
+    """Say whether every job of the run finished, and if not why."""
+    if result.manifest.get("stopped"):
+        return Badge(f"failed: {result.manifest['stopped']}", "bad")
+    if result.partial:
+        return Badge("partial: interrupted", "bad")
+    jobs = list(result.manifest.get("jobs") or ())
+    undone = sum(1 for job in jobs if f"jobs.{job}.finish" not in result.metrics)
+    if not undone:
+        return Badge("finished", "good")
+    at = show(_value(result, "run.duration"), "s")
+    return Badge(f"stopped at {at}, {undone} of {len(jobs)} job{'s' if len(jobs) > 1 else ''} unfinished", "warn")
+
+
 def limits(result: Result) -> list[Limit]:
     """Return the limits, the one with the least headroom first; rows without a headroom are left out."""
     table = result.table("limits")
@@ -109,7 +136,8 @@ def limits(result: Result) -> list[Limit]:
         room = show(capacity - used, "K") if unit == "degC" else _left(headroom)
         share = used / capacity if unit == "degC" and capacity > 0.0 else 1.0 - headroom
         filled = 100.0 * min(1.0, max(0.0, share))
-        found.append(Limit(str(row["what"]), text, room, headroom, filled, str(row["lifted_by"] or "")))
+        remedy = str(row["lifted_by"] or "") if headroom <= _AMPLE else ""
+        found.append(Limit(str(row["what"]), text, room, headroom, filled, remedy))
     return sorted(found, key=lambda limit: limit.headroom)
 
 
@@ -141,14 +169,18 @@ def tiles(result: Result) -> list[Tile]:
     wanted: tuple[tuple[str, list[str]], ...] = (
         (f"{start}finish", finish + ([f"and {len(others) - 2} more jobs"] if len(others) > 2 else [])),
         (f"{start}token_rate", _notes(result, (f"{start}step_time", "a step"))),
-        (f"{start}mfu", _notes(result, (f"{start}exposed_communication", "of a step exposed to communication"))),
+        (f"{start}mfu", _notes(result, (f"{start}exposed_communication", "of a step exposed"))),
         ("site.energy", _notes(result, (f"{start}energy_per_token", f"by {shorten(job, 16)}"))),
         ("site.power_peak", _notes(result, ("site.power_mean", "on average"))),
         ("site.pue", _notes(result, ("site.it_energy", "by IT"))),
-        ("site.cost", _notes(result, ("site.electricity_cost", "of it electricity"))),
-        ("site.carbon", _notes(result, ("site.water", "of water"))),
+        ("site.cost", _notes(result, ("site.electricity_cost", "for electricity"))),
+        ("site.carbon", [*_scope(result), *_notes(result, ("site.water", "of water"))]),
     )
     return [_tile(result, name, job, notes) for name, notes in wanted if name in result.metrics]
+
+
+def _scope(result: Result) -> list[str]:
+    return [str(result.manifest["carbon_scope"])] if result.manifest.get("carbon_scope") else []
 
 
 def _tile(result: Result, name: str, job: str, notes: list[str]) -> Tile:

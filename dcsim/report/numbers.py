@@ -30,6 +30,7 @@ _PREFIXES = (
     (1e-3, "m"),
     (1e-6, "µ"),
 )
+_NO_TIME_S = 1e-15  # a shorter time is what rounding left of a difference of two clock readings
 _FAR_BELOW = 1e-4  # of the largest: such values do not pull a column toward more decimals
 
 
@@ -48,7 +49,15 @@ class Scale:
 
 def show(value: float | None, unit: str, digits: int = 3) -> str:
     """Return a value with a fitted prefix, "–" for None; a value of unit "1" stays a plain number."""
-    return "–" if value is None else units.show(value, unit, digits).replace(" us", " µs").replace(" degC", " °C")
+    if value is None:
+        return "–"
+    value = settled(value, unit)
+    return units.show(value, unit, digits).replace(" us", " µs").replace(" degC", " °C")
+
+
+def settled(value: float, unit: str) -> float:
+    """Return 0 for a time too short to be one, else ``value`` [unit]."""
+    return 0.0 if unit == "s" and abs(value) < _NO_TIME_S else value
 
 
 def percent(share: float | None, digits: int = 3, sign: bool = False) -> str:
@@ -58,7 +67,8 @@ def percent(share: float | None, digits: int = 3, sign: bool = False) -> str:
     hundredfold = 100.0 * share
     least = 10.0 ** (1 - digits)
     if hundredfold and abs(hundredfold) < least:
-        return f"{('+' if share > 0 else '−') if sign else ''}<{least:g} %"
+        mark = "−" if share < 0 else "+" if sign else ""
+        return f"{mark}<{least:g} %"
     text = units.show(abs(hundredfold), "1", digits)
     mark = "−" if hundredfold < 0 else "+" if sign and hundredfold > 0 else ""
     return f"{mark}{text} %"
@@ -109,7 +119,7 @@ def fixed(value: float, places: int) -> str:
 
 def short_labels(labels: Sequence[str]) -> tuple[str, ...]:
     """Return labels without the path that all of them begin with: "a.b.c=1", "a.b.c=2" become "c=1", "c=2"."""
-    if len(labels) < 2:
+    if len(labels) < 2 or not all("=" in label for label in labels):
         return tuple(labels)
     paths = [label.partition("=")[0].split(".")[:-1] for label in labels]
     shared = sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, zip(*paths, strict=False)))

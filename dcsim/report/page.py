@@ -47,7 +47,7 @@ def jobs_with_operations(result: Result) -> list[str]:
 def of_result(result: Result, drawings: Mapping[str, Drawing]) -> dict[str, Any]:
     """Return the values of the template of a result."""
     items = {name: item(drawing) for name, drawing in drawings.items()}
-    scenario = scenario_of(result.scenario_text)
+    scenario = headline.scenario_of(result.scenario_text)
     return {
         "title": f"{result.name}: dcsim report",
         "heading": headline.question(scenario, result),
@@ -80,17 +80,19 @@ def of_result(result: Result, drawings: Mapping[str, Drawing]) -> dict[str, Any]
 
 def of_comparison(comparison: Comparison, drawing: Drawing) -> dict[str, Any]:
     """Return the values of the template of a comparison."""
+    labels = comparison.labels
     return {
         "title": "dcsim comparison",
-        "heading": f"{len(comparison.labels)} variants compared",
-        "facts": list(comparison.labels),
+        "heading": f"{len(labels)} variants compared",
+        "facts": [f"{comparison.axis}: {', '.join(labels)}"] if comparison.axis else list(labels),
         "badges": [],
         "sections": [("inputs", "Inputs"), ("variants", "What changes"), ("metrics", "Metrics"), ("links", "Links")],
+        "warning": comparison.warning,
         "inputs": tables.comparison_inputs(comparison),
         "variants": item(drawing),
         "metrics": tables.comparison_metrics(comparison),
         "links": tables.comparison_links(comparison),
-        "first": comparison.labels[0],
+        "first": f"{comparison.axis} {labels[0]}".strip(),
     }
 
 
@@ -108,18 +110,6 @@ def _sections(learned: bool) -> list[tuple[str, str]]:
         ("inputs", "Inputs"),
     ]
     return [section for section in sections if learned or section[0] != "learning"]
-
-
-def scenario_of(text: str) -> Mapping[str, Any]:
-    """Return the scenario kept with a run as plain values, empty where it is no YAML."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        found = YAML(typ="safe", pure=True).load(text)
-    except YAMLError:
-        return {}
-    return found if isinstance(found, Mapping) else {}
 
 
 def _facts(result: Result, scenario: Mapping[str, Any]) -> list[str]:
@@ -167,7 +157,9 @@ def _carbon(result: Result) -> str:
     ):
         if name in result.metrics:
             parts.append(f"{show(result.metrics[name].value, result.metrics[name].unit)} {words}")
-    return "; ".join(parts) + "." if parts else ""
+    scope = result.manifest.get("carbon_scope")
+    counted = f" Carbon is counted by the scope {scope}." if scope and parts else ""
+    return "; ".join(parts) + "." + counted if parts else ""
 
 
 def _provenance(result: Result) -> str:

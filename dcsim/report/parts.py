@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import fill
 
+from dcsim.errors import InputError
 from dcsim.report.columns import columns
 
 _WIDTH = 96
@@ -15,12 +16,22 @@ def text(kind: str | None, name: str | None) -> str:
 
     Raises
     ------
-    dcsim.catalogue.PartError
+    InputError
         For an unknown kind or name.
     """
     if kind is None:
         return _kinds()
+    _known(kind)
     return _kind(kind) if name is None else _part(kind, name)
+
+
+def _known(kind: str) -> None:
+    from dcsim import catalogue
+    from dcsim.scenario.suggest import nearest, quoted
+
+    if kind not in catalogue.KINDS:
+        hint = nearest(kind, catalogue.KINDS) or f"the kinds are {', '.join(catalogue.KINDS)}"
+        raise InputError(f"catalogue: found no kind {quoted(kind)}; {hint}")
 
 
 def _kinds() -> str:

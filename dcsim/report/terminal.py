@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-_WIDTH = 100
+_WIDTH, _LINES = 100, 25
 _MOST_JOBS, _MOST_LIMITS, _MOST_VARIANTS, _MOST_INPUTS = 4, 4, 4, 4
 _MOOD = {"good": "green", "warn": "yellow", "bad": "red"}
 _JOB_COLUMNS = (
@@ -45,6 +45,8 @@ _COMPARED = (
 _MOST_METRICS = 14
 _NAME = 38  # characters of the first column of a comparison
 _NOTICED = 1e-3
+_MOST_BADGE_LINES, _LONGEST_LIMIT = 3, 44
+_LONG_MFU = "Utilization of peak (MFU)"  # the terminal has room for its last word, which the table of jobs uses too
 
 
 @dataclass(frozen=True)
@@ -64,16 +66,16 @@ def summary(result: Result) -> Sheet:
     from rich.console import Group
     from rich.text import Text
 
-    heading = Text(shorten(result.name, 40), style="bold")
-    heading.append(
-        "  " + shorten(headline.question(_scenario(result), result), _WIDTH - len(heading.plain) - 3), style="not bold"
-    )
-    parts: list[Table | Text] = [heading, _badges(result), Text(), _numbers(result), Text()]
-    if result.jobs:
+    jobs = min(len(result.jobs), _MOST_JOBS + 1)
+    upper = [*_heading(result), *_badges(result), Text()]
+    parts: list[Table | Text] = [*upper, _numbers(result), Text()]
+    if jobs:
         parts.append(_jobs(result))
-    found = headline.limits(result)
-    if found:
-        parts += [Text(), _limits(found)]
+    # What is left of the page under the jobs' head, an empty line and the one that names the folder.
+    room = _LINES - len(upper) - len(headline.tiles(result)) - 1 - (1 + jobs if jobs else 0) - 2
+    lines = _limits(headline.limits(result)[:_MOST_LIMITS], room)
+    if lines:
+        parts += [Text(), *lines]
     return Sheet(Group(*parts))
 
 
@@ -83,12 +85,12 @@ def comparison(compared: Comparison) -> Sheet:
     from rich.text import Text
 
     shown = short_labels(compared.labels)[:_MOST_VARIANTS]
-    parts: list[Table | Text] = []
-    if compared.inputs:
+    parts: list[Table | Text] = [Text(f"! {compared.warning}", style=_MOOD["warn"])] if compared.warning else []
+    if compared.inputs and not compared.axis:
         parts += [_inputs(compared.inputs, shown), Text()]
     rows = _rows(compared)
     if rows:
-        parts.append(_metrics(rows, shown))
+        parts.append(_metrics(rows, shown, compared.axis))
     equal = sum(1 for row in compared.rows if not row.differs(_NOTICED))
     if equal:
         parts.append(Text(f"{equal} of {len(compared.rows)} metrics differ by less than 0.1 %", style="dim"))
@@ -101,20 +103,29 @@ def comparison(compared: Comparison) -> Sheet:
     return Sheet(Group(*parts))
 
 
-def _scenario(result: Result) -> dict[str, object]:
-    from dcsim.report.page import scenario_of
-
-    return dict(scenario_of(result.scenario_text))
-
-
-def _badges(result: Result) -> Text:
+def _heading(result: Result) -> list[Text]:
+    """Return the name and the question, on a line each where one cannot hold both."""
     from rich.text import Text
 
-    line = Text(no_wrap=True, overflow="ellipsis")
-    for place, badge in enumerate(headline.badges(result)):
-        line.append("  " if place else "")
-        line.append(f"{badge.sign} {badge.text}", style=_MOOD[badge.mood])
-    return line
+    name = Text(shorten(result.name, 40), style="bold")
+    question = headline.question(headline.scenario_of(result.scenario_text), result)
+    if len(name) + 2 + len(question) <= _WIDTH:
+        return [name.append(f"  {question}", style="not bold")]
+    return [name, Text(shorten(question, _WIDTH))]
+
+
+def _badges(result: Result) -> list[Text]:
+    """Return the verdicts on as many lines as they need, at most three."""
+    from rich.text import Text
+
+    lines: list[Text] = []
+    for badge in headline.badges(result):
+        text = shorten(f"{badge.sign} {badge.text}", _WIDTH)
+        if lines and len(lines[-1]) + 2 + len(text) <= _WIDTH:
+            lines[-1].append("  ").append(text, style=_MOOD[badge.mood])
+        else:
+            lines.append(Text().append(text, style=_MOOD[badge.mood]))
+    return lines[:_MOST_BADGE_LINES]
 
 
 def _grid() -> Table:
@@ -147,16 +158,31 @@ def _plain(text: str, style: str = "") -> Text:
 
 
 def _numbers(result: Result) -> Table:
+    """One row a number; the notes get what the other columns leave and lose their last part where it is too little."""
     table = _grid()
-    table.add_column(no_wrap=True, overflow="ellipsis", max_width=35)
-    table.add_column(justify="right", no_wrap=True, style="bold")
-    table.add_column(no_wrap=True, overflow="ellipsis", max_width=28)
-    table.add_column(no_wrap=True, overflow="ellipsis", max_width=16, style="dim")
-    for tile in headline.tiles(result):
-        notes = ", ".join([tile.interval, *tile.notes] if tile.interval else tile.notes)
-        basis = tile.bound_by or tile.provenance.replace("-", " ")
-        table.add_row(*map(_plain, (shorten(tile.label, 35), tile.value, notes, basis)))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, justify="right", style="bold")
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, style="dim")
+    tiles = headline.tiles(result)
+    labels = [shorten(tile.label.replace(_LONG_MFU, "MFU"), 38) for tile in tiles]
+    heads = [(label, tile.value, shorten(_basis(tile), 24)) for label, tile in zip(labels, tiles, strict=True)]
+    room = _WIDTH - 6 - sum(max(map(len, column)) for column in zip(*heads, strict=True))
+    for (label, value, basis), tile in zip(heads, tiles, strict=True):
+        table.add_row(*map(_plain, (label, value, _notes(tile, room), basis)))
     return table
+
+
+def _basis(tile: headline.Tile) -> str:
+    return tile.bound_by or tile.provenance.replace("-", " ")
+
+
+def _notes(tile: headline.Tile, room: int) -> str:
+    """Return as many of the interval and the notes as ``room`` characters hold."""
+    parts = [part for part in (tile.interval, *tile.notes) if part]
+    while len(parts) > 1 and len(", ".join(parts)) > room:
+        parts.pop()
+    return shorten(", ".join(parts), room)
 
 
 def _jobs(result: Result) -> Table:
@@ -176,16 +202,27 @@ def _jobs(result: Result) -> Table:
     return table
 
 
-def _limits(found: list[headline.Limit]) -> Table:
-    table = _grid()
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", max_width=36)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", max_width=25, style="dim")
-    for limit in found[:_MOST_LIMITS]:
-        cells = (shorten(limit.what, 36), limit.used, f"lifted by {limit.lifted_by}" if limit.lifted_by else "")
-        table.add_row(_plain(f"{limit.room} left", _MOOD[limit.mood]), *map(_plain, cells))
-    return table
+def _limits(found: list[headline.Limit], room: int) -> list[Text]:
+    """Return at most ``room`` lines: what is left of each limit and, if it is near, what lifts it."""
+    from rich.text import Text
+
+    left = max((len(limit.room) for limit in found), default=0) + len(" left")
+    what = min(max((len(limit.what) for limit in found), default=0), _LONGEST_LIMIT)
+    used = max((len(limit.used) for limit in found), default=0)
+    lines: list[Text] = []
+    for limit in found:
+        line = Text(f"{limit.room} left".rjust(left), style=_MOOD[limit.mood])
+        line.append(f"  {shorten(limit.what, what).ljust(what)}  {limit.used.ljust(used)}", style="default")
+        remedy = f"lifted by {limit.lifted_by}" if limit.lifted_by else ""
+        # A remedy that the line has no room for stands under it.
+        fits = len(line) + 2 + len(remedy) <= _WIDTH
+        below = [Text(" " * (left + 2) + shorten(remedy, _WIDTH - left - 2), style="dim")] if not fits else []
+        line.append(f"  {remedy}" if fits and remedy else "", style="dim")
+        line.rstrip()
+        if len(lines) + 1 + len(below) > room:
+            break
+        lines += [line, *below]
+    return lines
 
 
 def _rows(compared: Comparison) -> list[MetricRow]:
@@ -198,8 +235,8 @@ def _rows(compared: Comparison) -> list[MetricRow]:
     return sorted(chosen, key=lambda row: dictionary.order(row.name))
 
 
-def _metrics(rows: list[MetricRow], labels: tuple[str, ...]) -> Table:
-    table = _table(["metric", *(shorten(label, _room(labels)) for label in labels)])
+def _metrics(rows: list[MetricRow], labels: tuple[str, ...], axis: str) -> Table:
+    table = _table([shorten(axis, _NAME) or "metric", *(shorten(label, _room(labels)) for label in labels)])
     for row in rows:
         fitted = row_scale(row)
         cells = [f"{shorten(row.title, _NAME - len(fitted.label))} {fitted.label}".rstrip()]

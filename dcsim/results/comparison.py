@@ -12,6 +12,7 @@ from dcsim.results import dictionary
 from dcsim.results.result import Metric, Result
 
 _ABSENT = "-"
+_NO_TIME_S = 1e-15  # a shorter time is what rounding left of a difference of two clock readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class MetricRow:
     @property
     def values(self) -> tuple[float | None, ...]:
         """The values [unit]."""
-        return tuple(None if metric is None else metric.value for metric in self.metrics)
+        return tuple(None if metric is None else _settled(metric) for metric in self.metrics)
 
     @property
     def differences(self) -> tuple[float | None, ...]:
@@ -37,7 +38,8 @@ class MetricRow:
     def differs(self, tolerance: float = 0.0) -> bool:
         """Return whether any value differs from the first by more than ``tolerance``, relative to the first."""
         pairs = zip(self.values, self.differences, strict=True)
-        return any(value != self.values[0] and (change is None or abs(change) > tolerance) for value, change in pairs)
+        first = self.values[0]
+        return any(not _same(first, value) and (change is None or abs(change) > tolerance) for value, change in pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,28 @@ class Comparison:
     def row(self, name: str) -> MetricRow | None:
         """Return the row of the metric ``name``, None where no result has it."""
         return next((row for row in self.rows if row.name == name), None)
+
+    @property
+    def axis(self) -> str:
+        """The path of the only input that differs, if the labels are its values; else nothing."""
+        if len(self.inputs) != 1:
+            return ""
+        (only,) = self.inputs
+        named = all(_alike(label, value) for label, value in zip(self.labels, only.values, strict=True))
+        return only.path if named else ""
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scope by which every result counts the carbon of its electricity, "-" where it is not known."""
+        return tuple(str(result.manifest.get("carbon_scope") or _ABSENT) for result in self.results)
+
+    @property
+    def warning(self) -> str:
+        """What makes the results hard to compare; nothing if they can be."""
+        if len(set(self.scopes)) < 2:
+            return ""
+        listed = "; ".join(f"{scope} in {label}" for label, scope in zip(self.labels, self.scopes, strict=True))
+        return f"carbon is counted by different scopes and cannot be compared: {listed}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return what ``dcsim compare --json`` writes; a value that is no number is null."""
@@ -112,6 +136,23 @@ def _rows(results: Sequence[Result]) -> tuple[MetricRow, ...]:
         unit = next(metric.unit for metric in metrics if metric is not None)
         rows.append(MetricRow(name, dictionary.title(name), unit, metrics))
     return tuple(rows)
+
+
+def _settled(metric: Metric) -> float:
+    return 0.0 if metric.unit == "s" and abs(metric.value) < _NO_TIME_S else metric.value
+
+
+def _same(first: float | None, value: float | None) -> bool:
+    """Return whether two values are equal, as two that are no numbers are."""
+    return first == value or (first is not None and value is not None and math.isnan(first) and math.isnan(value))
+
+
+def _alike(label: str, value: str) -> bool:
+    """Return whether a label says the same as the value of an input: "1" and "1.0" do."""
+    try:
+        return float(label) == float(value)
+    except ValueError:
+        return label == value
 
 
 def _relative(first: float | None, value: float | None) -> float | None:

@@ -88,7 +88,8 @@ DEFINITIONS: tuple[Definition, ...] = (
         "site.cost",
         "USD",
         "Cost",
-        "Electricity of the run plus the share of the equipment's price that its time uses up.",
+        "Electricity of the run plus the share of the price of servers, network and storage that its time uses up; the "
+        "power chain and the cooling plant are left out.",
         "site.electricity_cost + sum of price x run.duration / lifetime",
         "lower",
     ),
@@ -177,15 +178,16 @@ DEFINITIONS: tuple[Definition, ...] = (
         "jobs.*.energy",
         "J",
         "Job energy",
-        "Energy at the inputs of the servers that the job holds, from its launch to its finish.",
-        "integral of its servers' power",
+        "Energy of the servers that the job holds, behind their power supplies (DC), from its launch to its finish; "
+        "losses of power supplies and site are not in it.",
+        "integral of its servers' DC power",
         "lower",
     ),
     Definition(
         "jobs.*.energy_per_token",
         "J/token",
         "Energy a token",
-        "The job's energy over the tokens of the steps that counted.",
+        "The job's energy, behind the power supplies of its servers (DC), over the tokens of the steps that counted.",
         "energy / (steps x tokens a step)",
         "lower",
     ),
@@ -233,8 +235,8 @@ DEFINITIONS: tuple[Definition, ...] = (
         "jobs.*.energy_to_target",
         "J",
         "Energy to target loss",
-        "The job's energy until the loss first reaches its target.",
-        "integral of its servers' power until time_to_target",
+        "The job's energy, behind the power supplies of its servers (DC), until the loss first reaches its target.",
+        "integral of its servers' DC power until time_to_target",
         "lower",
     ),
     Definition(
@@ -243,6 +245,14 @@ DEFINITIONS: tuple[Definition, ...] = (
         "Peak link load",
         "The highest load of any link of the tier, as a share of its capacity.",
         "max over links and time of load / capacity",
+        "lower",
+    ),
+    Definition(
+        "network.mean_utilization_*",
+        "1",
+        "Mean load of the busiest link",
+        "The highest mean load of any link of the tier, as a share of its capacity.",
+        "max over links of bytes / (run.duration x capacity)",
         "lower",
     ),
     Definition("network.bytes", "B", "Bytes sent", "Payload that entered the fabric.", "sum over transfers of bytes"),
@@ -273,7 +283,7 @@ def title(name: str) -> str:
 
 def share(name: str) -> bool:
     """Return whether the metric ``name`` is a share of a whole, read in percent; a loss or a PUE is none."""
-    return fnmatchcase(name, "jobs.*.mfu") or fnmatchcase(name, "network.peak_utilization_*")
+    return any(fnmatchcase(name, pattern) for pattern in ("jobs.*.mfu", "network.*_utilization_*"))
 
 
 def variable(name: str) -> str:

@@ -76,7 +76,9 @@ def vary(loaded: Loaded, axes: Sequence[str]) -> list[tuple[str, Loaded]]:
 
 
 def _label(axes: Sequence[Axis], values: Sequence[str]) -> str:
-    """Short names of the keys while they are distinct, whole paths otherwise."""
+    """The value alone of a single axis, which a table names once; else short names of the keys, or paths."""
+    if len(axes) == 1:
+        return values[0]
     words = [one.word for one in axes]
     names = words if len(set(words)) == len(words) else [one.path for one in axes]
     return ", ".join(f"{name}={value}" for name, value in zip(names, values, strict=True))

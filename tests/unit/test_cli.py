@@ -195,7 +195,7 @@ def test_compare_names_the_input_that_differs(scenario: Path) -> None:
     done = dcsim("compare", scenario, "--vary", vary, "--json", "-", "-q")
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
-    assert found["labels"] == ["link=100 Gbit/s", "link=400 Gbit/s"]
+    assert found["labels"] == ["100 Gbit/s", "400 Gbit/s"]
     assert set(found["inputs"]) == {"cluster.network.link"}
 
 

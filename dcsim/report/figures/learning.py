@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dcsim.report import style
+from dcsim.report import headline, style
 from dcsim.report.figures.drawing import Box, Drawing, Floats, axes_at, canvas, styled, thin_indices, ticks
 from dcsim.report.numbers import Scale, scale, shorten, show
 from dcsim.results.result import Result
@@ -98,7 +98,9 @@ def _panel(axes: Axes, curves: list[Curve], result: Result, column: str) -> None
     for index, each in enumerate(curves):
         reached = result.metrics.get(f"jobs.{each.job}.{'time' if unit == 's' else 'energy'}_to_target")
         if reached is not None and math.isfinite(reached.value):
-            _target(axes, each, (reached.value, fitted, index))
+            nearest = int(np.abs(each.raw - reached.value).argmin())
+            words = f"target {_goal(result, each.job)}reached after {show(float(each.x[nearest]), unit)} in steps"
+            _target(axes, each, (nearest, fitted, index), words)
     axes.set_xlabel(f"{title} [{fitted.unit}]")
     axes.set_title("Loss" if unit == "s" else "Loss by energy")
     ticks(axes.xaxis, 6)
@@ -116,10 +118,18 @@ def _line(axes: Axes, each: Curve, what: tuple[Any, Scale], look: Any) -> None:
     axes.plot(x[kept], y[kept], marker="o" if alone else "", markersize=4.0, **look)
 
 
-def _target(axes: Axes, each: Curve, what: tuple[float, Scale, int]) -> None:
-    """Mark where the job first reached its target; ``what`` is (value on the uncut axis, scale, number of the job)."""
-    value, fitted, index = what
-    nearest = int(np.abs(each.raw - value).argmin())
+def _goal(result: Result, job: str) -> str:
+    """Return the loss that the job was to reach and a space, "" where the scenario names none."""
+    for entry in headline.scenario_of(result.scenario_text).get("jobs") or ():
+        if entry.get("name") == job:
+            target = (entry.get("execute") or {}).get("target") or {}
+            return f"{target['loss']} " if "loss" in target else ""
+    return ""
+
+
+def _target(axes: Axes, each: Curve, what: tuple[int, Scale, int], words: str) -> None:
+    """Mark where the job first reached its target; ``what`` is (place in the curve, scale, number of the job)."""
+    nearest, fitted, index = what
     x, y = float(each.x[nearest]) / fitted.divisor, float(each.loss[nearest])
     low, high = axes.get_xlim()
     left = x < (low + high) / 2
@@ -133,7 +143,7 @@ def _target(axes: Axes, each: Curve, what: tuple[float, Scale, int]) -> None:
         zorder=6,
     )
     axes.annotate(
-        f"target reached at {show(value, 's' if fitted.unit.endswith(('s', 'min', 'h', 'd')) else 'J')}",
+        words,
         (x, y),
         xytext=(14 if left else -14, 34),
         textcoords="offset points",

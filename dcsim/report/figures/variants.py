@@ -52,6 +52,8 @@ def variants(comparison: Comparison) -> Drawing:
     subtitle = (
         "One panel a metric, one bar a variant, axes from zero; at the right the value and its difference to the first"
     )
+    if comparison.axis:
+        subtitle += f"; bars by {comparison.axis}"
     if len(comparison.labels) > bars:
         subtitle += f"; the first {bars} of {len(comparison.labels)} variants"
     described = "; ".join(f"{row.title}: {', '.join(show(value, row.unit) for value in row.values)}" for row in rows)
@@ -116,6 +118,7 @@ def _finding(comparison: Comparison, rows: list[MetricRow]) -> str:
     if size == 0.0:
         return f"The variants differ in {row.title}"
     change = percent(row.differences[place], 2, sign=True)
-    labels = short_labels(comparison.labels)
+    word = comparison.axis.rpartition(".")[2]
+    labels = [f"{word} {label}".strip() for label in short_labels(comparison.labels)]
     names = shorten(labels[place], 40), shorten(labels[0], 40)
     return f"{shorten(row.title, 50)} changes by {change} with {names[0]} against {names[1]}"

@@ -287,3 +287,14 @@ def test_waiting_is_cut_out_of_the_loss_curve() -> None:
     assert found.x.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
     assert found.undone.tolist() == [0.0, 1.0, 1.0, 0.0, 0.0]
     assert found.restarts == ((2.5, 37.0),)
+
+
+def test_the_target_is_marked_in_the_measure_of_the_axis(synthetic: ModuleType) -> None:
+    # The job begins its steps at 20 s and ran at 70 to 78.2 s again: what is cut out is not in the annotation either.
+    text = synthetic.SCENARIO.replace("    steps: 200\n", "    steps: 200\n    execute: {target: {loss: 2.4}}\n")
+    figure = figures.learning(synthetic.result(scenario_text=text)).figure
+    assert figure is not None
+    words = [note.get_text() for axes in figure.axes for note in axes.texts if "target" in note.get_text()]
+    assert [each.split(" after ")[0] for each in words] == ["target 2.4 reached"] * 2
+    seconds = float(words[0].split(" after ")[1].split(" s ")[0])
+    assert 0.0 < seconds <= figure.axes[0].get_xlim()[1]

@@ -73,6 +73,7 @@ def test_labels_lose_what_they_share() -> None:
         "oversubscription=2.5",
     )
     assert short_labels(["a.b=1", "c.b=1"]) == ("a.b=1", "c.b=1")
+    assert short_labels(["2.5", "2.7"]) == ("2.5", "2.7")
     assert short_labels(["a.b=1"]) == ("a.b=1",)
     assert short_labels(["v1.0", "v2.0"]) == ("v1.0", "v2.0")
 
@@ -80,3 +81,13 @@ def test_labels_lose_what_they_share() -> None:
 def test_micro_is_written_with_its_sign() -> None:
     assert show(2.5e-5, "s") == "25 µs"
     assert show(None, "s") == "–"
+
+
+def test_what_rounding_leaves_of_no_time_is_none() -> None:
+    assert show(4.44e-17, "s") == "0 s"
+    assert show(1e-12, "s") != "0 s"
+
+
+def test_a_small_share_keeps_its_sign() -> None:
+    assert percent(-1e-5, 2) == percent(-1e-5, 2, sign=True) == "−<0.1 %"
+    assert percent(1e-5, 2, sign=True) == "+<0.1 %"

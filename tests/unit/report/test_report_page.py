@@ -249,3 +249,13 @@ def test_meanings_of_names() -> None:
         "something": "idle",
     }
     assert {name: style.role_of(name) for name in wanted} == wanted
+
+
+def test_the_page_warns_of_different_carbon_scopes(synthetic: ModuleType, tmp_path: Path) -> None:
+    runs = [
+        synthetic.result(name=scope, manifest={"carbon_scope": scope}) for scope in ("average-lifecycle", "marginal")
+    ]
+    html.write(compare(runs), tmp_path / "c.html")
+    assert "carbon is counted by different scopes" in (tmp_path / "c.html").read_text("utf-8")
+    html.write(runs[1], tmp_path / "r.html")
+    assert "by the scope marginal" in (tmp_path / "r.html").read_text("utf-8")

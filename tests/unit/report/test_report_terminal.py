@@ -22,6 +22,7 @@ def test_the_summary_fits(result: Result) -> None:
     lines = text(terminal.summary(result)).splitlines()
     assert len(lines) <= 24  # and one for the folder
     assert max(len(line) for line in lines) <= 100
+    assert not any("…" in line for line in lines)
     joined = "\n".join(lines)
     for words in (
         "86.9 s",
@@ -75,3 +76,64 @@ def test_details_list_every_metric_and_check(result: Result) -> None:
     shown = text(terminal.details(result))
     assert all(name in shown for name in result.metrics)
     assert "bytes sent = bytes received" in shown
+
+
+def quickstart(synthetic: ModuleType) -> Result:
+    """The synthetic run with the words, numbers and limits of the quickstart."""
+    limits = [
+        ("power feed", 1.145e5, 2.04e5, "W", 0.439, "a larger site.power.capacity"),
+        ("cooling plant", 1.108e5, 2.448e5, "W", 0.547, "a larger site.cooling.capacity"),
+        ("accelerators in use", 128.0, 128.0, "1", 0.0, "more servers"),
+        (
+            "busiest link of tier edge, on average",
+            3.6e10,
+            4.575e10,
+            "B/s",
+            0.213,
+            "less oversubscription, or another spread of flows",
+        ),
+    ]
+    metrics = synthetic.metrics()
+    metrics["jobs.pretrain.mfu"] = Metric(0.246, "1", bound_by="compute units")
+    metrics["jobs.pretrain.token_rate"] = Metric(34.2e6, "tokens/s", bound_by="compute units")
+    found: Result = synthetic.result(
+        metrics=metrics,
+        tables=synthetic.tables() | {"limits": synthetic.frame("limits", limits)},
+        manifest=synthetic.manifest() | {"carbon_scope": "average-lifecycle"},
+    )
+    return found
+
+
+def test_the_summary_of_the_quickstart_is_whole(synthetic: ModuleType) -> None:
+    shown = text(terminal.summary(quickstart(synthetic)))
+    lines = shown.splitlines()
+    assert "…" not in shown
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 100
+    assert "lifted by less oversubscription, or another spread of flows" in shown
+    assert "average-lifecycle, 9.1 L of water" in shown
+    assert "site.cooling.capacity" not in shown  # more than half is left
+
+
+def test_the_badge_says_how_the_run_ended(synthetic: ModuleType) -> None:
+    unfinished = {name: metric for name, metric in synthetic.metrics().items() if name != "jobs.learn.finish"}
+    stopped = text(terminal.summary(synthetic.result(metrics=unfinished)))
+    assert "! stopped at 92 s, 1 of 2 jobs unfinished" in stopped
+    assert "✓ finished" not in stopped
+    failed = synthetic.result(partial=True, manifest=synthetic.manifest() | {"stopped": "servers overheated"})
+    assert "✗ failed: servers overheated" in text(terminal.summary(failed))
+
+
+def test_one_axis_is_named_once(synthetic: ModuleType) -> None:
+    shown = text(terminal.comparison(compare(synthetic.variants(), ["1", "2", "4", "8"])))
+    assert shown.count("oversubscription") == 1
+    assert shown.splitlines()[0].split() == ["cluster.network.oversubscription", "1", "2", "4", "8"]
+
+
+def test_different_carbon_scopes_are_warned_of(synthetic: ModuleType) -> None:
+    runs = [
+        synthetic.result(name=scope, manifest={"carbon_scope": scope}) for scope in ("average-lifecycle", "marginal")
+    ]
+    first = text(terminal.comparison(compare(runs))).splitlines()[0]
+    assert first.startswith("! carbon is counted by different scopes")
+    assert "different scopes" not in text(terminal.comparison(compare(runs[:1] * 2)))

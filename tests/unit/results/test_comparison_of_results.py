@@ -79,3 +79,15 @@ def test_wrong_calls_are_told() -> None:
         compare([result("a", BASE)], ["x", "y"])
     with pytest.raises(InputError, match="no YAML"):
         compare([result("a", "{")])
+
+
+def test_a_single_axis_is_known_by_its_values() -> None:
+    pair = [result("a", BASE), result("b", BASE.replace("count: 16", "count: 8"))]
+    assert compare(pair, ["16.0", "8"]).axis == "cluster.servers.train.count"
+    assert compare(pair).axis == ""
+
+
+def test_what_rounding_leaves_of_no_time_is_no_difference() -> None:
+    assert (
+        not compare([result("a", BASE, run__duration=0.0), result("b", BASE, run__duration=4.4e-17)]).rows[0].differs()
+    )

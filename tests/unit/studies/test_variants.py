@@ -62,6 +62,7 @@ def test_axes_multiply_with_the_last_one_fastest() -> None:
 
 
 def test_equal_last_words_are_told_apart_by_their_paths() -> None:
+    assert [label for label, _ in vary(FakeLoaded(), ["a.x=1,2"])] == ["1", "2"]
     assert [label for label, _ in vary(FakeLoaded(), ["a.x=1", "b.x=2"])] == ["a.x=1, b.x=2"]
 
 
