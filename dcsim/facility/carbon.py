@@ -10,12 +10,3 @@ def emissions(energy_j: float, intensity_kg_per_j: float) -> float:
     direct or life cycle, location or market based) goes with the grid and must be said wherever the result is shown.
     """
     return energy_j * intensity_kg_per_j
-
-
-def embodied_share(carbon_kg: float, used_s: float, lifetime_s: float) -> float:
-    """Return the part [kgCO2e] of a device's embodied ``carbon_kg`` that falls on ``used_s`` [s] of its
-    ``lifetime_s`` [s].
-
-    Linear over the lifetime, as in Luccioni et al., "Estimating the carbon footprint of BLOOM", JMLR 24 (2023).
-    """
-    return carbon_kg * used_s / lifetime_s

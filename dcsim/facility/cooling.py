@@ -46,19 +46,6 @@ def chiller_power_ratio(chiller: Chiller, part_load: float, leaving_c: float, co
     return ratio * min(1.0, part_load / load)
 
 
-def chiller_cop(chiller: Chiller, part_load: float, leaving_c: float, condenser_c: float) -> float:
-    """Return heat removed over electric power [1] at ``part_load`` [1] of the capacity at these temperatures."""
-    return part_load / chiller_power_ratio(chiller, part_load, leaving_c, condenser_c)
-
-
-def vav_fan(flow: float) -> float:
-    """Return power over full power [1] of a variable-volume fan with inlet vanes at a ``flow`` share in 0..1.
-
-    Curve of the EnergyPlus example 2ZoneDataCenterHVAC_wEconomizer.
-    """
-    return 0.35071223 + flow * (0.30850535 + flow * (-0.54137364 + flow * 0.87198823))
-
-
 def plug_fan(flow: float) -> float:
     """Return power over full power [1] of a speed-controlled plug fan in a room air handler at a ``flow`` share in
     0..1.

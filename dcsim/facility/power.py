@@ -38,20 +38,6 @@ def stage_loss(load_w: float, rating_w: float, curve: LossCurve) -> float:
     return curve.no_load * rating_w + curve.linear * load_w + curve.quadratic * load_w * load_w / rating_w
 
 
-def efficiency(load_share: float, curve: LossCurve) -> float:
-    """Return output over input [1] at ``load_share`` (output over rating) [1]."""
-    return load_share / (load_share + stage_loss(load_share, 1.0, curve)) if load_share > 0.0 else 0.0
-
-
-def curve_through(points: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
-    """Return (no_load, linear, quadratic) [1] of the loss curve through three points (load share [1], efficiency
-    [1])."""
-    shares = np.array([share for share, _ in points])
-    losses = np.array([share / value - share for share, value in points])
-    solution = np.linalg.solve(np.vander(shares, 3, increasing=True), losses)
-    return float(solution[0]), float(solution[1]), float(solution[2])
-
-
 @dataclass(frozen=True)
 class SupplyBank:
     """The power supplies of all servers as arrays, shape (servers,): the loss is ``fixed + linear P + square P^2``

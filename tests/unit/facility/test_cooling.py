@@ -23,11 +23,12 @@ def plant(chiller: Chiller) -> Plant:
 
 def test_chiller_is_one_at_its_reference(chiller: Chiller) -> None:
     assert cooling.chiller_capacity_ratio(chiller, 6.67, 29.4) == pytest.approx(1.0, abs=5e-3)
-    assert cooling.chiller_cop(chiller, 1.0, 6.67, 29.4) == pytest.approx(5.5, rel=5e-3)
+    assert cooling.chiller_power_ratio(chiller, 1.0, 6.67, 29.4) == pytest.approx(1.0 / 5.5, rel=5e-3)
 
 
 def test_chiller_is_clamped_outside_its_range(chiller: Chiller) -> None:
-    assert cooling.chiller_cop(chiller, 0.5, 15.0, 20.0) == cooling.chiller_cop(chiller, 0.5, 10.0, 24.0)
+    outside = cooling.chiller_power_ratio(chiller, 0.5, 15.0, 20.0)
+    assert outside == cooling.chiller_power_ratio(chiller, 0.5, 10.0, 24.0)
     assert cooling.chiller_capacity_ratio(chiller, 2.0, 50.0) == cooling.chiller_capacity_ratio(chiller, 5.0, 35.0)
 
 
@@ -37,7 +38,7 @@ def test_chiller_cycles_below_its_least_load(chiller: Chiller) -> None:
 
 
 def test_fans_and_pump_at_full_and_no_flow() -> None:
-    for curve in (cooling.vav_fan, cooling.plug_fan, cooling.tower_fan):
+    for curve in (cooling.plug_fan, cooling.tower_fan):
         assert curve(1.0) == pytest.approx(1.0, abs=0.011)
     assert cooling.tower_fan(0.0) == 0.0
     # half flow, 30 % static: 0.5 x (0.3 + 0.7 / 4)

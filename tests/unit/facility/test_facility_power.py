@@ -7,7 +7,7 @@ import pytest
 
 from dcsim.catalogue.parts import LossCurve
 from dcsim.facility.chain import Chain
-from dcsim.facility.power import SupplyBank, curve_through, efficiency, in_service, stage_loss
+from dcsim.facility.power import SupplyBank, in_service, stage_loss
 
 CURVE = LossCurve(title="stage", no_load=0.01, linear=0.02, quadratic=0.04)
 
@@ -22,17 +22,6 @@ def test_two_units_share_the_load_and_both_have_no_load_loss() -> None:
     # each of two 100 kW units at 25 kW: 1 + 0.5 + 0.25 = 1.75 kW, twice
     assert stage_loss(50e3, 200e3, CURVE) == pytest.approx(2 * stage_loss(25e3, 100e3, CURVE), rel=1e-12)
     assert stage_loss(50e3, 200e3, CURVE) == pytest.approx(3.5e3, rel=1e-12)
-
-
-def test_efficiency_of_a_share() -> None:
-    # at half load 0.5 / (0.5 + 0.01 + 0.01 + 0.01)
-    assert efficiency(0.5, CURVE) == pytest.approx(0.5 / 0.53, rel=1e-12)
-    assert efficiency(0.0, CURVE) == 0.0
-
-
-def test_curve_through_three_points_returns_what_made_them() -> None:
-    points = [(share, efficiency(share, CURVE)) for share in (0.2, 0.5, 1.0)]
-    assert curve_through(points) == pytest.approx((0.01, 0.02, 0.04), rel=1e-9)
 
 
 def test_rating_in_service() -> None:
