@@ -29,13 +29,16 @@ _LIBRARIES = ("simpy", "networkx", "jax", "optax", "numpy", "scipy", "pandas", "
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
+    """A run that is over; ``stopped`` says why it ended early by itself, "" where it did not."""
+
     center: DataCenter
     wall_s: float
     partial: bool
+    stopped: str
 
 
 def run(prepared: Prepared, progress: Callable[[Progress], None] | None = None) -> Result:
-    """Simulate a prepared scenario; an interrupt ends the run where it is and marks the result partial.
+    """Simulate a prepared scenario; an interrupt or an overheated site ends the run where it is: the result is partial.
 
     With more than one replication the metrics are means with 95 % intervals, the tables those of the first.
 
@@ -62,12 +65,14 @@ def _simulate(prepared: Prepared, seed: int, progress: Callable[[Progress], None
     began = time.perf_counter()
     with Interruption() as interruption:
         center = assemble(prepared, seed)
-        partial = _run_clock(center, interruption, progress)
+        interrupted = _run_clock(center, interruption, progress)
     for job in center.jobs:
         job.close()
-    if not partial and prepared.loaded.scenario.until == "jobs-done":
+    overheated = center.facility.overheated
+    stopped = str(overheated.value) if overheated.triggered else ""
+    if not interrupted and not stopped and prepared.loaded.scenario.until == "jobs-done":
         _all_done(center)
-    return _Outcome(center, time.perf_counter() - began, partial)
+    return _Outcome(center, time.perf_counter() - began, interrupted or bool(stopped), stopped)
 
 
 def _run_clock(center: DataCenter, interruption: Interruption, progress: Callable[[Progress], None] | None) -> bool:
@@ -75,6 +80,7 @@ def _run_clock(center: DataCenter, interruption: Interruption, progress: Callabl
     until = center.prepared.loaded.scenario.until
     lives = [job.start() for job in center.jobs]
     end = center.clock.all_of(list(lives)) if until == "jobs-done" else center.clock.until(until)
+    end = center.clock.any_of([end, center.facility.overheated])
     tick = None if progress is None else lambda: progress(_progress(center, until))
     try:
         center.clock.run(end, tick, lambda: interruption.requested)
@@ -143,6 +149,7 @@ def _manifest(prepared: Prepared, outcome: _Outcome, verdicts: list[Check]) -> d
         "wall_s": outcome.wall_s,
         "events": center.clock.events,
         "partial": outcome.partial,
+        "stopped": outcome.stopped,
         "carbon_scope": center.facility.summary().carbon_scope,
         "jobs": [job.name for job in center.jobs],
         "weights": {job.name: job.weights_digest for job in center.jobs if job.weights_digest},
