@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from functools import partial
 from inspect import Parameter, Signature, signature
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from dcsim.simulate import Prepared
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+# What a figure may raise; results outlive it.
+_DRAWING_ERRORS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, RunError)
 
 Argument = partial(typer.Argument, show_default=False)
 Option = partial(typer.Option, show_default=False)
@@ -79,17 +83,21 @@ def run(
     from dcsim.results import store
     from dcsim.scenario.load import load
 
+    _check_files(output.json)
     prepared = simulate.prepare(load(str(file), settings, seed))
     folder = store.prepare(out or Path("runs") / prepared.folder_name)
     result = _simulate(prepared, prepared.loaded.scenario.name, output.quiet)
-    folder = store.save(result, folder)
-    _draw(result, folder, output)
-    _write_json(result, output.json)
-    if not output.quiet and output.json != Path("-"):
-        _show(result, folder, output.verbose)
+    folder, drawn = _save(result, folder, output)
+    with _keeping(f"the results are in {folder}"):
+        _write_json(result, output.json)
+        if not output.quiet and output.json != Path("-"):
+            _show(result, folder, output.verbose)
     if result.partial:
-        _complain(f"interrupted; what was simulated is kept in {folder}")
-    return INTERRUPTED if result.partial else DONE
+        stopped = result.manifest.get("stopped")
+        reason = f"the run failed: {stopped}" if stopped else "interrupted"
+        _complain(f"{reason}; what was simulated is kept in {folder}")
+        return FAILED if stopped else INTERRUPTED
+    return DONE if drawn else FAILED
 
 
 def check(files: Annotated[list[Path], Argument(metavar="FILE...", help="Scenario files.")]) -> int:
@@ -132,6 +140,7 @@ def compare(
     """Compare scenarios or runs, metric by metric."""
     from dcsim.results import comparison
 
+    _check_files(output.html, output.json)
     work = _work(inputs, vary, settings, seed)
     results = _results(work, output.quiet)
     if results is None:
@@ -145,7 +154,8 @@ def report(run: Run, timeline: Timeline = False) -> int:
     """Draw the figures and the page of a run folder again."""
     from dcsim.results import store
 
-    _draw(store.load(run), run, RunOutput(timeline=timeline))
+    with _keeping(_results_in(run)):
+        _draw(store.load(run), run, RunOutput(timeline=timeline))
     _say(f"report   {run / 'report.html'}")
     return DONE
 
@@ -205,6 +215,9 @@ def main() -> None:
     """Run the command line and end the process with its exit status."""
     try:
         application()(prog_name="dcsim")
+    except KeyboardInterrupt as interrupt:
+        _complain_of_interrupt(interrupt)
+        sys.exit(INTERRUPTED)
     finally:
         _flush()
 
@@ -256,6 +269,9 @@ def _guarded(verb: Callable[[], int]) -> int:
     except RunError as error:
         _complain(f"the run failed: {error}")
         return FAILED
+    except KeyboardInterrupt as interrupt:
+        _complain_of_interrupt(interrupt)
+        return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough; that is no failure.
         _flush()
@@ -287,6 +303,46 @@ def _complain_of(error: InputError) -> None:
         typer.echo(str(error), err=True)
     else:
         _complain(str(error))
+
+
+def _complain_of_interrupt(interrupt: KeyboardInterrupt) -> None:
+    _complain(f"interrupted; {interrupt.args[0] if interrupt.args else 'nothing was written'}")
+
+
+@contextmanager
+def _keeping(what: str) -> Iterator[None]:
+    """Let an interrupt in the block say what is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(what) from None
+
+
+def _results_in(folder: Path) -> str:
+    return f"the results are in {folder}, draw them by: dcsim report {folder}"
+
+
+def _check_files(*paths: Path | None) -> None:
+    """Refuse before simulating what could not be written after it."""
+    from dcsim.results import store
+
+    for path in paths:
+        if path is not None and path != Path("-"):
+            store.prepare_file(path)
+
+
+def _save(result: Result, folder: Path, output: RunOutput) -> tuple[Path, bool]:
+    """Save the results and what is drawn from them, or these alone if that fails; return where, and whether drawn."""
+    from dcsim.results import store
+
+    try:
+        return store.save(result, folder, lambda place: _draw(result, place, output)), True
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_results_in(store.save(result, folder))) from None
+    except _DRAWING_ERRORS as error:
+        kept = store.save(result, folder)
+        _complain(f"the report could not be drawn ({error}); {_results_in(kept)}")
+        return kept, False
 
 
 def _simulate(prepared: Prepared, name: str, quiet: bool) -> Result:
@@ -331,6 +387,8 @@ def _results(work: dict[str, Path | Prepared], quiet: bool) -> dict[str, Result]
     for label, item in work.items():
         results[label] = store.load(item) if isinstance(item, Path) else _simulate(item, label, quiet)
         if results[label].partial and not isinstance(item, Path):
+            if results[label].manifest.get("stopped"):
+                raise RunError(f"{label}: {results[label].manifest['stopped']}; nothing was compared")
             return None
     return results
 
@@ -342,7 +400,7 @@ def _fresh(label: str, taken: Container[str]) -> str:
 
 
 def _draw(result: Result, folder: Path, output: RunOutput) -> None:
-    """Write what is drawn from the results, which are safe in the folder by now."""
+    """Write to ``folder`` what is drawn from its results."""
     if output.timeline:
         from dcsim.results import timeline
 
@@ -370,9 +428,9 @@ def _write_text(text: str, path: Path) -> None:
 def _show(result: Result, folder: Path, verbose: bool) -> None:
     from dcsim.report import terminal
 
-    _render(terminal.summary(result))
+    terminal.write(terminal.summary(result))
     if verbose:
-        _render(terminal.details(result))
+        terminal.write(terminal.details(result))
     page = folder / "report.html"
     _say(f"report   {page}" if page.exists() else f"results  {folder}")
 
@@ -389,10 +447,4 @@ def _show_comparison(compared: Comparison, output: CompareOutput) -> None:
     if not output.quiet and output.json != Path("-"):
         from dcsim.report import terminal
 
-        _render(terminal.comparison(compared))
-
-
-def _render(renderable: Any) -> None:
-    from rich.console import Console
-
-    Console(highlight=False, markup=False, soft_wrap=True).print(renderable)
+        terminal.write(terminal.comparison(compared))

@@ -61,6 +61,13 @@ class Sheet:
         yield from console.render(self.content, options.update(width=width))
 
 
+def write(sheet: Sheet) -> None:
+    """Print ``sheet`` on standard output."""
+    from rich.console import Console
+
+    Console(highlight=False, markup=False, soft_wrap=True).print(sheet)
+
+
 def summary(result: Result) -> Sheet:
     """Return the decision numbers, the jobs and the limits as something rich prints."""
     from rich.console import Group

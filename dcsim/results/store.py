@@ -37,19 +37,31 @@ def prepare(folder: Path | str) -> Path:
     if folder.is_dir() and not (folder / "manifest.json").is_file() and any(folder.iterdir()):
         raise InputError(f"{folder}: holds files that are no run of dcsim; name an empty or a new folder")
     place = _existing(folder.parent)
-    try:
-        with tempfile.TemporaryFile(dir=place):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be written ({error.strerror or error}); name another folder by --out"
-        ) from error
+    _try(place, f"{folder}: cannot be written", "; name another folder by --out")
     free = shutil.disk_usage(place).free
     if free < _NEEDED_BYTES:
         raise InputError(
             f"{folder}: only {free // 2**20} MiB are free on its disk, {_NEEDED_BYTES // 2**20} MiB are needed"
         )
     return folder
+
+
+def prepare_file(path: Path) -> None:
+    """Check before a run that a file beside its folder can be written; nothing is created.
+
+    Raises
+    ------
+    InputError
+        If it is a folder, or its folder does not exist or cannot be written.
+    """
+    place = path.expanduser().resolve().parent
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name a file")
+    if not place.is_dir():
+        raise InputError(f"{path}: there is no folder {place}")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise InputError(f"{path}: cannot be written")
+    _try(place, f"{path}: cannot be written")
 
 
 def save(result: Result, folder: Path | str, also: Callable[[Path], None] | None = None) -> Path:
@@ -111,6 +123,15 @@ def metrics_json(metrics: Mapping[str, Metric]) -> str:
     """Return the text of ``metrics.json``: sorted by name, floats in full, null for a value that is no number."""
     rows = {name: {key: _finite(value) for key, value in asdict(metric).items()} for name, metric in metrics.items()}
     return _json({"metrics": rows})
+
+
+def _try(place: Path, otherwise: str, hint: str = "") -> None:
+    """Write a file that no one sees to the folder ``place``."""
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise InputError(f"{otherwise} ({error.strerror or error}){hint}") from error
 
 
 def _existing(folder: Path) -> Path:

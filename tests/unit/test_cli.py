@@ -178,7 +178,71 @@ def test_an_interrupt_outside_the_simulation_is_status_130(scenario: Path, monke
         raise KeyboardInterrupt
 
     monkeypatch.setattr(simulate, "prepare", interrupted)
-    assert dcsim("run", scenario).exit_code == 130
+    done = dcsim("run", scenario)
+    assert (done.exit_code, done.stderr) == (130, "dcsim: interrupted; nothing was written\n")
+
+
+def test_an_interrupt_while_drawing_keeps_the_results(scenario: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dcsim.report import html
+
+    def interrupted(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(html, "write", interrupted)
+    done = dcsim("run", scenario, "-q", "--out", "here")
+    assert done.exit_code == 130
+    (line,) = lines(done.stderr)
+    assert line.startswith("dcsim: interrupted; the results are in ")
+    assert line.endswith("/here")
+    assert Path("here/metrics.json").is_file()
+    assert dcsim("report", "here").exit_code == 130
+
+
+def test_a_figure_that_fails_loses_no_results(scenario: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dcsim.report import html
+
+    def failing(*_: Any) -> Any:
+        raise ValueError("no such color")
+
+    monkeypatch.setattr(html, "write", failing)
+    done = dcsim("run", scenario, "-q", "--out", "here")
+    assert done.exit_code == 1
+    assert "could not be drawn (no such color); the results are in" in done.stderr
+    assert {"metrics.json", "manifest.json"} <= {file.name for file in Path("here").iterdir()}
+    assert [file.name for file in Path().iterdir() if file.name.startswith(".")] == []
+
+
+def test_a_run_that_stopped_early_is_kept_and_is_status_1(scenario: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = simulate.run
+
+    def overheated(*given: Any) -> Any:
+        done = whole(*given)
+        return dataclasses.replace(done, partial=True, manifest={**done.manifest, "stopped": "servers overheated"})
+
+    monkeypatch.setattr(simulate, "run", overheated)
+    done = dcsim("run", scenario, "--no-report", "-q", "--out", "here")
+    assert done.exit_code == 1
+    assert "the run failed: servers overheated; what was simulated is kept in" in done.stderr
+    assert Path("here-partial").is_dir()
+    assert dcsim("compare", scenario, "--vary", "jobs.digits.steps=5,6", "-q").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "--json", "nowhere/a.json"],
+        ["run", "--json", "."],
+        ["compare", "--vary", "jobs.digits.steps=5,6", "--html", "nowhere/a.html"],
+        ["compare", "--vary", "jobs.digits.steps=5,6", "--json", "small.yaml/a.json"],
+    ],
+)
+def test_a_file_that_cannot_be_written_is_refused_before_simulating(
+    arguments: list[str], scenario: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulate, "run", None)
+    done = dcsim(*arguments, scenario)
+    assert (done.exit_code, len(lines(done.stderr))) == (2, 1)
+    assert list(Path().iterdir()) == [scenario]
 
 
 def test_show_and_report_read_a_run(scenario: Path) -> None:
