@@ -20,6 +20,12 @@ class Operation:
     memory traffic when attention is one kernel whose scores never reach memory; it equals ``bytes`` outside
     attention. ``scope`` is the innermost named part of the model ("attention", "head", ...), "" where there is none.
     ``transcendentals`` are evaluations of exp, tanh and their like, which ``flops`` leaves out.
+
+    A device whose kernels were measured also asks for: ``form``, which operands of a product are contracted along
+    their first axis ("nn": neither, as in a plain product of row-major matrices), or how a convolution reads its
+    input; ``geometry``, (images, input features of a group, output features, output positions, window, stride,
+    dilation of the input) of a convolution; ``stacked_bytes``, what of its inputs and results are slices of arrays
+    that a loop takes apart or stacks up.
     """
 
     name: str
@@ -33,6 +39,9 @@ class Operation:
     count: int = 1
     scope: str = ""
     transcendentals: float = 0.0
+    form: str = ""
+    geometry: tuple[int, ...] = ()
+    stacked_bytes: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +50,13 @@ class Gradient:
 
     ``ready`` counts backward operations in order, each execution of a loop body apart: a layer's gradient inside a
     scan is one record a trip. ``after`` is the index, in executed order, of the operation of ``StepCosts.order`` that
-    completes it.
+    completes it. ``element_bytes`` is the width of its number format [B].
     """
 
     name: str
     elements: int
     after: int
+    element_bytes: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
