@@ -86,7 +86,10 @@ def _store(path: Path, found: StepCosts) -> None:
 
 
 def _from_json(data: dict[str, Any]) -> StepCosts:
-    operations = tuple(Operation(**{**row, "shape": tuple(row["shape"])}) for row in data.pop("operations"))
+    sizes = ("shape", "geometry")
+    operations = tuple(
+        Operation(**{**row, **{name: tuple(row[name]) for name in sizes}}) for row in data.pop("operations")
+    )
     gradients = tuple(Gradient(**row) for row in data.pop("gradients"))
     order, warnings = tuple(data.pop("order")), tuple(data.pop("warnings"))
     return StepCosts(operations=operations, gradients=gradients, order=order, warnings=warnings, **data)
