@@ -9,16 +9,20 @@ from dcsim.cluster.store import Access, Store
 from dcsim.estimate.job_plan import JobPlan
 from dcsim.estimate.step_plan import Path
 from dcsim.network.fabric import Fabric
+from dcsim.parallel.choice import waves_of
 
 
 @dataclass(frozen=True)
 class Allocation:
-    """Servers of an attempt, in the order of the ranks they hold, and the paths the ranks use."""
+    """Servers of an attempt, in the order of the ranks they hold, and the paths the ranks use.
+
+    A gradient takes the paths of ``reduce`` one after the other.
+    """
 
     owner: str
     servers: tuple[int, ...]
     ranks_per_server: tuple[int, ...]
-    reduce: Path
+    reduce: tuple[Path, ...]
     read: Access | None
 
 
@@ -29,7 +33,10 @@ def allocate(plan: JobPlan, servers: Sequence[int], fabric: Fabric, store: Store
     places = [
         (server, accelerator) for server, count in zip(servers, held, strict=True) for accelerator in range(count)
     ]
-    route = fabric.all_reduce(places)
+    waves = waves_of(plan.parts.job.parallel, each)
+    routes = [fabric.all_reduce(places)] if waves is None else [fabric.exchange(places, wave) for wave in waves]
     name = plan.parts.job.name
     read = None if store is None else store.reading(f"{name}/data", servers)
-    return Allocation(name, tuple(servers), held, Path(route, fabric.alone_rate(route)), read)
+    return Allocation(
+        name, tuple(servers), held, tuple(Path(route, fabric.alone_rate(route)) for route in routes), read
+    )

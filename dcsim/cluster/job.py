@@ -14,7 +14,8 @@ from dcsim.engine import Process
 from dcsim.estimate.job_plan import JobPlan
 from dcsim.estimate.step import Floats
 from dcsim.estimate.step_plan import StepEnergy
-from dcsim.parallel.schedule import Schedule, ring_all_reduce
+from dcsim.parallel.choice import schedule_of
+from dcsim.parallel.schedule import Schedule
 
 
 class Learner(Protocol):
@@ -58,7 +59,7 @@ class TrainingJob:
         self._saved: tuple[int, Any] = (0, learner.snapshot() if learner else None)
         self._phase = ("queued", 0.0, "")
         self._energy_before_j = 0.0
-        self._schedule = ring_all_reduce(plan.program.ranks) if learner else None
+        self._schedule = schedule_of(plan.parts.job.parallel, plan.accelerators_per_server) if learner else None
         self._allocation: Allocation | None = None
         self._failed_s: float | None = None
         self._stepping: Stepping | None = None

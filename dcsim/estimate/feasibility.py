@@ -8,6 +8,7 @@ from dcsim import units
 from dcsim.catalogue.inventory import Inventory
 from dcsim.errors import Problem
 from dcsim.estimate.job_plan import JobPlan
+from dcsim.scenario.parallel import Hierarchical
 from dcsim.scenario.root import Scenario
 from dcsim.scenario.workload import Job
 
@@ -53,13 +54,27 @@ def hosts(scenario: Scenario, inventory: Inventory) -> int:
 
 
 def _placeable(job: Job, inventory: Inventory, report: Report) -> Iterator[Problem]:
-    if not pools_for(job, inventory):
+    pools = pools_for(job, inventory)
+    yield from _groups(job, [inventory.pools[number].server.accelerators for number in pools[:1]], report)
+    if not pools:
         sizes = [p.pool.count * p.server.accelerators for p in inventory.pools if job.servers in (None, p.pool.name)]
         where = f"pool {job.servers}" if job.servers else "the largest pool"
         found = f"{job.parallel.data} ranks"
         yield report(f"jobs.{job.name}.parallel.data", found, f"at most {max(sizes)}, the accelerators of {where}")
     if job.checkpoint is not None and inventory.storage is None:
         yield report(f"jobs.{job.name}.checkpoint", "no storage to write to", "a section cluster.storage")
+
+
+def _groups(job: Job, accelerators: list[int], report: Report) -> Iterator[Problem]:
+    """Yield a hierarchical reduction whose groups, the servers, are not all full."""
+    reduction, ranks = job.parallel.reduction, job.parallel.data
+    for each in accelerators:
+        if isinstance(reduction, Hierarchical) and reduction.group is None and ranks > each and ranks % each:
+            yield report(
+                f"jobs.{job.name}.parallel.data",
+                f"{ranks} ranks, the last server not full",
+                f"a multiple of {each}, the accelerators of a server, or a group for the hierarchical reduction",
+            )
 
 
 def _radix(scenario: Scenario, inventory: Inventory, report: Report) -> Iterator[Problem]:

@@ -75,16 +75,16 @@ class StepPlan:
         return self.link_bytes - _link_bytes(remaining(self.stages, scale, elapsed_s), self.links)
 
 
-def step_plan(program: Program, device: Device, reduce: Path, read: Path | None) -> StepPlan:
-    """Return the step of ``program`` on ``device``; ``reduce`` carries its collectives, ``read`` the samples of
-    all ranks.
+def step_plan(program: Program, device: Device, reduce: Sequence[Path], read: Path | None) -> StepPlan:
+    """Return the step of ``program`` on ``device``; a collective takes the paths of ``reduce`` one after the other,
+    ``read`` carries the samples of all ranks.
     """
     stages: list[Stage] = []
     for instruction in program.instructions:
         if isinstance(instruction, Compute):
             stages.append(Busy(instruction.label, compute_seconds(instruction, device)))
         elif isinstance(instruction, Collective):
-            stages.append(_move(instruction.label, reduce, instruction.size_bytes))
+            stages.extend(_move(instruction.label, path, instruction.size_bytes) for path in reduce)
         elif isinstance(instruction, Wait):
             stages.append(Join())
         elif isinstance(instruction, Read) and read is not None:
@@ -125,13 +125,17 @@ def step_energy(program: Program, device: Device) -> StepEnergy:
                 one = operation_energies(operation, device.accelerator, device.software)
                 total = total.plus(StepEnergy(one.compute_j * switching, one.memory_j), times)
         elif isinstance(instruction, Collective):
-            sent = instruction.size_bytes * ring_factor(program.ranks)
+            sent = instruction.size_bytes * reduction_factor(program.ranks)
             total = total.plus(StepEnergy(links_j=device.accelerator.link_energy_per_byte), sent)
     return total
 
 
-def ring_factor(ranks: int) -> float:
-    """Return the bytes a rank sends in a ring all-reduce over its payload: 2 (n - 1) / n."""
+def reduction_factor(ranks: int) -> float:
+    """Return the bytes that a rank sends in an all-reduce over its payload, as the mean of all ranks: 2 (n - 1) / n.
+
+    A ring, a tree, a hierarchy of rings and parameter servers beside the ranks differ in who sends, not in how much:
+    each of the n - 1 other contributions to every part of the payload travels once, and so does the sum to n - 1 ranks.
+    """
     return 2.0 * (ranks - 1) / ranks
 
 

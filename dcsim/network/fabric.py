@@ -20,6 +20,7 @@ from dcsim.network.route import Leg, Route
 from dcsim.network.routing import Router
 from dcsim.network.traffic import Traffic
 from dcsim.network.tree import Floats, Indices, Tree
+from dcsim.parallel.waves import Wave
 
 
 class LinkRow(NamedTuple):
@@ -108,6 +109,15 @@ class Fabric:
         for make them. One rank has an empty route.
         """
         return self._planner.all_reduce(ranks)
+
+    def exchange(self, ranks: Sequence[Rank], wave: Wave) -> Route:
+        """Return the route of a wave over ``ranks``, (endpoint, accelerator) each, in logical order.
+
+        The payload is the bytes that every rank contributes to the collective. A pair on one endpoint takes the links
+        between its accelerators; another is spread evenly over the network cards beside both ends. The pairs of a round
+        are coupled: it lasts as long as its fullest link takes, and the rounds follow one another.
+        """
+        return self._planner.exchange(ranks, wave)
 
     def rings(self, ranks: Sequence[Rank]) -> Rings:
         """Return the rings that :meth:`all_reduce` lays."""

@@ -9,10 +9,11 @@ import numpy as np
 from dcsim.network.collectives import ring_latency_s, ring_share
 from dcsim.network.layout import FabricLayout
 from dcsim.network.links import Links
-from dcsim.network.rings import Rank, Rings, rings
+from dcsim.network.rings import Rank, Rings, cards_beside, rings
 from dcsim.network.route import Leg, Route, RouteBuilder
 from dcsim.network.routing import Router
 from dcsim.network.tree import Indices
+from dcsim.parallel.waves import Wave
 
 
 class Planner:
@@ -45,6 +46,26 @@ class Planner:
             return builder.build(self._connections / amount, self._ring_latency_s(plan))
         return builder.build(1.0 / amount, self._ring_latency_s(plan))
 
+    def exchange(self, ranks: Sequence[Rank], wave: Wave) -> Route:
+        """Return the route of a wave of a schedule; see :meth:`Fabric.exchange`."""
+        builder, amount = RouteBuilder(), wave.rounds * wave.share
+        endpoints, accelerators = np.array(ranks, dtype=np.int64).T
+        sources, targets = wave.sources, wave.targets
+        inner = endpoints[sources] == endpoints[targets]
+        for ends, side in ((sources[inner], 0), (targets[inner], 1)):
+            ports = [self._links.ports(endpoint)[side] for endpoint in endpoints[ends].tolist()]
+            builder.links(np.array(ports, dtype=np.int64) + 2 * accelerators[ends], amount)
+        spread = 1
+        if not inner.all():
+            cards = [self._cards(*rank) for rank in ranks]
+            spread = max(map(len, cards))
+            hosts = np.array([[own[i % len(own)] for own in cards] for i in range(spread)])
+            ends = (hosts[:, sources[~inner]].ravel(), hosts[:, targets[~inner]].ravel())
+            self._connect(builder, ends, amount / spread)
+        hops = [self._inner_latency_s(endpoint) for endpoint in np.unique(endpoints[sources[inner]]).tolist()]
+        hop_s = max(hops, default=0.0) if inner.all() else self._hop_latency_s
+        return builder.build(spread * self._connections / amount, wave.rounds * hop_s)
+
     def legs(self, legs: Sequence[Leg]) -> Route:
         """Return the route of a storage transfer; see :meth:`Fabric.legs`."""
         builder = RouteBuilder()
@@ -73,6 +94,11 @@ class Planner:
         hosts = [np.array([self._links.first_nic[endpoint] + card]) for endpoint, _ in (source, target)]
         builder.paths(self._router.paths(hosts[0], hosts[1], label), 1.0)
         return builder.build(1.0, self._hop_latency_s)
+
+    def _cards(self, endpoint: int, accelerator: int) -> list[int]:
+        """Return the hosts that are the network cards beside an accelerator."""
+        first = int(self._links.first_nic[endpoint])
+        return [first + card for card in cards_beside(accelerator, self._links.endpoints[endpoint])]
 
     def _spread(self, builder: RouteBuilder, leg: Leg) -> int:
         """Spread a leg evenly over the cards of both ends, as many connections as the end with more cards has."""

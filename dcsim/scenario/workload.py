@@ -20,6 +20,7 @@ from dcsim.scenario.base import (
     wrong,
 )
 from dcsim.scenario.names import Name
+from dcsim.scenario.parallel import Parallel
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -88,16 +89,6 @@ class Batch(Value):
 
     global_: Count = Field(alias="global", description="samples a step over all ranks")
     micro: Count = Field(description="samples a rank takes through the model at once")
-
-
-class Parallel(Value):
-    """How the job is split over accelerators."""
-
-    data: Count = Field(1, description="data-parallel replicas, one accelerator each")
-    bucket: DataSize = Field(
-        units.parse("25 MiB", "data"), description="gradients are all-reduced in buckets of about this size"
-    )
-    overlap: Flag = Field(True, description="all-reduce a bucket while the backward pass goes on")
 
 
 class Optimizer(Value):
