@@ -68,9 +68,8 @@ class KernelTerms(Value):
 class Efficiency(Value):
     """Measured times of a device with its software, which replace the shares of the peak where they are given.
 
-    A matrix product is looked up by its form (which operand is contracted along its first axis: nn, nt, tn, tt) and
-    (batch, m, n, k); a convolution by its form and (images, input features of a group, output features, output
-    positions, window, stride, dilation of the input).
+    Products are looked up by number format, form and (batch, m, n, k), convolutions by number format, form and
+    geometry: those of :class:`dcsim.workload.operation.Operation`.
     """
 
     call: Duration = Field(0.0, description="of starting one compiled program")

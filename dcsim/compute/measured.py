@@ -86,6 +86,7 @@ def interpolated_rate(table: Table, form: tuple[str, str], sizes: tuple[int, ...
     """Return the rate of a kernel of ``form`` (number format, form) and ``sizes`` from the measured ones [FLOP/s]."""
     import numpy as np
 
+    form = _known_form(table, form)
     apart = np.array([_OTHER_FORMAT * (row[0] != form[0]) + _OTHER_FORM * (row[1] != form[1]) for row in table.forms])
     there = np.log2(np.maximum(np.array(sizes, dtype=np.float64), 1.0))
     distance = np.sqrt(((table.sizes - there) ** 2).sum(axis=1) + apart**2)
@@ -94,6 +95,13 @@ def interpolated_rate(table: Table, form: tuple[str, str], sizes: tuple[int, ...
         return float(np.exp(table.rates[near[0]]))
     weights = distance[near] ** -_POWER
     return float(np.exp((weights * table.rates[near]).sum() / weights.sum()))
+
+
+def _known_form(table: Table, form: tuple[str, str]) -> tuple[str, str]:
+    """Return ``form`` without the particulars of which nothing was measured: "tn" for "tn-joint"."""
+    while form not in table.forms and "-" in form[1]:
+        form = (form[0], form[1].rpartition("-")[0])
+    return form
 
 
 def _touch_s(touched_bytes: float, efficiency: Efficiency) -> float:

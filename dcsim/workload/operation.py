@@ -21,11 +21,11 @@ class Operation:
     attention. ``scope`` is the innermost named part of the model ("attention", "head", ...), "" where there is none.
     ``transcendentals`` are evaluations of exp, tanh and their like, which ``flops`` leaves out.
 
-    A device whose kernels were measured also asks for: ``form``, which operands of a product are contracted along
-    their first axis ("nn": neither, as in a plain product of row-major matrices), or how a convolution reads its
-    input; ``geometry``, (images, input features of a group, output features, output positions, window, stride,
-    dilation of the input) of a convolution; ``stacked_bytes``, what of its inputs and results are slices of arrays
-    that a loop takes apart or stacks up.
+    A device whose kernels were measured also asks for: ``form``, how the operands of a product lie in memory ("nn": as
+    in a plain product of row-major matrices), "beyond" for a convolution whose window is larger than its input, else
+    "inside"; ``geometry``, (images, input features of a group, output features, output positions, window, stride,
+    dilation of the input, dilation of the window) of a convolution; ``stacked_bytes``, what of its inputs and results
+    are slices of arrays that a loop takes apart or stacks up.
     """
 
     name: str

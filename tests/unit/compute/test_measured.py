@@ -21,7 +21,7 @@ EFFICIENCY = Efficiency.model_validate(
             "fp32 tn 1 64 64 64: 50 GFLOP/s",
             "bf16 nn 1 64 64 64: 300 GFLOP/s",
         ],
-        "convolutions": ["fp32 inside 8 64 64 256 9 1 1: 150 GFLOP/s", "fp32 beyond 8 512 512 4 9 1 1: 1 GFLOP/s"],
+        "convolutions": ["fp32 inside 8 64 64 256 9 1 1 1: 150 GFLOP/s", "fp32 beyond 8 512 512 4 9 1 1 1: 1 GFLOP/s"],
         "kernels": [
             {"name": "elementwise", "launch": "2 us", "traffic": 1.5, "flop": "0.01 ns", "function": "1 ns"},
             {"name": "scatter-add", "launch": "5 us", "traffic": 10.0},
@@ -49,6 +49,10 @@ def test_a_measured_shape_takes_what_was_measured() -> None:
     assert seconds(product((1, 64, 64, 64), dtype="bf16")) == pytest.approx(flops / 300e9, rel=1e-12)
 
 
+def test_a_form_that_was_not_measured_counts_as_the_plain_one_it_is_made_of() -> None:
+    assert seconds(product((1, 64, 64, 64), "tn-joint")) == seconds(product((1, 64, 64, 64), "tn"))
+
+
 def test_halfway_between_two_shapes_the_rate_is_their_geometric_mean() -> None:
     # 256 is two doublings from 64 and from 1024; the other rows are 8 and 64 doublings further, weights 1/68 and less.
     found = product((1, 256, 64, 64))
@@ -63,7 +67,7 @@ def test_beyond_the_measured_shapes_the_rate_stays_within_the_measured_ones() ->
 def test_a_convolution_is_looked_up_by_its_geometry() -> None:
     cliff = Operation(
         "conv_general_dilated", "convolution", "forward", "fp32", (8, 2, 2, 512), 1e9, 1e6, 1e6,
-        form="beyond", geometry=(8, 512, 512, 4, 9, 1, 1),
+        form="beyond", geometry=(8, 512, 512, 4, 9, 1, 1, 1),
     )  # fmt: skip
     assert seconds(cliff) == pytest.approx(1.0, rel=1e-12)
 
