@@ -7,9 +7,10 @@ verbs, so that help and completion answer at once.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Container
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from functools import partial
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from dcsim.errors import InputError, RunError, ScenarioError
+from dcsim.errors import CodeRefusedError, InputError, RunError, ScenarioError
 
 if TYPE_CHECKING:
     from dcsim.results.comparison import Comparison
@@ -43,6 +44,16 @@ Html = Annotated[Path | None, Option(metavar="FILE", help="Write the comparison 
 Timeline = Annotated[bool, Option("--timeline", help="Also write timeline.json.gz, which Perfetto opens.")]
 Quiet = Annotated[bool, Option("--quiet", "-q", help="Print problems only.")]
 Verbose = Annotated[bool, Option("--verbose", "-v", help="Print every metric and check.")]
+AllowCode = Annotated[bool, Option("--allow-code", help="Execute code that the scenario names as a model.")]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a scenario is read."""
+
+    settings: Settings = field(default_factory=list)
+    seed: Seed = None
+    allow_code: AllowCode = False
 
 
 @dataclass(frozen=True)
@@ -67,9 +78,8 @@ class CompareOutput:
 
 def run(
     output: RunOutput,
+    reading: Reading,
     file: File,
-    settings: Settings = [],  # noqa: B006  # Typer reads it as "none given" and hands over a new list
-    seed: Seed = None,
     out: Annotated[
         Path | None, Option(metavar="DIR", help="The run folder itself; runs/<name>-<digest> unless given.")
     ] = None,
@@ -79,7 +89,7 @@ def run(
     from dcsim.results import store
     from dcsim.scenario.load import load
 
-    prepared = simulate.prepare(load(str(file), settings, seed))
+    prepared = simulate.prepare(load(str(file), reading.settings, reading.seed), reading.allow_code)
     folder = store.prepare(out or Path("runs") / prepared.folder_name)
     result = _simulate(prepared, prepared.loaded.scenario.name, output.quiet)
     folder = store.save(result, folder)
@@ -92,7 +102,9 @@ def run(
     return INTERRUPTED if result.partial else DONE
 
 
-def check(files: Annotated[list[Path], Argument(metavar="FILE...", help="Scenario files.")]) -> int:
+def check(
+    files: Annotated[list[Path], Argument(metavar="FILE...", help="Scenario files.")], allow_code: AllowCode = False
+) -> int:
     """Validate scenario files without running them."""
     from dcsim import simulate
     from dcsim.scenario.load import load
@@ -100,7 +112,7 @@ def check(files: Annotated[list[Path], Argument(metavar="FILE...", help="Scenari
     status = DONE
     for file in files:
         try:
-            simulate.prepare(load(str(file)))
+            simulate.prepare(load(str(file)), allow_code)
         except InputError as error:
             _complain_of(error)
             status = WRONG_INPUT
@@ -122,17 +134,16 @@ def show(run: Run, json: Json = None, verbose: Verbose = False) -> int:
 
 def compare(
     output: CompareOutput,
+    reading: Reading,
     inputs: Annotated[list[Path], Argument(metavar="FILE_OR_RUN...", help="Scenario files and run folders.")],
     vary: Annotated[
         list[str], Option(metavar="PATH=a,b,c", help="Simulate with each of these values; may be repeated.")
-    ] = [],  # noqa: B006
-    settings: Settings = [],  # noqa: B006
-    seed: Seed = None,
+    ] = [],  # noqa: B006  # Typer reads it as "none given" and hands over a new list
 ) -> int:
     """Compare scenarios or runs, metric by metric."""
     from dcsim.results import comparison
 
-    work = _work(inputs, vary, settings, seed)
+    work = _work(inputs, vary, reading)
     results = _results(work, output.quiet)
     if results is None:
         _complain("interrupted; nothing was compared")
@@ -150,12 +161,12 @@ def report(run: Run, timeline: Timeline = False) -> int:
     return DONE
 
 
-def trace(file: File, settings: Settings = [], json: Json = None) -> int:  # noqa: B006
+def trace(file: File, settings: Settings = [], json: Json = None, allow_code: AllowCode = False) -> int:  # noqa: B006
     """Print the operations of a scenario's training steps."""
     from dcsim.report import traced
     from dcsim.scenario.load import load
 
-    steps = traced.steps(load(str(file), settings))
+    steps = traced.steps(load(str(file), settings), allow_code)
     if json is not None:
         _write_text(traced.to_json(steps), json)
     if json != Path("-"):
@@ -240,7 +251,8 @@ def _command(verb: Callable[..., int]) -> Callable[..., None]:
 
 
 def _parameter(field: Field[Any], owner: Any) -> Parameter:
-    default = Parameter.empty if field.default is MISSING else field.default
+    default = field.default if field.default_factory is MISSING else field.default_factory()
+    default = Parameter.empty if default is MISSING else default
     annotation = get_type_hints(owner, include_extras=True)[field.name]
     return Parameter(field.name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
@@ -285,6 +297,8 @@ def _complain(text: str) -> None:
 def _complain_of(error: InputError) -> None:
     if isinstance(error, ScenarioError):
         typer.echo(str(error), err=True)
+        if isinstance(error, CodeRefusedError):
+            _complain(f"to execute it, write: {shlex.join(['dcsim', *sys.argv[1:], '--allow-code'])}")
     else:
         _complain(str(error))
 
@@ -299,7 +313,7 @@ def _simulate(prepared: Prepared, name: str, quiet: bool) -> Result:
         return simulate.run(prepared, meter)
 
 
-def _work(inputs: list[Path], vary: list[str], settings: list[str], seed: int | None) -> dict[str, Path | Prepared]:
+def _work(inputs: list[Path], vary: list[str], reading: Reading) -> dict[str, Path | Prepared]:
     """Return what to compare by label, with every scenario found to be right before any is simulated."""
     from dcsim import simulate
 
@@ -308,19 +322,20 @@ def _work(inputs: list[Path], vary: list[str], settings: list[str], seed: int | 
         if path.is_dir():
             work[_fresh(path.name, work)] = path
             continue
-        for label, loaded in _variants(path, vary, settings, seed):
+        for label, loaded in _variants(path, vary, reading):
             several = len(inputs) > 1 and bool(vary)
-            work[_fresh(f"{path.stem}: {label}" if several else label, work)] = simulate.prepare(loaded)
+            label = _fresh(f"{path.stem}: {label}" if several else label, work)
+            work[label] = simulate.prepare(loaded, reading.allow_code)
     if len(work) < 2:
         raise InputError("compare: found one scenario, expected several scenarios or runs, or --vary PATH=a,b")
     return work
 
 
-def _variants(path: Path, axes: list[str], settings: list[str], seed: int | None) -> list[tuple[str, Loaded]]:
+def _variants(path: Path, axes: list[str], reading: Reading) -> list[tuple[str, Loaded]]:
     from dcsim.scenario.load import load
     from dcsim.studies.variants import vary
 
-    return vary(load(str(path), settings, seed), axes)
+    return vary(load(str(path), reading.settings, reading.seed), axes)
 
 
 def _results(work: dict[str, Path | Prepared], quiet: bool) -> dict[str, Result] | None:

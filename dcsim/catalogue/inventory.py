@@ -29,13 +29,14 @@ from dcsim.scenario.facility import ClimateFile, ConstantClimate, CustomGrid
 from dcsim.scenario.hardware import ServerPool, Storage
 from dcsim.scenario.root import Scenario
 from dcsim.scenario.suggest import nearest, quoted
+from dcsim.scenario.user import UserModel
 from dcsim.scenario.workload import CnnModel, Job, MlpModel, TransformerModel
 
 if TYPE_CHECKING:
     from dcsim.scenario.load import Loaded
 
 Weather = Climate | ConstantClimate | ClimateFile
-Model = TransformerModel | MlpModel | CnnModel
+Model = TransformerModel | MlpModel | CnnModel | UserModel
 P = TypeVar("P", bound=Value)
 
 

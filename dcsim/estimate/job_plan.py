@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from dcsim.catalogue.inventory import JobParts, PoolParts
 from dcsim.estimate.device import Device
 from dcsim.parallel.memory import RankMemory, replicated
 from dcsim.parallel.plan import DataParallel, data_parallel
 from dcsim.parallel.program import Compute, Program, Read
+from dcsim.scenario.user import UserModel
 from dcsim.workload.costs import CostRequest
 from dcsim.workload.operation import StepCosts
 
@@ -70,16 +72,21 @@ class JobPlan:
         )
 
 
-def cost_request(parts: JobParts) -> CostRequest:
-    """Return what has to be traced for a job: one micro batch of one rank."""
-    job = parts.job
-    return CostRequest(model=parts.model, precision=job.precision, optimizer=job.optimizer.name, micro=job.batch.micro)
+def cost_request(parts: JobParts, folder: Path) -> CostRequest:
+    """Return what has to be traced for a job: one micro batch of one rank.
+
+    ``folder`` is the scenario's, where the user's own code is looked for.
+    """
+    job, model = parts.job, parts.model
+    if isinstance(model, UserModel):
+        return CostRequest(model, "", "", job.batch.micro, folder)  # precision and optimizer are the code's own
+    return CostRequest(model=model, precision=job.precision, optimizer=job.optimizer.name, micro=job.batch.micro)
 
 
 def job_plan(parts: JobParts, costs: StepCosts, pool: PoolParts, servers: frozenset[int]) -> JobPlan:
     """Return the plan of a job on a pool whose servers have the indices ``servers``."""
     job = parts.job
-    element_bytes = _ELEMENT_BYTES[job.precision]
+    element_bytes = 0 if isinstance(parts.model, UserModel) else _ELEMENT_BYTES[job.precision]
     micro_batches = job.batch.global_ // (job.batch.micro * job.parallel.data)
     plan = DataParallel(
         ranks=job.parallel.data,

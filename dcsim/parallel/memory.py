@@ -38,7 +38,9 @@ def replicated(costs: StepCosts, gradient_bytes: int, fused_attention: bool) -> 
 
     Activations are the values of the forward pass that the traced backward pass reads, for one micro batch, less the
     scores of attention where that is one kernel; temporaries of single kernels and the allocator's fragmentation are
-    not counted.
+    not counted. With 0 ``gradient_bytes`` each gradient has the width that it was traced with.
     """
+    traced = sum(gradient.elements * gradient.element_bytes for gradient in costs.gradients)
+    gradients = costs.parameters * gradient_bytes if gradient_bytes else traced
     kept = costs.residual_bytes_fused if fused_attention else costs.residual_bytes
-    return RankMemory(costs.parameter_bytes, float(costs.parameters * gradient_bytes), costs.optimizer_bytes, kept)
+    return RankMemory(costs.parameter_bytes, float(gradients), costs.optimizer_bytes, kept)

@@ -17,6 +17,8 @@ _OPTIMIZER: tuple[Phase, ...] = ("optimizer",)
 class DataParallel:
     """A data-parallel plan: ``ranks`` replicas, ``micro_batches`` a step, gradients of ``gradient_bytes`` an element.
 
+    With 0 ``gradient_bytes`` each gradient has the width that it was traced with.
+
     ``read_bytes`` is what one rank reads from storage a step. Gradients are all-reduced in buckets of about
     ``bucket_bytes``, while the backward pass of the last micro batch goes on if ``overlap``.
     """
@@ -58,7 +60,7 @@ def buckets(gradients: Sequence[Gradient], element_bytes: int, bucket_bytes: flo
     size = 0.0
     ordered = sorted(gradients, key=lambda gradient: gradient.after)
     for gradient in ordered:
-        size += gradient.elements * element_bytes
+        size += gradient.elements * (element_bytes or gradient.element_bytes)
         if size >= bucket_bytes or gradient is ordered[-1]:
             closed.append(Bucket(gradient.after, size))
             size = 0.0

@@ -21,6 +21,7 @@ from dcsim.scenario.base import (
 )
 from dcsim.scenario.names import Name
 from dcsim.scenario.parallel import Parallel
+from dcsim.scenario.user import UserModel
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -70,16 +71,19 @@ ModelSpec = Annotated[TransformerModel | MlpModel | CnnModel, Field(discriminato
 
 
 def _named_or_described(found: Any) -> str | None:
+    if isinstance(found, UserModel) or (isinstance(found, dict) and "function" in found):
+        return "UserModel"
     described = isinstance(found, dict | TransformerModel | MlpModel | CnnModel)
     return "ModelSpec" if described else "Name" if isinstance(found, str) else None
 
 
 Model = Annotated[
-    Annotated[Name, Tag("Name")] | Annotated[ModelSpec, Tag("ModelSpec")],
+    Annotated[Name, Tag("Name")] | Annotated[ModelSpec, Tag("ModelSpec")] | Annotated[UserModel, Tag("UserModel")],
     Discriminator(
         _named_or_described,
         custom_error_type="expected",
-        custom_error_message='a model of the catalogue such as "gpt2-small", or a block of keys with a family',
+        custom_error_message='a model of the catalogue such as "gpt2-small", or a block of keys with a family or a '
+        "function",
     ),
 ]
 
@@ -162,6 +166,9 @@ class Job(Value):
         if self.batch.global_ % each:
             rule = f"a multiple of batch.micro x parallel.data = {self.batch.micro} x {self.parallel.data} = {each}"
             raise wrong(rule, found=str(self.batch.global_), at="batch.global")
+        if self.execute is not None and isinstance(self.model, UserModel):
+            rule = "a model with a family, since a function of the user's own is only traced"
+            raise wrong(rule, found=f'"{self.model.function}"', at="model.function")
         if self.execute is not None and isinstance(self.model, MlpModel | CnnModel):
             raise wrong("transformer: the data python-docs is text", found=f'"{self.model.family}"', at="model.family")
         if (

@@ -23,6 +23,7 @@ from dcsim.facility.site import Facility
 from dcsim.network.fabric import Fabric
 from dcsim.network.layout import Endpoint, FabricLayout, InnerLink
 from dcsim.scenario.root import Scenario
+from dcsim.scenario.user import UserModel
 from dcsim.simulate.link_series import follow_links
 from dcsim.simulate.prepare import Prepared
 from dcsim.storage.volume import Volume
@@ -179,7 +180,7 @@ def _facility_plan(prepared: Prepared, hall: Hall, other_power: Level) -> Facili
 
 
 def _learner(plan: JobPlan, seed: int) -> Learner | None:
-    if plan.parts.job.execute is None:
+    if plan.parts.job.execute is None or isinstance(plan.parts.model, UserModel):
         return None
     from dcsim.workload.execute import Execution
 

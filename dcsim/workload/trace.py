@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from dcsim.workload.attention import internal
@@ -12,9 +13,11 @@ from dcsim.workload.fusion import Unit, fuse
 from dcsim.workload.graph import Block, Classes, Loop, Value, classes, walk
 from dcsim.workload.liveness import remove_dead
 from dcsim.workload.operation import Gradient, Operation, StepCosts
-from dcsim.workload.phases import Context
+from dcsim.workload.phases import UNKNOWN, Context
+from dcsim.workload.steps import gradients_of, tell_phases
 
 if TYPE_CHECKING:
+    from dcsim.workload.reader import Known
     from dcsim.workload.step import Recipe
 
 _BACKWARD = frozenset({"backward", "recompute"})
@@ -57,13 +60,13 @@ def trace(recipe: Recipe, micro: int) -> StepCosts:
     named = [
         (jax.tree_util.keystr(path, simple=True, separator="/"), leaf) for path, leaf in zip(paths, leaves, strict=True)
     ]
-    kept = _bytes(jax.tree.leaves(state)) + (_bytes(jax.tree.leaves(master)) if step.mixed else 0.0)
+    kept = size_of(jax.tree.leaves(state)) + (size_of(jax.tree.leaves(master)) if step.mixed else 0.0)
     return StepCosts(
         operations=backward.operations + update.operations,
         order=backward.order,
         gradients=_gradients(named, backward.ready[1:]),
         parameters=sum(leaf.size for leaf in leaves),
-        parameter_bytes=_bytes(leaves),
+        parameter_bytes=size_of(leaves),
         optimizer_bytes=kept,
         residual_bytes=backward.residual_bytes,
         sample_bytes=_sample_bytes(recipe.model),
@@ -77,7 +80,35 @@ def analyze(closed: Any, phase: str) -> Traced:
     """Return what the program of a closed jaxpr costs; ``phase`` is that of equations without a label of their own."""
     from dcsim.workload.reader import read
 
-    block = read(closed, Context(phase))
+    return _analyzed(read(closed, Context(phase)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class TracedStep:
+    """What a walk over a whole step found: forward, backward and update in one program."""
+
+    traced: Traced
+    gradients: tuple[Gradient, ...]
+
+
+def analyze_step(closed: Any, known: Known, shapes: Sequence[tuple[int, ...]]) -> TracedStep:
+    """Return what a whole step costs, whose phases and gradients are read from the program itself.
+
+    ``shapes`` are those of the weights: a gradient is what the backward pass makes in the shape of one.
+    """
+    from dcsim.workload.reader import read
+
+    block = read(closed, Context(UNKNOWN), known)
+    remove_dead(block)
+    tell_phases(block)
+    made = gradients_of(block, shapes)
+    traced = _analyzed(block, tuple(made))
+    named = [(f"gradient {number}", value) for number, value in enumerate(made)]
+    return TracedStep(traced, _gradients(named, traced.ready))
+
+
+def _analyzed(block: Block, watched: tuple[Value, ...] | None) -> Traced:
+    """Return what ``block`` costs, and when the ``watched`` arrays (its outputs unless given) are ready."""
     remove_dead(block)
     same = classes(block)
     emitted = _Emitted(internal(block, same))
@@ -88,7 +119,7 @@ def analyze(closed: Any, phase: str) -> Traced:
     return Traced(
         emitted.finished(),
         tuple(emitted.order),
-        tuple(emitted.ready(value) for value in block.outputs),
+        tuple(emitted.ready(value) for value in (block.outputs if watched is None else watched)),
         sum(size for _, size in residuals),
         sum(size for value, size in residuals if value not in inside.members),
         tuple(emitted.warnings),
@@ -179,15 +210,18 @@ def _gradients(named: list[tuple[str, Any]], ready: Sequence[tuple[int, ...]]) -
     """One record an array, or a layer's slice of a stacked array, in the order in which they are ready."""
     found: list[Gradient] = []
     for (name, leaf), positions in zip(named, ready, strict=True):
+        elements = prod(leaf.shape)
+        width = leaf.size_bytes / elements if isinstance(leaf, Value) else leaf.dtype.itemsize
         if len(positions) > 1 and leaf.shape[0] == len(positions):
-            share = leaf.size // len(positions)
-            found.extend(Gradient(f"{name}[{layer}]", share, after) for layer, after in enumerate(positions))
+            share = elements // len(positions)
+            found.extend(Gradient(f"{name}[{layer}]", share, after, width) for layer, after in enumerate(positions))
         else:
-            found.append(Gradient(name, leaf.size, max(positions)))
+            found.append(Gradient(name, elements, max(positions), width))
     return tuple(sorted(found, key=lambda gradient: gradient.after))
 
 
-def _bytes(leaves: Sequence[Any]) -> float:
+def size_of(leaves: Sequence[Any]) -> float:
+    """Return the bytes of arrays, abstract ones too [B]."""
     return float(sum(leaf.size * leaf.dtype.itemsize for leaf in leaves))
 
 

@@ -1,0 +1,130 @@
+"""The costs of a step that the user wrote: one function traced with abstract arguments, its phases read from it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dcsim.errors import Problem, ScenarioError
+from dcsim.scenario.user import array
+from dcsim.workload.loading import blaming, definition, importing
+from dcsim.workload.operation import StepCosts
+from dcsim.workload.reader import Known
+from dcsim.workload.trace import analyze_step, size_of
+from dcsim.workload.user import UserCode, shown
+
+if TYPE_CHECKING:
+    from dcsim.scenario.user import UserModel
+
+
+@dataclass(frozen=True, slots=True)
+class _Arguments:
+    """What the step takes: abstract arrays by name, and plain numbers that are part of the code."""
+
+    arrays: dict[str, Any]
+    constants: dict[str, Any]
+
+    def named(self, given: str | None, default: int) -> str:
+        """Return the argument of that name, or the one at ``default``."""
+        return list(self.arrays)[default] if given is None else given
+
+
+def trace_user(model: UserModel, code: UserCode, micro: int) -> StepCosts:
+    """Return the costs of one call of the user's function with ``micro`` samples.
+
+    Raises
+    ------
+    NotFoundError
+        If a function is not where the scenario says.
+    ScenarioError
+        If the code cannot be imported or traced, at its own line.
+    """
+    import jax
+
+    with importing(code) as find:
+        step = find(model.function)
+        place = definition(step)
+        arguments = _arguments(model, code, micro, find)
+        _check(model, arguments, place or (str(code.files[0]), 1))
+        with blaming("traceable", code, place):
+            closed = jax.make_jaxpr(lambda **arrays: step(**arrays, **arguments.constants))(**arguments.arrays)
+        weights, samples = arguments.named(model.parameters, 0), arguments.named(model.batch, -1)
+        leaves = jax.tree.leaves(arguments.arrays[weights])
+        state = [item for name, item in arguments.arrays.items() if name not in (weights, samples)]
+        found = analyze_step(closed, Known(dict(model.trips), dict(model.kernels)), [leaf.shape for leaf in leaves])
+        held = size_of(jax.tree.leaves(arguments.arrays[samples])) if samples != weights else 0.0
+        return StepCosts(
+            operations=found.traced.operations,
+            order=found.traced.order,
+            gradients=found.gradients,
+            parameters=sum(leaf.size for leaf in leaves),
+            parameter_bytes=size_of(leaves),
+            optimizer_bytes=size_of(jax.tree.leaves(state)),
+            residual_bytes=found.traced.residual_bytes,
+            sample_bytes=held / micro,
+            tokens_per_sample=model.tokens,
+            warnings=found.traced.warnings,
+            residual_bytes_fused=found.traced.residual_bytes_fused,
+        )
+
+
+def _arguments(model: UserModel, code: UserCode, micro: int, find: Callable[[str], Any]) -> _Arguments:
+    made = _made(model.arguments, code, micro, find)
+    if not isinstance(made, dict):
+        found = f'arguments that are a {type(made).__name__}, made by "{model.arguments}"'
+        file, line = definition(find(model.arguments)) or (str(code.files[0]), 1)
+        raise ScenarioError([Problem(shown(file), line, "", found, "a dict of the step's arguments by name")])
+    constants = {name: item for name, item in made.items() if isinstance(item, bool | int | float)}
+    return _Arguments({name: item for name, item in made.items() if name not in constants}, constants)
+
+
+def _made(described: Any, code: UserCode, micro: int, find: Callable[[str], Any]) -> Any:
+    """Return the abstract arrays of what the scenario describes."""
+    match described:
+        case dict():
+            return {name: _made(item, code, micro, find) for name, item in described.items()}
+        case list() | tuple():
+            return [_made(item, code, micro, find) for item in described]
+        case str() if (found := array(described)) is not None:
+            return _abstract(found[0], tuple(micro if size == "micro" else int(size) for size in found[1]))
+        case str():
+            return _built(find(described), code, micro)
+    return described
+
+
+def _abstract(dtype: str, shape: tuple[int, ...]) -> Any:
+    import jax
+
+    if dtype == "key":
+        return jax.eval_shape(lambda: jax.random.split(jax.random.key(0), shape) if shape else jax.random.key(0))
+    return jax.ShapeDtypeStruct(shape, jax.numpy.dtype(dtype))  # type: ignore[no-untyped-call]
+
+
+def _built(function: Any, code: UserCode, micro: int) -> Any:
+    """Call a function that makes arguments: abstractly, so that real weights take no memory."""
+    import jax
+    import jax.numpy as jnp
+
+    def concrete(leaf: Any) -> Any:
+        return jnp.empty(leaf.shape, leaf.dtype) if isinstance(leaf, jax.ShapeDtypeStruct) else leaf
+
+    place = definition(function)
+    with blaming("traceable", code, place):
+        takes = inspect.signature(function).parameters
+        return jax.eval_shape(
+            lambda: jax.tree.map(concrete, function(**({"micro": micro} if "micro" in takes else {})))
+        )
+
+
+def _check(model: UserModel, arguments: _Arguments, place: tuple[str, int]) -> None:
+    """Refuse names of arguments that there are not."""
+    file, line = shown(place[0]), place[1]
+    known = ", ".join(arguments.arrays)
+    if not arguments.arrays:
+        raise ScenarioError([Problem(file, line, "", "a function that takes no arrays", "at least its weights")])
+    for key, name in (("parameters", model.parameters), ("batch", model.batch)):
+        if name is not None and name not in arguments.arrays:
+            found = f'the key "{key}: {name}" in the scenario'
+            raise ScenarioError([Problem(file, line, "", found, f"an argument that holds arrays: {known}")])
