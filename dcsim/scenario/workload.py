@@ -12,16 +12,18 @@ from dcsim.scenario.base import (
     Count,
     DataSize,
     Duration,
-    Flag,
     Fraction,
     PositiveDuration,
     PositiveNumber,
     Value,
     wrong,
 )
+from dcsim.scenario.models import CnnModel, MlpModel, ModelSpec, TransformerModel
 from dcsim.scenario.names import Name
 from dcsim.scenario.parallel import Parallel
 from dcsim.scenario.user import UserModel
+
+__all__ = ["CnnModel", "Job", "MlpModel", "ModelSpec", "TransformerModel"]
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -30,50 +32,10 @@ _TARGET: Final = "^[a-z0-9][a-z0-9._-]{0,99}/[0-9]{1,7}$"
 _CHARACTERS: Final = 128  # of the documentation topics: ASCII
 
 
-class TransformerModel(Value):
-    """A decoder-only transformer as published for GPT-2: learned positions, layer norm, GELU, tied head."""
-
-    family: Literal["transformer"]
-    layers: Count
-    hidden: Count
-    heads: Count
-    context: Count
-    vocabulary: Count
-    feed_forward: Count | None = Field(None, description="width of the feed-forward layer; 4 x hidden unless given")
-    tied_head: Flag = True
-
-    @model_validator(mode="after")
-    def _heads_divide_hidden(self) -> Self:
-        if self.hidden % self.heads:
-            raise wrong(f"a number that divides hidden, {self.hidden}", found=str(self.heads), at="heads")
-        return self
-
-
-class MlpModel(Value):
-    """A dense network with ReLU between its layers and a softmax classifier at the end."""
-
-    family: Literal["mlp"]
-    inputs: Count
-    hidden: tuple[Count, ...]
-    classes: Count
-
-
-class CnnModel(Value):
-    """A small convolutional classifier: 3x3 convolutions with ReLU and 2x2 max-pooling, then one dense layer."""
-
-    family: Literal["cnn"]
-    image: Count = Field(description="height and width of the square input [pixel]")
-    channels: tuple[Count, ...] = Field(min_length=1, description="input channels, then those of each convolution")
-    classes: Count
-
-
-ModelSpec = Annotated[TransformerModel | MlpModel | CnnModel, Field(discriminator="family")]
-
-
 def _named_or_described(found: Any) -> str | None:
     if isinstance(found, UserModel) or (isinstance(found, dict) and "function" in found):
         return "UserModel"
-    described = isinstance(found, dict | TransformerModel | MlpModel | CnnModel)
+    described = isinstance(found, dict | Value)
     return "ModelSpec" if described else "Name" if isinstance(found, str) else None
 
 
@@ -169,7 +131,7 @@ class Job(Value):
         if self.execute is not None and isinstance(self.model, UserModel):
             rule = "a model with a family, since a function of the user's own is only traced"
             raise wrong(rule, found=f'"{self.model.function}"', at="model.function")
-        if self.execute is not None and isinstance(self.model, MlpModel | CnnModel):
+        if self.execute is not None and not isinstance(self.model, str | UserModel | TransformerModel):
             raise wrong("transformer: the data python-docs is text", found=f'"{self.model.family}"', at="model.family")
         if (
             self.execute is not None

@@ -69,8 +69,8 @@ def trace(recipe: Recipe, micro: int) -> StepCosts:
         parameter_bytes=size_of(leaves),
         optimizer_bytes=kept,
         residual_bytes=backward.residual_bytes,
-        sample_bytes=_sample_bytes(recipe.model),
-        tokens_per_sample=recipe.model.context if recipe.model.family == "transformer" else 1,
+        sample_bytes=recipe.model.sample_bytes,
+        tokens_per_sample=recipe.model.tokens_per_sample,
         warnings=backward.warnings + update.warnings,
         residual_bytes_fused=backward.residual_bytes_fused,
     )
@@ -223,11 +223,3 @@ def _gradients(named: list[tuple[str, Any]], ready: Sequence[tuple[int, ...]]) -
 def size_of(leaves: Sequence[Any]) -> float:
     """Return the bytes of arrays, abstract ones too [B]."""
     return float(sum(leaf.size * leaf.dtype.itemsize for leaf in leaves))
-
-
-def _sample_bytes(model: Any) -> float:
-    """Bytes of one sample as stored: token ids in 16 bits where they fit, pixels in 8 bits with a label of one byte."""
-    if model.family == "transformer":
-        return float(model.context * (2 if model.vocabulary <= 2**16 else 4))
-    pixels = model.inputs if model.family == "mlp" else model.image**2 * model.channels[0]
-    return float(pixels + (1 if model.classes <= 2**8 else 2))

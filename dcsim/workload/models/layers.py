@@ -1,0 +1,88 @@
+"""The parts that several families share: dense layers, norms, activations, dropout and their first weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+DEVIATION = 0.02  # of first weights: Radford et al., "Language Models are Unsupervised Multitask Learners" (2019)
+_EPSILON = 1e-5  # of the norms, as in the release of GPT-2
+
+Weights = dict[str, Any]
+
+
+def normal(key: jax.Array, shape: tuple[int, ...], deviation: float = DEVIATION) -> jax.Array:
+    """Return float32 weights from a normal distribution."""
+    return deviation * jax.random.normal(key, shape, jnp.float32)
+
+
+def dense(weight: jax.Array, bias: bool = True) -> Weights:
+    """Return the parameters of a dense layer, shape (..., inputs, outputs), its biases at zero."""
+    if not bias:
+        return {"weight": weight}
+    return {"weight": weight, "bias": jnp.zeros((*weight.shape[:-2], weight.shape[-1]), jnp.float32)}
+
+
+def norm(shape: tuple[int, ...], kind: str = "layer") -> Weights:
+    """Return the parameters of a layer norm, or of an RMS norm, which has no shift."""
+    scale = {"scale": jnp.ones(shape, jnp.float32)}
+    return scale if kind == "rms" else {**scale, "shift": jnp.zeros(shape, jnp.float32)}
+
+
+def apply(stream: jax.Array, weights: Weights) -> jax.Array:
+    """Return what a dense layer makes of ``stream``, shape (..., inputs)."""
+    out: jax.Array = stream @ weights["weight"]
+    if "bias" in weights:
+        out = out + weights["bias"]
+    return out
+
+
+@partial(jax.checkpoint, prevent_cse=False)
+def normalize(stream: jax.Array, weights: Weights) -> jax.Array:
+    """Layer norm, or RMS norm where there is no shift.
+
+    Its statistics are in float32 as mixed precision has it; only its input is kept for the backward pass. Ba, Kiros and
+    Hinton, "Layer Normalization" (2016); Zhang and Sennrich, "Root Mean Square Layer Normalization" (NeurIPS 2019).
+    """
+    wide = stream.astype(jnp.float32)
+    out: jax.Array
+    if "shift" in weights:
+        mean = wide.mean(axis=-1, keepdims=True)
+        variance = jnp.square(wide - mean).mean(axis=-1, keepdims=True)
+        out = (wide - mean) * jax.lax.rsqrt(variance + _EPSILON) * weights["scale"] + weights["shift"]
+    else:
+        out = wide * jax.lax.rsqrt(jnp.square(wide).mean(axis=-1, keepdims=True) + _EPSILON) * weights["scale"]
+    return out.astype(stream.dtype)
+
+
+def activate(name: str, stream: jax.Array) -> jax.Array:
+    """Apply the activation ``name``; its input is kept for the backward pass, not the values in between."""
+    return _kept(_activations()[name])(stream)
+
+
+@partial(jax.checkpoint, prevent_cse=False)
+def swiglu(gate: jax.Array, stream: jax.Array) -> jax.Array:
+    """SiLU of the gate times the stream: Shazeer, "GLU Variants Improve Transformer" (2020), equation 6."""
+    return jax.nn.silu(gate) * stream
+
+
+def _kept(function: Callable[[jax.Array], jax.Array]) -> Callable[[jax.Array], jax.Array]:
+    return jax.checkpoint(function, prevent_cse=False)
+
+
+def _activations() -> dict[str, Callable[[jax.Array], jax.Array]]:
+    """GELU by tanh as GPT-2 has it or exact as BERT; squared ReLU: So et al., "Primer" (NeurIPS 2021)."""
+    return {
+        "gelu": jax.nn.gelu,
+        "gelu-exact": partial(jax.nn.gelu, approximate=False),
+        "relu": jax.nn.relu,
+        "squared-relu": lambda stream: jnp.square(jax.nn.relu(stream)),
+        "leaky-relu": jax.nn.leaky_relu,
+        "silu": jax.nn.silu,
+        "sigmoid": jax.nn.sigmoid,
+        "tanh": jnp.tanh,
+    }

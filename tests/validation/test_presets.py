@@ -1,0 +1,106 @@
+"""Every model of the catalogue: its parameters as published, its traced products by closed form."""
+
+from __future__ import annotations
+
+from functools import cache
+from math import prod
+
+import jax
+import pytest
+
+from dcsim.catalogue.reader import Entry
+from dcsim.catalogue.shelf import Shelf
+from dcsim.scenario.models import Decoder, ModelSpec
+from dcsim.workload.models import family
+from dcsim.workload.operation import StepCosts
+from dcsim.workload.step import Recipe
+from dcsim.workload.trace import trace
+
+SHELF = Shelf()
+OWN = ("char-gpt", "mlp-mnist", "cnn-mnist")  # shapes that nobody published
+PRESETS = [name for name in SHELF.names("models") if name not in OWN]
+
+
+@cache
+def model(name: str) -> ModelSpec:
+    return SHELF.model(name)
+
+
+@cache
+def traced(name: str) -> StepCosts:
+    return trace(Recipe(model(name), "bf16", "adamw"), 1)
+
+
+def stated(name: str, field: str) -> Entry:
+    found = SHELF.fields("models", name)[field]
+    assert isinstance(found, Entry)
+    return found
+
+
+def counted(name: str) -> int:
+    shapes = jax.eval_shape(lambda: family(model(name)).init(jax.random.key(0), model(name)))
+    return sum(prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_parameters_are_those_published(name: str) -> None:
+    assert counted(name) == stated(name, "parameters").value
+    assert stated(name, "parameters").source
+    assert stated(name, "published").source
+
+
+ROUNDED = {
+    # name: (published [parameters], half of its last digit)
+    "gpt2-small": (124e6, 0.5e6),
+    "gpt2-xl": (1558e6, 0.5e6),
+    "gpt3-175b": (175.0e9, 0.5e9),  # the paper rounds to 175.0 B; the shape of its table has 174.6 G
+    "bloom-176b": (176_247e6, 0.5e6),
+    "llama2-70b": (70e9, 1.1e9),  # 68.98 G: the name rounds up
+    "llama3-405b": (405e9, 1e9),
+    "nemotron4-340b": (9.4e9 + 331.6e9, 0.1e9),
+}
+
+
+@pytest.mark.parametrize("name", ROUNDED)
+def test_the_rounded_number_of_the_paper_is_near(name: str) -> None:
+    published, half = ROUNDED[name]
+    assert stated(name, "parameters").value == pytest.approx(published, abs=half)
+
+
+def products(costs: StepCosts) -> float:
+    """FLOPs of matrix products and convolutions, a token."""
+    kinds = ("matmul", "convolution")
+    return sum(o.flops * o.count for o in costs.operations if o.kind in kinds) / costs.tokens_per_sample
+
+
+def decoder_flops(spec: Decoder) -> float:
+    """FLOPs of a token forward: 2 a weight of every dense layer and of the head, 4 a key and number of a query head."""
+    own, keys = spec.heads * spec.width_of_head, spec.groups_of_keys * spec.width_of_head
+    feed = (3 if spec.activation == "swiglu" else 2) * spec.hidden * spec.inner
+    attention = 2 * spec.hidden * (own + 2 * keys) + 2 * own * spec.hidden + 4 * own * spec.context
+    return spec.layers * (attention + 2 * feed) + 2 * spec.hidden * spec.vocabulary
+
+
+DECODERS = [name for name in SHELF.names("models") if model(name).family == "transformer"]
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_products_of_decoders_equal_the_closed_form(name: str) -> None:
+    """The backward pass takes twice the forward pass: the gradient of each product has two."""
+    spec = model(name)
+    assert isinstance(spec, Decoder)
+    assert products(traced(name)) == 3 * decoder_flops(spec)
+
+
+@pytest.mark.parametrize("name", [name for name in DECODERS if name != "char-gpt"])
+def test_all_operations_of_decoders_are_within_one_percent_of_the_products(name: str) -> None:
+    costs = traced(name)
+    total = sum(o.flops * o.count for o in costs.operations if o.phase != "optimizer") / costs.tokens_per_sample
+    assert products(costs) <= total <= 1.01 * products(costs)
+
+
+@pytest.mark.parametrize("name", SHELF.names("models"))
+def test_a_preset_is_traced_whole(name: str) -> None:
+    costs = traced(name)
+    assert costs.warnings == ()
+    assert sum(gradient.elements for gradient in costs.gradients) == costs.parameters == counted(name)
