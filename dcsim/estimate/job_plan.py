@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dcsim.catalogue.inventory import JobParts, PoolParts
 from dcsim.estimate.device import Device
+from dcsim.parallel.compression import residual_bytes
 from dcsim.parallel.memory import RankMemory, replicated
 from dcsim.parallel.plan import DataParallel, data_parallel
 from dcsim.parallel.program import Compute, Program, Read
@@ -39,8 +40,8 @@ class JobPlan:
 
     @property
     def checkpoint_bytes(self) -> float:
-        """Weights and optimizer state, written once whatever the number of replicas."""
-        return self.costs.parameter_bytes + self.costs.optimizer_bytes
+        """Weights and optimizer state, written once whatever the number of replicas, and every rank's residual."""
+        return self.costs.parameter_bytes + self.costs.optimizer_bytes + self.program.ranks * self.memory.residual_bytes
 
     @property
     def read_bytes_per_step(self) -> float:
@@ -96,13 +97,16 @@ def job_plan(parts: JobParts, costs: StepCosts, pool: PoolParts, servers: frozen
         overlap=job.parallel.overlap,
         # An executed job reads its whole, small data set once, when it starts; a traced one streams.
         read_bytes=0.0 if job.execute else micro_batches * job.batch.micro * _sample_bytes(parts, costs),
+        compression=job.parallel.coding,
     )
+    memory = replicated(costs, element_bytes, parts.software.fused_attention)
+    kept = costs.parameters * residual_bytes(plan.compression, plan.ranks)
     return JobPlan(
         parts,
         costs,
         data_parallel(costs, plan),
         Device(pool.accelerator, parts.software),
-        replicated(costs, element_bytes, parts.software.fused_attention),
+        replace(memory, residual_bytes=kept),
         servers,
         pool.server.accelerators,
     )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Field, Tag, model_validator
 
 from dcsim import units
 from dcsim.scenario.base import Count, DataSize, Flag, Value, wrong
-
-_NAMES: Final = ("ring", "tree", "hierarchical", "parameter-server")
-_EXAMPLE: Final = '"{kind: parameter-server, shards: 4}"'
+from dcsim.scenario.compression import Compression, CompressionSpec, described
+from dcsim.scenario.kinds import BARE, by_kind
 
 
 class Plain(Value):
@@ -35,22 +34,14 @@ class ParameterServer(Value):
     shards: Count = Field(1, description="servers, each beside one of the ranks, with equal parts of the parameters")
 
 
-def _kind(found: Any) -> str | None:
-    if isinstance(found, str):
-        return "Kind"
-    kind = found.get("kind") if isinstance(found, dict) else getattr(found, "kind", None)
-    return dict(zip(_NAMES, ("Plain", "Plain", "Hierarchical", "ParameterServer"), strict=True)).get(str(kind))
-
-
 Reduce = Annotated[
-    Annotated[Literal["ring", "tree", "hierarchical", "parameter-server"], Tag("Kind")]
+    Annotated[Literal["ring", "tree", "hierarchical", "parameter-server"], Tag(BARE)]
     | Annotated[Plain, Tag("Plain")]
     | Annotated[Hierarchical, Tag("Hierarchical")]
     | Annotated[ParameterServer, Tag("ParameterServer")],
-    Discriminator(
-        _kind,
-        custom_error_type="expected",
-        custom_error_message=f"one of {', '.join(_NAMES)}, or a block such as {_EXAMPLE}",
+    by_kind(
+        {"ring": "Plain", "tree": "Plain", "hierarchical": "Hierarchical", "parameter-server": "ParameterServer"},
+        "{kind: parameter-server, shards: 4}",
     ),
 ]
 
@@ -60,6 +51,7 @@ class Parallel(Value):
 
     data: Count = Field(1, description="data-parallel replicas, one accelerator each")
     reduce: Reduce = Field("ring", description="the schedule by which gradients are summed over the replicas")
+    compression: Compression | None = Field(None, description="how gradients are made smaller before they travel")
     bucket: DataSize = Field(
         units.parse("25 MiB", "data"), description="gradients are all-reduced in buckets of about this size"
     )
@@ -86,3 +78,8 @@ class Parallel(Value):
                 return ParameterServer(kind="parameter-server")
             case described:
                 return described
+
+    @property
+    def coding(self) -> CompressionSpec | None:
+        """The compression with its defaults."""
+        return described(self.compression)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dcsim.errors import ScenarioError
+from dcsim.scenario.compression import Int8, Sign, TopK
 from dcsim.scenario.load import load
 from dcsim.scenario.parallel import Hierarchical, ParameterServer, Plain
 
@@ -54,3 +55,33 @@ def test_a_wrong_reduction_gets_one_message(text: str, message: str) -> None:
     with pytest.raises(ScenarioError) as caught:
         load(SAMPLE, [f"{KEY}={text}"])
     assert [str(problem) for problem in caught.value.problems] == [f"--set: {message}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "coding"),
+    [
+        ("null", None),
+        ("int8", Int8(kind="int8", block=256, error_feedback=False)),
+        ("sign", Sign(kind="sign", block=256, error_feedback=True)),
+        ("top-k", TopK(kind="top-k", keep=0.01, error_feedback=True)),
+        ("{kind: top-k, keep: 10 %, error_feedback: false}", TopK(kind="top-k", keep=0.1, error_feedback=False)),
+    ],
+)
+def test_a_name_or_a_block_says_the_compression(text: str, coding: object) -> None:
+    parallel = load(SAMPLE, [f"jobs.learn.parallel.compression={text}"]).scenario.jobs[1].parallel
+    assert parallel.coding == coding
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("zip", ': found "zip", expected "top-k", "int8" or "sign"'),
+        ("{kind: top-k, keep: 0 %}", '.keep: found "0 %", expected a ratio above zero'),
+        ("{kind: top-k, block: 3}", '.block: found an unknown key "block", expected one of error_feedback, keep, kind'),
+        ("{kind: sign, block: 0}", ".block: found 0, expected a whole number of at least 1"),
+    ],
+)
+def test_a_wrong_compression_gets_one_message(text: str, message: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        load(SAMPLE, [f"jobs.learn.parallel.compression={text}"])
+    assert [str(problem) for problem in caught.value.problems] == [f"--set: jobs.learn.parallel.compression{message}"]

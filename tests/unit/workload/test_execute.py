@@ -130,6 +130,28 @@ def test_snapshots_survive_writing() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(read.optimizer, kept.optimizer, strict=True))
 
 
+@pytest.mark.parametrize("compression", ["top-k", "sign", {"kind": "int8", "error_feedback": True}])
+def test_what_compression_left_out_is_in_the_snapshot(compression: object) -> None:
+    compressed = job(parallel={"data": 4, "compression": compression})
+    run = Execution(SPEC, compressed, 4, 7)
+    run.step(RING)
+    kept = Snapshot.from_bytes(run.snapshot().to_bytes())
+    # float32 weights and two moments, the counter of steps, and a residual a rank
+    assert kept.size_bytes == 12 * run.elements + 4 + 4 * 4 * run.elements
+    losses = [run.step(RING) for _ in range(3)]
+    fresh = Execution(SPEC, compressed, 4, 7)
+    fresh.restore(kept)
+    assert [fresh.step(RING) for _ in range(3)] == losses
+    assert fresh.digest() == run.digest()
+
+
+def test_gradients_of_a_bf16_job_are_rounded_on_their_way() -> None:
+    """8 bits of significand: 2^-9 relative at most a message, of which a chunk passes 3 in a ring of 4, and a copy."""
+    run = Execution(SPEC, job(precision="bf16"), 4, 7)
+    run.step(RING)
+    assert 5e-4 < run.full_batch_difference() < 4 * 2**-9
+
+
 def test_seeds_and_jobs_draw_apart() -> None:
     digests = {Execution(SPEC, one, 4, seed).digest() for one in (job(), job(name="other")) for seed in (1, 2)}
     assert len(digests) == 4
