@@ -6,12 +6,22 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from dcsim.scenario.base import Count, Flag, Fraction, PositiveNumber, Value, wrong
+from dcsim.scenario.base import Count, Flag, Fraction, PositiveNumber, Value, Whole, wrong
 
 _SMALL_VOCABULARY: Final = 2**16
 _SMALL_CLASSES: Final = 2**8
 
 FeedForward = Literal["gelu", "gelu-exact", "relu", "squared-relu", "leaky-relu", "silu", "sigmoid", "tanh", "swiglu"]
+
+
+class LatentAttention(Value):
+    """Multi-head latent attention: queries, and keys with values, pass through a narrow layer (DeepSeek-V2, 2024)."""
+
+    queries: Count = Field(description="width of the compressed queries")
+    cached: Count = Field(description="width of the compressed keys and values, which the cache holds")
+    plain: Count = Field(description="width of a head's queries and keys without positions")
+    rotary: Count = Field(description="width of a head's queries and keys with rotary positions")
+    values: Count = Field(description="width of a head's values")
 
 
 class Decoder(Value):
@@ -41,10 +51,11 @@ class Decoder(Value):
         None, description="every other layer, from the first on, attends to this many last tokens only"
     )
     sinks: Flag = Field(False, description="a learned logit a head that takes a share of the attention")
+    latent: LatentAttention | None = None
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> Self:
-        if self.head_width is None and self.hidden % self.heads:
+        if self.head_width is None and self.latent is None and self.hidden % self.heads:
             raise wrong(f"a number that divides hidden, {self.hidden}", found=str(self.heads), at="heads")
         if self.heads % self.groups_of_keys:
             raise wrong(
@@ -54,6 +65,10 @@ class Decoder(Value):
             raise wrong("an even number of layers where every other one has a window", str(self.layers), "layers")
         if (self.position_rows or self.context) < self.context:
             raise wrong(f"at least the context, {self.context}", str(self.position_rows), "position_rows")
+        if self.latent is not None and self.positions != "rotary":
+            raise wrong(
+                "rotary, which latent attention turns a part of its keys by", f'"{self.positions}"', "positions"
+            )
         return self
 
     @property
@@ -86,6 +101,36 @@ class TransformerModel(Decoder):
     """A decoder-only transformer; as published for GPT-2 unless told otherwise."""
 
     family: Literal["transformer"]
+
+
+class MixtureModel(Decoder):
+    """A decoder whose feed-forward layers are mixtures of experts."""
+
+    family: Literal["mixture"]
+    experts: Count
+    chosen: Count = Field(description="experts that every token goes to")
+    expert_feed_forward: Count | None = Field(None, description="width of an expert; feed_forward unless given")
+    shared_experts: Annotated[int, Whole(low=0)] = Field(0, description="experts that every token goes to besides")
+    dense_layers: Annotated[int, Whole(low=0)] = Field(0, description="first layers that have no experts")
+    router: Literal["softmax", "sigmoid"] = "softmax"
+    capacity: PositiveNumber = Field(
+        1.0, description="tokens an expert takes at most, over its even share; tokens beyond skip the expert"
+    )
+
+    @model_validator(mode="after")
+    def _experts_fit(self) -> Self:
+        if self.chosen > self.experts:
+            raise wrong(f"at most the number of experts, {self.experts}", str(self.chosen), "chosen")
+        if self.dense_layers >= self.layers or (self.dense_layers and self.window is not None):
+            raise wrong(
+                f"fewer than layers, {self.layers}, and none with a window", str(self.dense_layers), "dense_layers"
+            )
+        return self
+
+    @property
+    def inner_of_expert(self) -> int:
+        """Width of the feed-forward layer of an expert."""
+        return self.expert_feed_forward or self.inner
 
 
 class MlpModel(Value):
@@ -134,5 +179,5 @@ def _label_bytes(classes: int) -> int:
     return 1 if classes <= _SMALL_CLASSES else 2
 
 
-ModelSpec = Annotated[TransformerModel | MlpModel | CnnModel, Field(discriminator="family")]
-FAMILIES: Final = ("transformer", "mlp", "cnn")
+ModelSpec = Annotated[TransformerModel | MixtureModel | MlpModel | CnnModel, Field(discriminator="family")]
+FAMILIES: Final = ("transformer", "mixture", "mlp", "cnn")

@@ -10,7 +10,7 @@ import pytest
 
 from dcsim.catalogue.reader import Entry
 from dcsim.catalogue.shelf import Shelf
-from dcsim.scenario.models import Decoder, ModelSpec
+from dcsim.scenario.models import Decoder, MixtureModel, ModelSpec
 from dcsim.workload.models import family
 from dcsim.workload.operation import StepCosts
 from dcsim.workload.step import Recipe
@@ -58,6 +58,10 @@ ROUNDED = {
     "llama2-70b": (70e9, 1.1e9),  # 68.98 G: the name rounds up
     "llama3-405b": (405e9, 1e9),
     "nemotron4-340b": (9.4e9 + 331.6e9, 0.1e9),
+    "mixtral-8x7b": (47e9, 0.5e9),
+    "mixtral-8x22b": (141e9, 0.5e9),
+    "deepseek-v3": (671e9, 0.5e9),
+    "gpt-oss-120b": (116.83e9, 0.005e9),
 }
 
 
@@ -81,7 +85,48 @@ def decoder_flops(spec: Decoder) -> float:
     return spec.layers * (attention + 2 * feed) + 2 * spec.hidden * spec.vocabulary
 
 
+def mixture_flops(spec: MixtureModel) -> float:
+    """As a decoder, with a router and the chosen and shared experts; a window takes two of its length of keys."""
+    keys = spec.context
+    if spec.latent is not None:
+        turned, value = spec.heads * (spec.latent.plain + spec.latent.rotary), spec.heads * spec.latent.values
+        dense = spec.hidden * spec.latent.queries + spec.latent.queries * turned
+        dense += spec.hidden * (spec.latent.cached + spec.latent.rotary)
+        dense += spec.latent.cached * spec.heads * (spec.latent.plain + spec.latent.values) + value * spec.hidden
+        attention = 2.0 * dense + 2 * (turned + value) * keys
+    else:
+        own = spec.heads * spec.width_of_head
+        dense = spec.hidden * (2 * own + 2 * spec.groups_of_keys * spec.width_of_head)
+        near = keys if spec.window is None else 2 * spec.window
+        attention = 2.0 * dense + 4 * own * (keys + near) / 2
+    experts = (spec.chosen + spec.shared_experts) * 6 * spec.hidden * spec.inner_of_expert
+    mixed = attention + 2 * spec.hidden * spec.experts + experts
+    first = spec.dense_layers * (attention + 6 * spec.hidden * spec.inner)
+    return (spec.layers - spec.dense_layers) * mixed + first + 2 * spec.hidden * spec.vocabulary
+
+
 DECODERS = [name for name in SHELF.names("models") if model(name).family == "transformer"]
+MIXTURES = [name for name in SHELF.names("models") if model(name).family == "mixture"]
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+def test_products_of_mixtures_equal_the_closed_form(name: str) -> None:
+    spec = model(name)
+    assert isinstance(spec, MixtureModel)
+    assert products(traced(name)) == 3 * mixture_flops(spec)
+
+
+@pytest.mark.parametrize(
+    ("name", "published", "half"),
+    [("mixtral-8x7b", 12.9e9, 0.05e9), ("mixtral-8x22b", 39e9, 0.5e9), ("deepseek-v3", 37e9, 0.6e9)],
+)
+def test_parameters_that_a_token_meets_are_those_published(name: str, published: float, half: float) -> None:
+    """All but the experts that were not chosen, each with three matrices."""
+    spec = model(name)
+    assert isinstance(spec, MixtureModel)
+    each = 3 * spec.hidden * spec.inner_of_expert
+    met = counted(name) - (spec.layers - spec.dense_layers) * (spec.experts - spec.chosen) * each
+    assert met == pytest.approx(published, abs=half)
 
 
 @pytest.mark.parametrize("name", DECODERS)
@@ -92,7 +137,7 @@ def test_products_of_decoders_equal_the_closed_form(name: str) -> None:
     assert products(traced(name)) == 3 * decoder_flops(spec)
 
 
-@pytest.mark.parametrize("name", [name for name in DECODERS if name != "char-gpt"])
+@pytest.mark.parametrize("name", [name for name in DECODERS + MIXTURES if name != "char-gpt"])
 def test_all_operations_of_decoders_are_within_one_percent_of_the_products(name: str) -> None:
     costs = traced(name)
     total = sum(o.flops * o.count for o in costs.operations if o.phase != "optimizer") / costs.tokens_per_sample

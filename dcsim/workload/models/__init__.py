@@ -29,7 +29,7 @@ class Family:
 
 def family(spec: ModelSpec) -> Family:
     """Return the functions of the family of ``spec``."""
-    from dcsim.workload.models import cnn, mlp, transformer
+    from dcsim.workload.models import cnn, mixture, mlp, transformer
 
-    module = {"transformer": transformer, "mlp": mlp, "cnn": cnn}[spec.family]
+    module = {"transformer": transformer, "mixture": mixture, "mlp": mlp, "cnn": cnn}[spec.family]
     return Family(module.init, module.loss, module.batch)

@@ -34,11 +34,12 @@ def norm(shape: tuple[int, ...], kind: str = "layer") -> Weights:
 
 
 def apply(stream: jax.Array, weights: Weights) -> jax.Array:
-    """Return what a dense layer makes of ``stream``, shape (..., inputs)."""
+    """Return what a dense layer makes of ``stream``, shape (..., inputs); stacked layers each of their own rows."""
     out: jax.Array = stream @ weights["weight"]
-    if "bias" in weights:
-        out = out + weights["bias"]
-    return out
+    if "bias" not in weights:
+        return out
+    bias: jax.Array = weights["bias"]
+    return out + (bias if bias.ndim == 1 else bias[..., None, :])
 
 
 @partial(jax.checkpoint, prevent_cse=False)

@@ -7,36 +7,25 @@ decoders changed is an option each: see `scenario/models.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from math import sqrt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 import optax  # type: ignore[import-untyped]
 
-from dcsim.workload.models import attention
+from dcsim.workload.models import attention, experts, feed, latent
 from dcsim.workload.models.abstract import array
-from dcsim.workload.models.layers import (
-    DEVIATION,
-    Weights,
-    activate,
-    apply,
-    dense,
-    norm,
-    normal,
-    normalize,
-    swiglu,
-)
+from dcsim.workload.models.layers import Weights, apply, dense, norm, normal, normalize
 from dcsim.workload.models.positions import Angles, angles
 
 if TYPE_CHECKING:
-    from dcsim.scenario.models import Decoder
+    from dcsim.scenario.models import Decoder, MixtureModel
     from dcsim.workload.models import Layers
 
-_KEYS = 16
-Keys = Iterator[jax.Array]
+_KEYS = 32
+D = TypeVar("D", bound="Decoder")
 
 
 def batch(spec: Decoder, size: int) -> dict[str, Any]:
@@ -50,62 +39,55 @@ def init(key: jax.Array, spec: Decoder) -> Weights:
 
     Where every other layer has a window, "blocks" has a stack for the layers with one and a stack for those without.
     """
-    keys = iter(jax.random.split(key, _KEYS))
+    return assembled(iter(jax.random.split(key, _KEYS)), spec, blocks)
+
+
+def assembled(keys: feed.Keys, spec: D, stack: Callable[[feed.Keys, D, int], Weights]) -> Weights:
+    """Return the parameters of a decoder whose equal layers are made by ``stack``."""
     parameters: Weights = {"tokens": normal(next(keys), (spec.vocabulary, spec.hidden))}
     if spec.positions == "learned":
         parameters["positions"] = normal(next(keys), (spec.position_rows or spec.context, spec.hidden))
     if spec.embedding_norm:
         parameters["embedding_norm"] = norm((spec.hidden,), spec.norm)
     if spec.window is None:
-        parameters["blocks"] = blocks(keys, spec, spec.layers)
+        parameters["blocks"] = stack(keys, spec, spec.layers)
     else:
         half = spec.layers // 2
-        parameters["blocks"] = {"near": blocks(keys, spec, half), "far": blocks(keys, spec, half)}
+        parameters["blocks"] = {"near": stack(keys, spec, half), "far": stack(keys, spec, half)}
     parameters["norm"] = norm((spec.hidden,), spec.norm)
     if not spec.tied_head:
         parameters["head"] = normal(next(keys), (spec.vocabulary, spec.hidden))
     return parameters
 
 
-def blocks(keys: Keys, spec: Decoder, layers: int) -> Weights:
+def blocks(keys: feed.Keys, spec: Decoder, layers: int) -> Weights:
     """Return the parameters of ``layers`` equal layers, shape (layers, ...)."""
-    return {**attention_weights(keys, spec, layers), **feed_weights(keys, spec, (layers,))}
+    return {**attention_weights(keys, spec, layers), **feed.weights(keys, spec, (layers,), spec.inner)}
 
 
-def attention_weights(keys: Keys, spec: Decoder, layers: int) -> Weights:
-    """Return the parameters of the attention of ``layers`` layers, its norm included."""
+def attention_weights(keys: feed.Keys, spec: Decoder, layers: int) -> Weights:
+    """Return the parameters of the attention of ``layers`` layers, and of both norms."""
     width, own = spec.hidden, spec.heads * spec.width_of_head
+    norms = {name: norm((layers, width), spec.norm) for name in ("attention_norm", "feed_norm")}
+    if spec.latent is not None:
+        return {**norms, **latent.weights(keys, spec, spec.latent, layers)}
     joint = own + 2 * spec.groups_of_keys * spec.width_of_head
-    weights = {
-        "attention_norm": norm((layers, width), spec.norm),
+    weights: Weights = {
         "query_key_value": dense(normal(next(keys), (layers, width, joint)), spec.bias),
-        "projection": dense(normal(next(keys), (layers, own, width), small(spec)), spec.bias),
+        "projection": dense(normal(next(keys), (layers, own, width), feed.small(spec)), spec.bias),
     }
-    return {**weights, "sinks": jnp.zeros((layers, spec.heads), jnp.float32)} if spec.sinks else weights
-
-
-def feed_weights(keys: Keys, spec: Decoder, stack: tuple[int, ...]) -> Weights:
-    """Return the parameters of feed-forward layers, shape (*stack, ...), their norm included."""
-    width, inner = spec.hidden, spec.inner
-    weights = {
-        "feed_norm": norm((*stack, width), spec.norm),
-        "expand": dense(normal(next(keys), (*stack, width, inner)), spec.bias),
-        "contract": dense(normal(next(keys), (*stack, inner, width), small(spec)), spec.bias),
-    }
-    if spec.activation == "swiglu":
-        weights["gate"] = dense(normal(next(keys), (*stack, width, inner)), spec.bias)
-    return weights
-
-
-def small(spec: Decoder) -> float:
-    """Return the deviation of the weights of projections into the residual stream."""
-    return DEVIATION / sqrt(2 * spec.layers)
+    if spec.sinks:
+        weights["sinks"] = jnp.zeros((layers, spec.heads), jnp.float32)
+    return {**norms, **weights}
 
 
 def loss(parameters: Weights, batch: dict[str, jax.Array], spec: Decoder, layers: Layers = "loop") -> jax.Array:
     """Return the mean cross entropy of the next token [nat]."""
     turns = turned(spec, jnp.arange(batch["inputs"].shape[1]))
-    stream = run(embedded(parameters, batch["inputs"], spec), parameters["blocks"], partial(step, spec, turns), layers)
+    stream = embedded(parameters, batch["inputs"], spec)
+    if "dense_blocks" in parameters:
+        stream = run(stream, parameters["dense_blocks"], partial(block, spec, turns), layers)
+    stream = run(stream, parameters["blocks"], partial(step, spec, turns), layers)
     with jax.named_scope("head"):
         entropy = optax.softmax_cross_entropy_with_integer_labels(logits(stream, parameters, spec), batch["labels"])
         return jnp.mean(entropy)
@@ -115,7 +97,8 @@ def turned(spec: Decoder, places: jax.Array) -> Angles | None:
     """Return the angles of rotary positions, None where positions are of another kind."""
     if spec.positions != "rotary":
         return None
-    return angles(places, 2 * int(spec.rotary_share * spec.width_of_head / 2), spec.rotary_base)
+    width = 2 * int(spec.rotary_share * spec.width_of_head / 2) if spec.latent is None else spec.latent.rotary
+    return angles(places, width, spec.rotary_base)
 
 
 def embedded(parameters: Weights, tokens: jax.Array, spec: Decoder) -> jax.Array:
@@ -162,27 +145,29 @@ def block(
     spec: Decoder, turns: Angles | None, stream: jax.Array, weights: Weights, window: int | None = None
 ) -> jax.Array:
     """Return what one layer makes of ``stream``: attention, then the feed-forward layer, each beside the residual."""
-    return feed(attended(spec, turns, stream, weights, window), weights, spec)
+    return fed(attended(spec, turns, stream, weights, window), weights, spec)
 
 
 def attended(
     spec: Decoder, turns: Angles | None, stream: jax.Array, weights: Weights, window: int | None = None
 ) -> jax.Array:
     """Return ``stream`` with what attention adds to it."""
-    heads = attention.projected(normalize(stream, weights["attention_norm"]), weights, spec, turns)
+    heads = heads_of(spec, turns, normalize(stream, weights["attention_norm"]), weights)
     reach = attention.Reach(True, window, spec.positions == "alibi", weights.get("sinks"))
     return stream + apply(attention.mixed(heads, reach), weights["projection"])
 
 
-def feed(stream: jax.Array, weights: Weights, spec: Decoder) -> jax.Array:
-    """Return ``stream`` with what the feed-forward layer adds to it."""
+def heads_of(spec: Decoder, turns: Angles | None, stream: jax.Array, weights: Weights) -> attention.Heads:
+    """Return queries, keys and values of ``stream``, which is normalized."""
+    if spec.latent is not None and turns is not None:
+        return latent.projected(stream, weights, spec.latent, turns)
+    return attention.projected(stream, weights, spec, turns)
+
+
+def fed(stream: jax.Array, weights: Weights, spec: Decoder) -> jax.Array:
+    """Return ``stream`` with what the feed-forward layer, or its experts, add to it."""
     with jax.named_scope("feed_forward"):
-        return stream + widened(normalize(stream, weights["feed_norm"]), weights, spec)
-
-
-def widened(stream: jax.Array, weights: Weights, spec: Decoder) -> jax.Array:
-    """Return what the two dense layers, or the three of SwiGLU, make of ``stream``."""
-    wide = apply(stream, weights["expand"])
-    if spec.activation == "swiglu":
-        return apply(swiglu(apply(stream, weights["gate"]), wide), weights["contract"])
-    return apply(activate(spec.activation, wide), weights["contract"])
+        normal_ = normalize(stream, weights["feed_norm"])
+        if "experts" in weights:
+            return stream + experts.routed(normal_, weights, cast("MixtureModel", spec))
+        return stream + feed.widened(normal_, weights, spec)
