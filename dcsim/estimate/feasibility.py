@@ -42,7 +42,7 @@ def pools_for(job: Job, inventory: Inventory) -> list[int]:
     return [
         number
         for number, parts in enumerate(inventory.pools)
-        if job.servers in (None, parts.pool.name) and parts.pool.count * parts.server.accelerators >= job.parallel.data
+        if job.servers in (None, parts.pool.name) and parts.pool.count * parts.server.accelerators >= job.ranks
     ]
 
 
@@ -59,8 +59,9 @@ def _placeable(job: Job, inventory: Inventory, report: Report) -> Iterator[Probl
     if not pools:
         sizes = [p.pool.count * p.server.accelerators for p in inventory.pools if job.servers in (None, p.pool.name)]
         where = f"pool {job.servers}" if job.servers else "the largest pool"
-        found = f"{job.parallel.data} ranks"
-        yield report(f"jobs.{job.name}.parallel.data", found, f"at most {max(sizes)}, the accelerators of {where}")
+        found = f"{job.ranks} ranks"
+        key = "parallel.data" if job.ranks == job.parallel.data else "model.mesh"
+        yield report(f"jobs.{job.name}.{key}", found, f"at most {max(sizes)}, the accelerators of {where}")
     if job.checkpoint is not None and inventory.storage is None:
         yield report(f"jobs.{job.name}.checkpoint", "no storage to write to", "a section cluster.storage")
 

@@ -9,6 +9,7 @@ from dcsim.catalogue.inventory import JobParts, PoolParts
 from dcsim.estimate.device import Device
 from dcsim.parallel.compression import residual_bytes
 from dcsim.parallel.memory import RankMemory, replicated
+from dcsim.parallel.meshed import meshed
 from dcsim.parallel.plan import DataParallel, data_parallel
 from dcsim.parallel.program import Compute, Program, Read
 from dcsim.scenario.user import UserModel
@@ -41,7 +42,8 @@ class JobPlan:
     @property
     def checkpoint_bytes(self) -> float:
         """Weights and optimizer state, written once whatever the number of replicas, and every rank's residual."""
-        return self.costs.parameter_bytes + self.costs.optimizer_bytes + self.program.ranks * self.memory.residual_bytes
+        state = self.costs.state_bytes or self.costs.parameter_bytes + self.costs.optimizer_bytes
+        return state + self.program.ranks * self.memory.residual_bytes
 
     @property
     def read_bytes_per_step(self) -> float:
@@ -89,14 +91,15 @@ def job_plan(parts: JobParts, costs: StepCosts, pool: PoolParts, servers: frozen
     job = parts.job
     element_bytes = 0 if isinstance(parts.model, UserModel) else _ELEMENT_BYTES[job.precision]
     micro_batches = job.batch.global_ // (job.batch.micro * job.parallel.data)
+    # An executed job reads its whole, small data set once, when it starts; a traced one streams.
+    read_bytes = 0.0 if job.execute else micro_batches * job.batch.micro * _sample_bytes(parts, costs)
     plan = DataParallel(
         ranks=job.parallel.data,
         micro_batches=micro_batches,
         gradient_bytes=element_bytes,
         bucket_bytes=job.parallel.bucket,
         overlap=job.parallel.overlap,
-        # An executed job reads its whole, small data set once, when it starts; a traced one streams.
-        read_bytes=0.0 if job.execute else micro_batches * job.batch.micro * _sample_bytes(parts, costs),
+        read_bytes=read_bytes,
         compression=job.parallel.coding,
     )
     memory = replicated(costs, element_bytes, parts.software.fused_attention)
@@ -104,7 +107,7 @@ def job_plan(parts: JobParts, costs: StepCosts, pool: PoolParts, servers: frozen
     return JobPlan(
         parts,
         costs,
-        data_parallel(costs, plan),
+        meshed(costs, read_bytes / job.ranks, plan.overlap) if costs.mesh else data_parallel(costs, plan),
         Device(pool.accelerator, parts.software),
         replace(memory, residual_bytes=kept),
         servers,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from math import prod
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -106,8 +107,17 @@ class UserModel(Value):
     parameters: str | None = Field(None, description="the argument that holds the weights; the first unless given")
     batch: str | None = Field(None, description="the argument that holds the samples; the last unless given")
     tokens: Count = Field(1, description="tokens of a sample, for token rates")
+    mesh: dict[Axis, Count] = Field(
+        {},
+        description="sizes of the mesh axes of a step written with shard_map, the outermost first; one rank each place",
+    )
     trips: dict[Place, Count] = Field({}, description="trips of while loops whose number depends on data, by line")
     kernels: dict[str, KernelCost] = Field({}, description="costs of custom calls by their name")
+
+    @property
+    def ranks(self) -> int:
+        """Ranks of the mesh, 1 without one."""
+        return prod(self.mesh.values())
 
     def __hash__(self) -> int:
         """Hash by the function alone: the arguments are plain data, which has no hash."""

@@ -124,6 +124,11 @@ class Job(Value):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if isinstance(self.model, UserModel) and self.model.mesh and self.parallel.data != 1:
+            raise wrong("1: the mesh of the model is the whole job", found=str(self.parallel.data), at="parallel.data")
+        if isinstance(self.model, UserModel) and self.model.mesh and self.batch.micro != self.batch.global_:
+            rule = f"batch.global, {self.batch.global_}: one call of the function is the step of the whole mesh"
+            raise wrong(rule, found=str(self.batch.micro), at="batch.micro")
         each = self.batch.micro * self.parallel.data
         if self.batch.global_ % each:
             rule = f"a multiple of batch.micro x parallel.data = {self.batch.micro} x {self.parallel.data} = {each}"
@@ -141,6 +146,11 @@ class Job(Value):
             rule = f"at least {_CHARACTERS}, the characters of python-docs"
             raise wrong(rule, found=str(self.model.vocabulary), at="model.vocabulary")
         return self
+
+    @property
+    def ranks(self) -> int:
+        """Accelerators that the job runs on: its replicas, or the places of the mesh that its model is written for."""
+        return self.model.ranks if isinstance(self.model, UserModel) and self.model.mesh else self.parallel.data
 
 
 def _target(text: Any) -> str:

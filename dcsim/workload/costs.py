@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dcsim.scenario.user import UserModel
 from dcsim.workload import cache
-from dcsim.workload.operation import Gradient, Operation, StepCosts
+from dcsim.workload.operation import CollectiveKind, Exchange, Gradient, Group, Operation, StepCosts
 from dcsim.workload.user import UserCode, code_of
 
 if TYPE_CHECKING:
@@ -98,9 +98,19 @@ def _store(path: Path, found: StepCosts) -> None:
 
 def _from_json(data: dict[str, Any]) -> StepCosts:
     sizes = ("shape", "geometry")
-    operations = tuple(
-        Operation(**{**row, **{name: tuple(row[name]) for name in sizes}}) for row in data.pop("operations")
-    )
-    gradients = tuple(Gradient(**row) for row in data.pop("gradients"))
-    order, warnings = tuple(data.pop("order")), tuple(data.pop("warnings"))
-    return StepCosts(operations=operations, gradients=gradients, order=order, warnings=warnings, **data)
+    read: dict[str, Any] = {
+        "operations": [
+            Operation(**{**row, **{name: tuple(row[name]) for name in sizes}}) for row in data["operations"]
+        ],
+        "gradients": [Gradient(**row) for row in data["gradients"]],
+        "exchanges": [Exchange(**{**row, "group": _group(**row["group"])}) for row in data["exchanges"]],
+        "mesh": map(tuple, data["mesh"]),
+        "sequence": map(tuple, data["sequence"]),
+        "order": data["order"],
+        "warnings": data["warnings"],
+    }
+    return StepCosts(**{**data, **{name: tuple(rows) for name, rows in read.items()}})
+
+
+def _group(kind: CollectiveKind, axes: list[str], pairs: list[list[int]]) -> Group:
+    return Group(kind, tuple(axes), tuple((source, target) for source, target in pairs))

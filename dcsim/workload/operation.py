@@ -9,6 +9,7 @@ Kind = Literal[
     "matmul", "convolution", "elementwise", "gather", "scatter", "reduce", "sort", "random", "copy", "collective"
 ]
 Phase = Literal["forward", "backward", "recompute", "optimizer"]
+CollectiveKind = Literal["all-reduce", "all-gather", "reduce-scatter", "all-to-all", "permute"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,33 @@ class Gradient:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Who takes part in a collective: the ranks of a mesh that differ in ``axes`` only, every such group by itself.
+
+    ``pairs`` are (from, to) places along the axis of a permutation, empty for other kinds.
+    """
+
+    kind: CollectiveKind
+    axes: tuple[str, ...]
+    pairs: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A collective of a step; positions count the entries of ``StepCosts.sequence`` that come before.
+
+    ``size_bytes`` is what a rank gives, or, of an all-gather, what it ends up with. The operands are complete at
+    ``ready``, the program has it at ``issued``, and what comes at ``needed`` reads the result.
+    """
+
+    group: Group
+    size_bytes: float
+    ready: int
+    issued: int
+    needed: int
+
+
+@dataclass(frozen=True, slots=True)
 class StepCosts:
     """What one training step of one rank at one micro batch costs.
 
@@ -67,6 +95,11 @@ class StepCosts:
     into ``operations``; every gradient names the position in ``order`` that completes it. ``residual_bytes`` is what
     the forward pass keeps for the backward pass, ``residual_bytes_fused`` the same where attention is one fused
     kernel. ``warnings`` names what could not be costed.
+
+    A step written for a mesh of ranks, ``mesh`` as (axis, size) with the first axis outermost, has its collectives as
+    ``exchanges`` and all else in ``sequence``, as executed: (index into ``operations``, executions). Its bytes are
+    those of one rank, its ``parameters`` those of the whole, and ``state_bytes`` those of the whole's weights and
+    optimizer state.
     """
 
     operations: tuple[Operation, ...]
@@ -80,3 +113,7 @@ class StepCosts:
     tokens_per_sample: int
     warnings: tuple[str, ...] = ()
     residual_bytes_fused: float = 0.0
+    mesh: tuple[tuple[str, int], ...] = ()
+    sequence: tuple[tuple[int, int], ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
+    state_bytes: float = 0.0

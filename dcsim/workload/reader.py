@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,9 @@ from jax.extend import core
 from dcsim.errors import Problem, ScenarioError
 from dcsim.workload import rules
 from dcsim.workload.graph import Block, Loop, Node, Value, dtype_name, walk
+from dcsim.workload.mesh import Regions, check_mesh, problem_at
 from dcsim.workload.phases import Context
 from dcsim.workload.places import place_of
-from dcsim.workload.user import shown
 
 if TYPE_CHECKING:
     from dcsim.scenario.user import KernelCost
@@ -25,14 +25,19 @@ _BODIES = ("jaxpr", "call_jaxpr", "fun_jaxpr", "body_jaxpr")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the user states because no trace can tell: trips of loops by "file:line", costs of kernels by name."""
+    """What the user states because no trace can tell: trips of loops by "file:line", costs of kernels, the mesh.
+
+    ``regions`` collects where the program enters and leaves ``shard_map``.
+    """
 
     trips: Mapping[str, int] = field(default_factory=dict)
     kernels: Mapping[str, KernelCost] = field(default_factory=dict)
+    mesh: Mapping[str, int] = field(default_factory=dict)
+    regions: Regions = field(default_factory=Regions)
 
 
-def read(closed: Any, context: Context, known: Known | None = None) -> Block:
-    """Return the program of a closed jaxpr.
+def read(closed: Any, context: Context, known: Known | None = None, inside: bool = False) -> Block:
+    """Return the program of a closed jaxpr; ``inside`` says whether it is inside of ``shard_map``.
 
     Raises
     ------
@@ -41,15 +46,15 @@ def read(closed: Any, context: Context, known: Known | None = None) -> Block:
     """
     inputs = tuple(_value(variable.aval) for variable in closed.jaxpr.invars)
     block = Block(inputs, [], ())
-    block.outputs = _Reader(block.nodes, known or Known()).inline(closed, inputs, context)
+    block.outputs = _Reader(block.nodes, known or Known(), inside).inline(closed, inputs, context)
     return block
 
 
 class _Reader:
     """Appends the nodes of one jaxpr, and of the calls in it, to ``nodes``."""
 
-    def __init__(self, nodes: list[Node], known: Known) -> None:
-        self._nodes, self._known = nodes, known
+    def __init__(self, nodes: list[Node], known: Known, inside: bool) -> None:
+        self._nodes, self._known, self._inside = nodes, known, inside
 
     def inline(self, jaxpr: Any, inputs: Sequence[Value], context: Context) -> tuple[Value, ...]:
         """Append the equations of ``jaxpr`` with ``inputs`` bound to its arguments; return its results."""
@@ -71,6 +76,8 @@ class _Reader:
             return self._scan(equation, inputs, context)
         if name == "cond":
             return self._branch(equation, inputs, context)
+        if name == "shard_map":
+            return self._sharded(equation, inputs, context)
         if name == "while":
             return self._while(equation, inputs, context)
         body = next((equation.params[key] for key in _BODIES if _is_jaxpr(equation.params.get(key))), None)
@@ -83,11 +90,33 @@ class _Reader:
         name = equation.primitive.name
         node = Node(name, equation.params, inputs, outputs, context.phase, context.scope, place_of(equation), loop)
         self._nodes.append(node)
+        if not self._inside:
+            self._known.regions.outside.append(node)
         return outputs
+
+    def _sharded(self, equation: Any, inputs: tuple[Value, ...], context: Context) -> tuple[Value, ...]:
+        """Take the program of one rank, whose arrays are parts of those outside."""
+        given, regions = equation.params, self._known.regions
+        if self._inside:
+            return self.inline(given["jaxpr"], inputs, context)
+        manual = given.get("newly_manual_axes", given.get("manual_axes", given["mesh"].axis_names))
+        check_mesh(given["mesh"], manual, self._known.mesh, place_of(equation))
+        parts = tuple(
+            _value(variable.aval, whole) for variable, whole in zip(given["jaxpr"].invars, inputs, strict=True)
+        )
+        regions.entered.extend((whole, part.elements) for whole, part in zip(inputs, parts, strict=True))
+        self._inside = True
+        made = self.inline(given["jaxpr"], parts, context)
+        self._inside = False
+        given_back = {whole.storage for whole in inputs}
+        for part, variable in zip(made, equation.outvars, strict=True):
+            if part.storage.elements == part.elements and part.storage not in given_back:
+                regions.left[part.storage] = prod(variable.aval.shape)
+        return made
 
     def _scan(self, equation: Any, inputs: tuple[Value, ...], context: Context) -> tuple[Value, ...]:
         given = equation.params
-        body = read(given["jaxpr"], context, self._known)
+        body = read(given["jaxpr"], context, self._known, self._inside)
         loop = Loop(body, int(given["length"]), bool(given["reverse"]), given["num_consts"], given["num_carry"])
         return self._node(equation, inputs, context, loop)
 
@@ -102,7 +131,7 @@ class _Reader:
         carried = tuple(_value(variable.aval) for variable in equation.outvars)
         fixed = tuple(_value(variable.aval) for variable in equation.invars[: checks + constants])
         body = Block((*fixed, *carried), [], ())
-        reader = _Reader(body.nodes, self._known)
+        reader = _Reader(body.nodes, self._known, self._inside)
         stop = reader.inline(given["cond_jaxpr"], (*fixed[:checks], *carried), context)
         body.outputs = reader.inline(given["body_jaxpr"], (*fixed[checks:], *carried), context)
         return self._node(equation, inputs, context, Loop(body, trips, False, len(fixed), len(carried), stop))
@@ -110,7 +139,8 @@ class _Reader:
     def _branch(self, equation: Any, inputs: tuple[Value, ...], context: Context) -> tuple[Value, ...]:
         """Take the branch with the most operations: the cost of a step is an upper bound over data."""
         branches = equation.params["branches"]
-        costliest = max(branches, key=lambda branch: _flops(read(branch, context, self._known)))
+        trial = replace(self._known, regions=Regions())
+        costliest = max(branches, key=lambda branch: _flops(read(branch, context, trial, self._inside)))
         return self.inline(costliest, inputs[1:], context)
 
 
@@ -146,12 +176,8 @@ def _is_same(at: str, file: str, line: str) -> bool:
 
 
 def _endless(file: str, line: str) -> Problem:
-    name = PurePath(file).name or "FILE.py"
-    return Problem(
-        shown(file) if file else "the traced program",
-        int(line) if line else None,
-        "",
-        "a while loop whose number of trips depends on data",
+    expected = (
         "a loop of known length such as jax.lax.scan, or jax.lax.fori_loop with constant bounds, or in the scenario "
-        f'under model, for 20 trips: trips: {{"{name}:{line or "LINE"}": 20}}',
+        f'under model, for 20 trips: trips: {{"{PurePath(file).name or "FILE.py"}:{line or "LINE"}": 20}}'
     )
+    return problem_at(f"{file}:{line}", "a while loop whose number of trips depends on data", expected)

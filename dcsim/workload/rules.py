@@ -8,15 +8,16 @@ of dilation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import log2, prod
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from dcsim.workload.graph import Node
-from dcsim.workload.operation import Kind
+from dcsim.workload.operation import CollectiveKind, Kind
 
 
 def _words(text: str) -> frozenset[str]:
@@ -37,13 +38,28 @@ ELEMENTWISE = _words(
     "clamp convert_element_type reduce_precision integer_pow square add_any nextafter population_count clz shift_left "
     "shift_right_logical shift_right_arithmetic eq_to lt_to le_to mulhi complex conj"
 )
-MOVES = _words("concatenate pad rev iota tile empty")
+MOVES = _words("concatenate pad rev iota tile empty axis_index")
 REDUCTIONS = _words("reduce_sum reduce_max reduce_min reduce_prod reduce_and reduce_or reduce_xor argmax argmin reduce")
 RANDOM = _words(
     "random_bits random_seed random_fold_in random_split threefry2x32 rng_bit_generator rng_uniform random_clone"
 )
-COLLECTIVES = _words(
-    "psum psum2 psum_invariant pmax pmin all_gather all_gather_invariant all_to_all ppermute reduce_scatter pbroadcast"
+COLLECTIVES: Mapping[str, CollectiveKind] = MappingProxyType(
+    {
+        "psum": "all-reduce",
+        "psum2": "all-reduce",
+        "psum_invariant": "all-reduce",
+        "unreduced_psum": "all-reduce",
+        "pmax": "all-reduce",
+        "pmin": "all-reduce",
+        "all_gather": "all-gather",
+        "all_gather_invariant": "all-gather",
+        "all_gather_reduced": "all-gather",
+        "pbroadcast": "all-gather",
+        "reduce_scatter": "reduce-scatter",
+        "unreduced_reduce_scatter": "reduce-scatter",
+        "all_to_all": "all-to-all",
+        "ppermute": "permute",
+    }
 )
 SCANS = _words("cumsum cumprod cummax cummin cumlogsumexp")
 

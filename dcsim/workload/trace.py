@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from dcsim.workload.attention import internal
-from dcsim.workload.charges import operation_of
-from dcsim.workload.fusion import Unit, fuse
-from dcsim.workload.graph import Block, Classes, Loop, Value, classes, walk
+from dcsim.workload.attention import Internal, internal
+from dcsim.workload.emission import Emitted, MeshEmitted, Tally
+from dcsim.workload.fusion import fuse
+from dcsim.workload.graph import Block, Classes, Value, classes, walk
 from dcsim.workload.liveness import remove_dead
-from dcsim.workload.operation import Gradient, Operation, StepCosts
+from dcsim.workload.mesh import divide
+from dcsim.workload.operation import Exchange, Gradient, Operation, StepCosts
 from dcsim.workload.phases import UNKNOWN, Context
 from dcsim.workload.steps import gradients_of, tell_phases
 
@@ -27,7 +28,8 @@ _BACKWARD = frozenset({"backward", "recompute"})
 class Traced:
     """What a walk over one program found; ``ready`` are the positions in ``order`` after which each output is complete.
 
-    An output that a loop makes slice by slice has one position a slice, in the order of the slices.
+    An output that a loop makes slice by slice has one position a slice, in the order of the slices. A program for a
+    mesh of ranks has ``sequence`` and ``exchanges`` in place of ``order`` and ``ready``, as :class:`StepCosts` has.
     """
 
     operations: tuple[Operation, ...]
@@ -36,6 +38,8 @@ class Traced:
     residual_bytes: float
     residual_bytes_fused: float
     warnings: tuple[str, ...]
+    sequence: tuple[tuple[int, int], ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
 
 
 def trace(recipe: Recipe, micro: int) -> StepCosts:
@@ -85,10 +89,14 @@ def analyze(closed: Any, phase: str) -> Traced:
 
 @dataclass(frozen=True, slots=True)
 class TracedStep:
-    """What a walk over a whole step found: forward, backward and update in one program."""
+    """What a walk over a whole step found: forward, backward and update in one program.
+
+    ``inputs`` are the bytes of every array that the step takes, of the part that one rank holds [B].
+    """
 
     traced: Traced
     gradients: tuple[Gradient, ...]
+    inputs: tuple[float, ...]
 
 
 def analyze_step(closed: Any, known: Known, shapes: Sequence[tuple[int, ...]]) -> TracedStep:
@@ -100,95 +108,45 @@ def analyze_step(closed: Any, known: Known, shapes: Sequence[tuple[int, ...]]) -
 
     block = read(closed, Context(UNKNOWN), known)
     remove_dead(block)
+    if known.mesh:
+        divide(block, known.regions)
     tell_phases(block)
+    inputs = tuple(value.size_bytes for value in block.inputs)
+    if known.mesh:
+        return TracedStep(_meshed(block, known.mesh), (), inputs)
     made = gradients_of(block, shapes)
     traced = _analyzed(block, tuple(made))
     named = [(f"gradient {number}", value) for number, value in enumerate(made)]
-    return TracedStep(traced, _gradients(named, traced.ready))
+    return TracedStep(traced, _gradients(named, traced.ready), inputs)
 
 
 def _analyzed(block: Block, watched: tuple[Value, ...] | None) -> Traced:
     """Return what ``block`` costs, and when the ``watched`` arrays (its outputs unless given) are ready."""
     remove_dead(block)
     same = classes(block)
-    emitted = _Emitted(internal(block, same))
-    units = fuse(block)
-    emitted.run(units, 1)
+    tally = Tally(internal(block, same))
+    emitted = Emitted(tally)
+    emitted.run(fuse(block))
+    ready = tuple(emitted.ready(value) for value in (block.outputs if watched is None else watched))
+    kept = _kept_bytes(block, same, tally.inside)
+    return Traced(tally.finished(), tuple(emitted.order), ready, *kept, tuple(tally.warnings))
+
+
+def _meshed(block: Block, mesh: Mapping[str, int]) -> Traced:
+    """Return what ``block`` costs each rank of a mesh."""
+    same = classes(block)
+    tally = Tally(internal(block, same))
+    emitted = MeshEmitted(tally, mesh)
+    emitted.run(fuse(block))
+    kept = _kept_bytes(block, same, tally.inside)
+    sequence, exchanges = tuple(emitted.sequence), emitted.exchanges()
+    return Traced(tally.finished(), (), (), *kept, tuple(tally.warnings), sequence, exchanges)
+
+
+def _kept_bytes(block: Block, same: Classes, inside: Internal) -> tuple[float, float]:
+    """Return what the forward pass keeps for the backward pass, in all and with fused attention [B]."""
     residuals = _residuals(block, same)
-    inside = emitted.inside
-    return Traced(
-        emitted.finished(),
-        tuple(emitted.order),
-        tuple(emitted.ready(value) for value in (block.outputs if watched is None else watched)),
-        sum(size for _, size in residuals),
-        sum(size for value, size in residuals if value not in inside.members),
-        tuple(emitted.warnings),
-    )
-
-
-@dataclass(slots=True)
-class _Emitted:
-    """The operations as they are executed: distinct ones counted, the backward pass listed in order."""
-
-    inside: Any
-    order: list[int] = field(default_factory=list)
-    warnings: dict[str, None] = field(default_factory=dict)
-    _index: dict[Operation, int] = field(default_factory=dict)
-    _counts: list[int] = field(default_factory=list)
-    _known: dict[int, Operation] = field(default_factory=dict)
-    _made: dict[Value, int] = field(default_factory=dict)
-    _slices: dict[Value, list[int]] = field(default_factory=dict)
-
-    def run(self, units: Sequence[Unit], times: int) -> None:
-        """Execute ``units`` in order; the trips of a backward loop one by one, those of others by count."""
-        for unit in units:
-            loop = unit.nodes[0].loop
-            if loop is None:
-                self._execute(unit, times)
-            elif unit.label[0] in _BACKWARD:
-                self._unroll(unit, loop, times)
-            else:
-                self.run(unit.body, times * loop.trips)
-
-    def finished(self) -> tuple[Operation, ...]:
-        """Return the distinct operations with their counts."""
-        return tuple(replace(found, count=count) for found, count in zip(self._index, self._counts, strict=True))
-
-    def ready(self, value: Value) -> tuple[int, ...]:
-        """Return the positions in the order after which ``value``, or each of its slices, is complete."""
-        storage = value.storage
-        if storage in self._slices:
-            return tuple(self._slices[storage])
-        return (self._made.get(storage, 0),)
-
-    def _execute(self, unit: Unit, times: int) -> None:
-        found = self._known.get(id(unit))
-        if found is None:
-            found, unknown = operation_of(unit, self.inside)
-            self._known[id(unit)] = found
-            self.warnings.update(dict.fromkeys(unknown))
-        index = self._index.setdefault(found, len(self._index))
-        if index == len(self._counts):
-            self._counts.append(0)
-        self._counts[index] += times
-        if unit.label[0] in _BACKWARD:
-            self.order.append(index)
-        self._made.update(dict.fromkeys(unit.writes, self._last))
-
-    def _unroll(self, unit: Unit, loop: Loop, times: int) -> None:
-        node = unit.nodes[0]
-        slices: dict[Value, list[int]] = {outside: [] for _, outside in loop.stacked(node)}
-        for _ in range(loop.trips):
-            self.run(unit.body, times)
-            for inside, outside in loop.stacked(node):
-                slices[outside].append(self._made.get(inside.storage, self._last))
-        for inside, outside in zip(loop.body.outputs, node.outputs, strict=True):
-            self._made[outside] = self._made.get(inside.storage, self._last)
-        self._slices.update((array, found[::-1] if loop.reverse else found) for array, found in slices.items())
-
-    @property
-    def _last(self) -> int:
-        return max(0, len(self.order) - 1)
+    return sum(size for _, size in residuals), sum(size for value, size in residuals if value not in inside.members)
 
 
 def _residuals(block: Block, same: Classes) -> list[tuple[Value, float]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,16 @@ class _Arguments:
         """Return the argument of that name, or the one at ``default``."""
         return list(self.arrays)[default] if given is None else given
 
+    def split(self, sizes: Sequence[float]) -> dict[str, float]:
+        """Return the sum by name of what is given for every array, in the order in which JAX flattens them."""
+        import jax
+
+        left, found = list(sizes), {}
+        for name in sorted(self.arrays):
+            count = len(jax.tree.leaves(self.arrays[name]))
+            found[name], left = sum(left[:count]), left[count:]
+        return found
+
 
 def trace_user(model: UserModel, code: UserCode, micro: int) -> StepCosts:
     """Return the costs of one call of the user's function with ``micro`` samples.
@@ -48,26 +59,51 @@ def trace_user(model: UserModel, code: UserCode, micro: int) -> StepCosts:
         place = definition(step)
         arguments = _arguments(model, code, micro, find)
         _check(model, arguments, place or (str(code.files[0]), 1))
-        with blaming("traceable", code, place):
-            closed = jax.make_jaxpr(lambda **arrays: step(**arrays, **arguments.constants))(**arguments.arrays)
+        with blaming("traceable", code, place), _mesh(model.mesh):
+            closed = jax.make_jaxpr(lambda arrays: step(**arrays, **arguments.constants))(arguments.arrays)
         weights, samples = arguments.named(model.parameters, 0), arguments.named(model.batch, -1)
         leaves = jax.tree.leaves(arguments.arrays[weights])
-        state = [item for name, item in arguments.arrays.items() if name not in (weights, samples)]
-        found = analyze_step(closed, Known(dict(model.trips), dict(model.kernels)), [leaf.shape for leaf in leaves])
-        held = size_of(jax.tree.leaves(arguments.arrays[samples])) if samples != weights else 0.0
+        known = Known(dict(model.trips), dict(model.kernels), dict(model.mesh))
+        found = analyze_step(closed, known, [leaf.shape for leaf in leaves])
+        if model.mesh and not known.regions.entered:
+            raise ScenarioError([_unsharded(model, place or (str(code.files[0]), 1))])
+        held = arguments.split(found.inputs)
+        whole = {name: size_of(jax.tree.leaves(item)) for name, item in arguments.arrays.items()}
+        state = [name for name in whole if name not in (weights, samples)]
         return StepCosts(
             operations=found.traced.operations,
             order=found.traced.order,
             gradients=found.gradients,
             parameters=sum(leaf.size for leaf in leaves),
-            parameter_bytes=size_of(leaves),
-            optimizer_bytes=size_of(jax.tree.leaves(state)),
+            parameter_bytes=held[weights],
+            optimizer_bytes=sum(held[name] for name in state),
             residual_bytes=found.traced.residual_bytes,
-            sample_bytes=held / micro,
+            sample_bytes=whole[samples] / micro if samples != weights else 0.0,
             tokens_per_sample=model.tokens,
             warnings=found.traced.warnings,
             residual_bytes_fused=found.traced.residual_bytes_fused,
+            mesh=tuple(model.mesh.items()),
+            sequence=found.traced.sequence,
+            exchanges=found.traced.exchanges,
+            state_bytes=sum(whole[name] for name in (weights, *state)),
         )
+
+
+def _mesh(sizes: Mapping[str, int]) -> AbstractContextManager[Any]:
+    """Return the context of a mesh without devices, which ``shard_map`` takes where it is given none."""
+    import jax
+
+    if not sizes:
+        return nullcontext()
+    automatic = (jax.sharding.AxisType.Auto,) * len(sizes)
+    return jax.sharding.use_abstract_mesh(jax.sharding.AbstractMesh(tuple(sizes.values()), tuple(sizes), automatic))
+
+
+def _unsharded(model: UserModel, place: tuple[str, int]) -> Problem:
+    written = ", ".join(f"{axis}: {size}" for axis, size in model.mesh.items())
+    found = f"a function without jax.shard_map for the mesh {{{written}}} of the scenario"
+    expected = "its work inside jax.shard_map, or a scenario without model.mesh, whose parallel: splits it"
+    return Problem(shown(place[0]), place[1], "", found, expected)
 
 
 def _arguments(model: UserModel, code: UserCode, micro: int, find: Callable[[str], Any]) -> _Arguments:
