@@ -10,7 +10,7 @@ import pytest
 
 from dcsim.catalogue.reader import Entry
 from dcsim.catalogue.shelf import Shelf
-from dcsim.scenario.models import Decoder, MixtureModel, ModelSpec
+from dcsim.scenario.models import Attending, Decoder, EncoderModel, MixtureModel, ModelSpec, VisionModel
 from dcsim.workload.models import family
 from dcsim.workload.operation import StepCosts
 from dcsim.workload.step import Recipe
@@ -58,6 +58,11 @@ ROUNDED = {
     "llama2-70b": (70e9, 1.1e9),  # 68.98 G: the name rounds up
     "llama3-405b": (405e9, 1e9),
     "nemotron4-340b": (9.4e9 + 331.6e9, 0.1e9),
+    "bert-base": (110e6, 0.5e6),
+    "bert-large": (340e6, 4e6),  # the paper rounds up 336 M
+    "vit-b-16": (86e6, 0.6e6),
+    "vit-l-16": (307e6, 3e6),  # the paper counts another head: 304.3 M with 1000 classes, 303.3 M with none
+    "vit-h-14": (632e6, 0.5e6),
     "mixtral-8x7b": (47e9, 0.5e9),
     "mixtral-8x22b": (141e9, 0.5e9),
     "deepseek-v3": (671e9, 0.5e9),
@@ -77,12 +82,17 @@ def products(costs: StepCosts) -> float:
     return sum(o.flops * o.count for o in costs.operations if o.kind in kinds) / costs.tokens_per_sample
 
 
-def decoder_flops(spec: Decoder) -> float:
-    """FLOPs of a token forward: 2 a weight of every dense layer and of the head, 4 a key and number of a query head."""
+def layers_flops(spec: Attending, context: int) -> float:
+    """FLOPs of a token forward: 2 a weight of every dense layer, 4 a key and number of a query head."""
     own, keys = spec.heads * spec.width_of_head, spec.groups_of_keys * spec.width_of_head
     feed = (3 if spec.activation == "swiglu" else 2) * spec.hidden * spec.inner
-    attention = 2 * spec.hidden * (own + 2 * keys) + 2 * own * spec.hidden + 4 * own * spec.context
-    return spec.layers * (attention + 2 * feed) + 2 * spec.hidden * spec.vocabulary
+    attention = 2 * spec.hidden * (own + 2 * keys) + 2 * own * spec.hidden + 4 * own * context
+    return spec.layers * (attention + 2 * feed)
+
+
+def decoder_flops(spec: Decoder) -> float:
+    """The layers, and 2 a weight of the head."""
+    return layers_flops(spec, spec.context) + 2 * spec.hidden * spec.vocabulary
 
 
 def mixture_flops(spec: MixtureModel) -> float:
@@ -107,6 +117,26 @@ def mixture_flops(spec: MixtureModel) -> float:
 
 DECODERS = [name for name in SHELF.names("models") if model(name).family == "transformer"]
 MIXTURES = [name for name in SHELF.names("models") if model(name).family == "mixture"]
+
+
+@pytest.mark.parametrize("name", ["bert-base", "bert-large"])
+def test_products_of_encoders_equal_the_closed_form(name: str) -> None:
+    """A sample: the layers, the head of the hidden tokens, and pooler and second task of the first token."""
+    spec = model(name)
+    assert isinstance(spec, EncoderModel)
+    head = spec.masked * 2 * (spec.hidden**2 + spec.hidden * spec.vocabulary)
+    sample = spec.context * layers_flops(spec, spec.context) + head + 2 * (spec.hidden**2 + 2 * spec.hidden)
+    assert products(traced(name)) == pytest.approx(3 * sample / spec.context, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["vit-b-16", "vit-l-16", "vit-h-14"])
+def test_products_of_vision_transformers_equal_the_closed_form(name: str) -> None:
+    """An image: its tokens through the layers, the class token's head; the patches need no gradient of the image."""
+    spec = model(name)
+    assert isinstance(spec, VisionModel)
+    rest = spec.context * layers_flops(spec, spec.context) + 2 * spec.hidden * spec.classes
+    patches = (spec.context - 1) * 2 * spec.patch**2 * spec.channels * spec.hidden
+    assert products(traced(name)) == 3 * rest + 2 * patches
 
 
 @pytest.mark.parametrize("name", MIXTURES)
@@ -137,8 +167,8 @@ def test_products_of_decoders_equal_the_closed_form(name: str) -> None:
     assert products(traced(name)) == 3 * decoder_flops(spec)
 
 
-@pytest.mark.parametrize("name", [name for name in DECODERS + MIXTURES if name != "char-gpt"])
-def test_all_operations_of_decoders_are_within_one_percent_of_the_products(name: str) -> None:
+@pytest.mark.parametrize("name", [name for name in PRESETS if isinstance(model(name), Attending)])
+def test_all_operations_of_transformers_are_within_one_percent_of_the_products(name: str) -> None:
     costs = traced(name)
     total = sum(o.flops * o.count for o in costs.operations if o.phase != "optimizer") / costs.tokens_per_sample
     assert products(costs) <= total <= 1.01 * products(costs)

@@ -18,7 +18,7 @@ from dcsim.workload.models.layers import Weights, apply
 from dcsim.workload.models.positions import Angles, rotate, slopes
 
 if TYPE_CHECKING:
-    from dcsim.scenario.models import Decoder
+    from dcsim.scenario.models import Attending
 
 
 class Heads(NamedTuple):
@@ -46,7 +46,7 @@ class Reach:
     there: jax.Array | None = None
 
 
-def projected(stream: jax.Array, weights: Weights, spec: Decoder, angles: Angles | None) -> Heads:
+def projected(stream: jax.Array, weights: Weights, spec: Attending, angles: Angles | None) -> Heads:
     """Return the heads of ``stream``, shape (rows, length, hidden), turned where positions are rotary."""
     rows, length, _ = stream.shape
     groups, width = spec.groups_of_keys, spec.width_of_head
@@ -96,7 +96,7 @@ def _shares(scores: jax.Array, reach: Reach, length: int) -> jax.Array:
     places = scores.shape[-1]
     heads = scores.shape[1:-2]
     if reach.linear:
-        distance = _distance(length, places, reach.first)
+        distance = jnp.abs(_distance(length, places, reach.first))
         scores = scores - jnp.asarray(slopes(int(np.prod(heads)))).reshape(*heads, 1, 1) * distance
     if reach.causal:
         scores = jnp.where(_seen(length, places, reach), scores, -jnp.inf)

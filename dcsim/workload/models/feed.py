@@ -11,17 +11,17 @@ import jax
 from dcsim.workload.models.layers import DEVIATION, Weights, activate, apply, dense, normal, swiglu
 
 if TYPE_CHECKING:
-    from dcsim.scenario.models import Decoder
+    from dcsim.scenario.models import Attending
 
 Keys = Iterator[jax.Array]
 
 
-def small(spec: Decoder) -> float:
+def small(spec: Attending) -> float:
     """Return the deviation of the weights of projections into the residual stream."""
     return DEVIATION / sqrt(2 * spec.layers)
 
 
-def weights(keys: Keys, spec: Decoder, stack: tuple[int, ...], inner: int) -> Weights:
+def weights(keys: Keys, spec: Attending, stack: tuple[int, ...], inner: int) -> Weights:
     """Return the parameters of feed-forward layers of width ``inner``, shape (*stack, ...)."""
     width = spec.hidden
     made = {
@@ -33,7 +33,7 @@ def weights(keys: Keys, spec: Decoder, stack: tuple[int, ...], inner: int) -> We
     return made
 
 
-def widened(stream: jax.Array, weights: Weights, spec: Decoder) -> jax.Array:
+def widened(stream: jax.Array, weights: Weights, spec: Attending) -> jax.Array:
     """Return what the two dense layers, or the three of SwiGLU, make of ``stream``."""
     wide = apply(stream, weights["expand"])
     if spec.activation == "swiglu":

@@ -16,10 +16,10 @@ from dcsim.workload.models.layers import Weights, apply, dense, norm, normal, no
 from dcsim.workload.models.positions import Angles, rotate
 
 if TYPE_CHECKING:
-    from dcsim.scenario.models import Decoder, LatentAttention
+    from dcsim.scenario.models import Attending, LatentAttention
 
 
-def weights(keys: feed.Keys, spec: Decoder, latent: LatentAttention, layers: int) -> Weights:
+def weights(keys: feed.Keys, spec: Attending, latent: LatentAttention, layers: int) -> Weights:
     """Return the parameters of the latent attention of ``layers`` layers, shape (layers, ...)."""
     width, heads = spec.hidden, spec.heads
     sizes = {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import jax
 
-from dcsim.workload.models import experts, feed, transformer
+from dcsim.workload.models import blocks, experts, feed, transformer
 from dcsim.workload.models.layers import Weights
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ def init(key: jax.Array, spec: MixtureModel) -> Weights:
     keys = iter(jax.random.split(key, _KEYS))
     parameters = transformer.assembled(keys, spec, _blocks)
     if spec.dense_layers:
-        parameters["dense_blocks"] = transformer.blocks(keys, spec, spec.dense_layers)
+        parameters["dense_blocks"] = blocks.init(keys, spec, spec.dense_layers)
     return parameters
 
 
 def _blocks(keys: feed.Keys, spec: MixtureModel, layers: int) -> Weights:
     mixed = layers - spec.dense_layers
-    return {**transformer.attention_weights(keys, spec, mixed), **experts.weights(keys, spec, mixed)}
+    return {**blocks.attention_weights(keys, spec, mixed), **experts.weights(keys, spec, mixed)}

@@ -15,13 +15,12 @@ import jax
 import jax.numpy as jnp
 import optax  # type: ignore[import-untyped]
 
-from dcsim.workload.models import attention, experts, feed, latent
+from dcsim.workload.models import blocks, feed
 from dcsim.workload.models.abstract import array
-from dcsim.workload.models.layers import Weights, apply, dense, norm, normal, normalize
-from dcsim.workload.models.positions import Angles, angles
+from dcsim.workload.models.layers import Weights, norm, normal, normalize
 
 if TYPE_CHECKING:
-    from dcsim.scenario.models import Decoder, MixtureModel
+    from dcsim.scenario.models import Attending, Decoder
     from dcsim.workload.models import Layers
 
 _KEYS = 32
@@ -31,7 +30,12 @@ D = TypeVar("D", bound="Decoder")
 def batch(spec: Decoder, size: int) -> dict[str, Any]:
     """Return the abstract arrays of ``size`` sequences: tokens and those that follow, shape (size, context)."""
     tokens = array((size, spec.context), jnp.int32)
-    return {"inputs": tokens, "labels": tokens}
+    return {"inputs": tokens, "labels": tokens} | seeds(spec, size)
+
+
+def seeds(spec: Attending, size: int) -> dict[str, Any]:
+    """Return the abstract seeds of dropout, one number a sample, where there is dropout."""
+    return {"seeds": array((size,), jnp.uint32)} if spec.dropout else {}
 
 
 def init(key: jax.Array, spec: Decoder) -> Weights:
@@ -39,7 +43,7 @@ def init(key: jax.Array, spec: Decoder) -> Weights:
 
     Where every other layer has a window, "blocks" has a stack for the layers with one and a stack for those without.
     """
-    return assembled(iter(jax.random.split(key, _KEYS)), spec, blocks)
+    return assembled(iter(jax.random.split(key, _KEYS)), spec, blocks.init)
 
 
 def assembled(keys: feed.Keys, spec: D, stack: Callable[[feed.Keys, D, int], Weights]) -> Weights:
@@ -60,45 +64,21 @@ def assembled(keys: feed.Keys, spec: D, stack: Callable[[feed.Keys, D, int], Wei
     return parameters
 
 
-def blocks(keys: feed.Keys, spec: Decoder, layers: int) -> Weights:
-    """Return the parameters of ``layers`` equal layers, shape (layers, ...)."""
-    return {**attention_weights(keys, spec, layers), **feed.weights(keys, spec, (layers,), spec.inner)}
-
-
-def attention_weights(keys: feed.Keys, spec: Decoder, layers: int) -> Weights:
-    """Return the parameters of the attention of ``layers`` layers, and of both norms."""
-    width, own = spec.hidden, spec.heads * spec.width_of_head
-    norms = {name: norm((layers, width), spec.norm) for name in ("attention_norm", "feed_norm")}
-    if spec.latent is not None:
-        return {**norms, **latent.weights(keys, spec, spec.latent, layers)}
-    joint = own + 2 * spec.groups_of_keys * spec.width_of_head
-    weights: Weights = {
-        "query_key_value": dense(normal(next(keys), (layers, width, joint)), spec.bias),
-        "projection": dense(normal(next(keys), (layers, own, width), feed.small(spec)), spec.bias),
-    }
-    if spec.sinks:
-        weights["sinks"] = jnp.zeros((layers, spec.heads), jnp.float32)
-    return {**norms, **weights}
-
-
 def loss(parameters: Weights, batch: dict[str, jax.Array], spec: Decoder, layers: Layers = "loop") -> jax.Array:
     """Return the mean cross entropy of the next token [nat]."""
-    turns = turned(spec, jnp.arange(batch["inputs"].shape[1]))
-    stream = embedded(parameters, batch["inputs"], spec)
-    if "dense_blocks" in parameters:
-        stream = run(stream, parameters["dense_blocks"], partial(block, spec, turns), layers)
-    stream = run(stream, parameters["blocks"], partial(step, spec, turns), layers)
+    given = blocks.setting(spec, jnp.arange(batch["inputs"].shape[1]), batch)
+    stream = through(parameters, embedded(parameters, batch["inputs"], spec), given, layers)
     with jax.named_scope("head"):
         entropy = optax.softmax_cross_entropy_with_integer_labels(logits(stream, parameters, spec), batch["labels"])
         return jnp.mean(entropy)
 
 
-def turned(spec: Decoder, places: jax.Array) -> Angles | None:
-    """Return the angles of rotary positions, None where positions are of another kind."""
-    if spec.positions != "rotary":
-        return None
-    width = 2 * int(spec.rotary_share * spec.width_of_head / 2) if spec.latent is None else spec.latent.rotary
-    return angles(places, width, spec.rotary_base)
+def through(parameters: Weights, stream: jax.Array, given: blocks.Setting, layers: Layers = "loop") -> jax.Array:
+    """Take ``stream`` through all layers."""
+    if "dense_blocks" in parameters:
+        first = blocks.numbered(parameters["dense_blocks"], given, first=cast("Decoder", given.spec).layers)
+        stream = blocks.run(stream, first, partial(blocks.block, given), layers)
+    return blocks.run(stream, blocks.numbered(parameters["blocks"], given), partial(_step, given), layers)
 
 
 def embedded(parameters: Weights, tokens: jax.Array, spec: Decoder) -> jax.Array:
@@ -116,16 +96,6 @@ def _rows(table: jax.Array, length: int, spec: Decoder) -> jax.Array:
     return table if (first, length) == (0, spec.context) else table[first : first + length]
 
 
-def run(stream: jax.Array, stack: Weights, step: Callable[..., Any], layers: Layers) -> jax.Array:
-    """Take ``stream`` through the layers of ``stack``, of which ``step`` is one, laid out as ``layers`` says."""
-    if layers == "recomputed":
-        step = jax.checkpoint(step, prevent_cse=False)
-    length = jax.tree.leaves(stack)[0].shape[0]
-    unroll = length if layers == "unrolled" else 1
-    stream, _ = jax.lax.scan(lambda old, own: (step(old, own), None), stream, stack, unroll=unroll)
-    return stream
-
-
 def logits(stream: jax.Array, parameters: Weights, spec: Decoder) -> jax.Array:
     """Return the logits of the next token in float32, shape (rows, length, vocabulary)."""
     table = parameters["tokens"] if spec.tied_head else parameters["head"]
@@ -133,41 +103,9 @@ def logits(stream: jax.Array, parameters: Weights, spec: Decoder) -> jax.Array:
     return found.astype(jnp.float32)
 
 
-def step(spec: Decoder, turns: Angles | None, stream: jax.Array, weights: Weights) -> jax.Array:
+def _step(given: blocks.Setting, stream: jax.Array, weights: Weights) -> jax.Array:
     """Return what one layer makes of ``stream``, or two layers where every other one has a window."""
-    if spec.window is None:
-        return block(spec, turns, stream, weights)
-    near = block(spec, turns, stream, weights["near"], spec.window)
-    return block(spec, turns, near, weights["far"])
-
-
-def block(
-    spec: Decoder, turns: Angles | None, stream: jax.Array, weights: Weights, window: int | None = None
-) -> jax.Array:
-    """Return what one layer makes of ``stream``: attention, then the feed-forward layer, each beside the residual."""
-    return fed(attended(spec, turns, stream, weights, window), weights, spec)
-
-
-def attended(
-    spec: Decoder, turns: Angles | None, stream: jax.Array, weights: Weights, window: int | None = None
-) -> jax.Array:
-    """Return ``stream`` with what attention adds to it."""
-    heads = heads_of(spec, turns, normalize(stream, weights["attention_norm"]), weights)
-    reach = attention.Reach(True, window, spec.positions == "alibi", weights.get("sinks"))
-    return stream + apply(attention.mixed(heads, reach), weights["projection"])
-
-
-def heads_of(spec: Decoder, turns: Angles | None, stream: jax.Array, weights: Weights) -> attention.Heads:
-    """Return queries, keys and values of ``stream``, which is normalized."""
-    if spec.latent is not None and turns is not None:
-        return latent.projected(stream, weights, spec.latent, turns)
-    return attention.projected(stream, weights, spec, turns)
-
-
-def fed(stream: jax.Array, weights: Weights, spec: Decoder) -> jax.Array:
-    """Return ``stream`` with what the feed-forward layer, or its experts, add to it."""
-    with jax.named_scope("feed_forward"):
-        normal_ = normalize(stream, weights["feed_norm"])
-        if "experts" in weights:
-            return stream + experts.routed(normal_, weights, cast("MixtureModel", spec))
-        return stream + feed.widened(normal_, weights, spec)
+    if "near" not in weights:
+        return blocks.block(given, stream, weights)
+    near = blocks.block(given, stream, weights["near"], cast("Decoder", given.spec).window)
+    return blocks.block(given, near, weights["far"])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dcsim.scenario.models import TransformerModel
-from dcsim.workload.models import attention, layers, positions, transformer
+from dcsim.workload.models import attention, blocks, layers, positions, transformer
 
 BASE: dict[str, Any] = {
     "family": "transformer", "layers": 2, "hidden": 32, "heads": 4, "context": 16, "vocabulary": 40,
@@ -150,9 +150,8 @@ def test_untrained_decoders_know_nothing_and_see_no_future(name: str) -> None:
     @quick
     def run(inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
         parameters = transformer.init(jax.random.key(0), spec)
-        turns = transformer.turned(spec, jnp.arange(16))
-        stream = transformer.embedded(parameters, inputs, spec)
-        stream = transformer.run(stream, parameters["blocks"], lambda s, w: transformer.step(spec, turns, s, w), "loop")
+        given = blocks.setting(spec, jnp.arange(16), {})
+        stream = transformer.through(parameters, transformer.embedded(parameters, inputs, spec), given)
         batch = {"inputs": inputs, "labels": jnp.roll(tokens, 5, axis=1)}
         return transformer.loss(parameters, batch, spec), transformer.logits(stream, parameters, spec)
 
