@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 from dcsim import units
@@ -84,9 +86,29 @@ def text(step: TracedStep) -> str:
             [_row(operation, flops) for operation in done],
             right=(6, 7, 8, 9),
         ),
+        *_collectives(costs),
         *(f"warning: {warning}" for warning in costs.warnings),
     ]
     return "\n".join(head)
+
+
+def _collectives(costs: StepCosts) -> list[str]:
+    """Return a table of the collectives of a step written for a mesh, the most bytes first."""
+    counts = Counter((exchange.group, exchange.size_bytes) for exchange in costs.exchanges)
+    if not counts:
+        return []
+    ordered = sorted(counts.items(), key=lambda row: -row[0][1] * row[1])
+    mesh = ", ".join(f"{axis}: {size:,}" for axis, size in costs.mesh)
+    rows = [
+        (group.kind, ", ".join(group.axes), f"{count:,}", units.show(size, "B"), units.show(count * size, "B"))
+        for (group, size), count in ordered
+    ]
+    head = ("collective", "over", "count", "bytes each", "bytes a rank")
+    return [
+        "",
+        f"  mesh {mesh}: one rank of {prod(size for _, size in costs.mesh):,}",
+        columns(head, rows, right=(2, 3, 4)),
+    ]
 
 
 def _row(operation: Operation, flops: float) -> tuple[str, ...]:
@@ -120,6 +142,8 @@ def to_json(traced: Sequence[TracedStep]) -> str:
             "optimizer_bytes": step.costs.optimizer_bytes,
             "residual_bytes": step.costs.residual_bytes,
             "operations": [asdict(operation) for operation in step.costs.operations],
+            "mesh": dict(step.costs.mesh),
+            "exchanges": [asdict(exchange) for exchange in step.costs.exchanges],
             "warnings": list(step.costs.warnings),
         }
         for step in traced

@@ -105,7 +105,9 @@ class UserModel(Value):
         "these; or one function that returns them all"
     )
     parameters: str | None = Field(None, description="the argument that holds the weights; the first unless given")
-    batch: str | None = Field(None, description="the argument that holds the samples; the last unless given")
+    batch: str | tuple[str, ...] | None = Field(
+        None, description="the argument that holds the samples, or a list of them; the last unless given"
+    )
     tokens: Count = Field(1, description="tokens of a sample, for token rates")
     mesh: dict[Axis, Count] = Field(
         {},

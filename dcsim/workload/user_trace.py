@@ -27,9 +27,15 @@ class _Arguments:
     arrays: dict[str, Any]
     constants: dict[str, Any]
 
-    def named(self, given: str | None, default: int) -> str:
-        """Return the argument of that name, or the one at ``default``."""
-        return list(self.arrays)[default] if given is None else given
+    def weights(self, model: UserModel) -> str:
+        """Return the argument that holds the weights."""
+        return model.parameters or next(iter(self.arrays))
+
+    def samples(self, model: UserModel) -> tuple[str, ...]:
+        """Return the arguments that hold the samples; a step that takes its weights alone has none."""
+        if model.batch is None:
+            return tuple(list(self.arrays)[1:][-1:])
+        return (model.batch,) if isinstance(model.batch, str) else model.batch
 
     def split(self, sizes: Sequence[float]) -> dict[str, float]:
         """Return the sum by name of what is given for every array, in the order in which JAX flattens them."""
@@ -61,7 +67,7 @@ def trace_user(model: UserModel, code: UserCode, micro: int) -> StepCosts:
         _check(model, arguments, place or (str(code.files[0]), 1))
         with blaming("traceable", code, place), _mesh(model.mesh):
             closed = jax.make_jaxpr(lambda arrays: step(**arrays, **arguments.constants))(arguments.arrays)
-        weights, samples = arguments.named(model.parameters, 0), arguments.named(model.batch, -1)
+        weights, samples = arguments.weights(model), arguments.samples(model)
         leaves = jax.tree.leaves(arguments.arrays[weights])
         known = Known(dict(model.trips), dict(model.kernels), dict(model.mesh))
         found = analyze_step(closed, known, [leaf.shape for leaf in leaves])
@@ -69,7 +75,7 @@ def trace_user(model: UserModel, code: UserCode, micro: int) -> StepCosts:
             raise ScenarioError([_unsharded(model, place or (str(code.files[0]), 1))])
         held = arguments.split(found.inputs)
         whole = {name: size_of(jax.tree.leaves(item)) for name, item in arguments.arrays.items()}
-        state = [name for name in whole if name not in (weights, samples)]
+        state = [name for name in whole if name not in (weights, *samples)]
         return StepCosts(
             operations=found.traced.operations,
             order=found.traced.order,
@@ -78,7 +84,7 @@ def trace_user(model: UserModel, code: UserCode, micro: int) -> StepCosts:
             parameter_bytes=held[weights],
             optimizer_bytes=sum(held[name] for name in state),
             residual_bytes=found.traced.residual_bytes,
-            sample_bytes=whole[samples] / micro if samples != weights else 0.0,
+            sample_bytes=sum(whole[name] for name in samples) / micro,
             tokens_per_sample=model.tokens,
             warnings=found.traced.warnings,
             residual_bytes_fused=found.traced.residual_bytes_fused,
@@ -160,7 +166,8 @@ def _check(model: UserModel, arguments: _Arguments, place: tuple[str, int]) -> N
     known = ", ".join(arguments.arrays)
     if not arguments.arrays:
         raise ScenarioError([Problem(file, line, "", "a function that takes no arrays", "at least its weights")])
-    for key, name in (("parameters", model.parameters), ("batch", model.batch)):
-        if name is not None and name not in arguments.arrays:
+    named = [("parameters", arguments.weights(model)), *(("batch", name) for name in arguments.samples(model))]
+    for key, name in named:
+        if name not in arguments.arrays:
             found = f'the key "{key}: {name}" in the scenario'
             raise ScenarioError([Problem(file, line, "", found, f"an argument that holds arrays: {known}")])
