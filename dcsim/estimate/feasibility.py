@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 
 from dcsim import units
 from dcsim.catalogue.inventory import Inventory
 from dcsim.errors import Problem
 from dcsim.estimate.job_plan import JobPlan
+from dcsim.scenario.datasets import TABLES
 from dcsim.scenario.parallel import Hierarchical
 from dcsim.scenario.root import Scenario
 from dcsim.scenario.workload import Job
@@ -19,6 +21,7 @@ def structure(scenario: Scenario, inventory: Inventory, report: Report) -> Itera
     """Yield what cannot be built or placed, before any model is traced."""
     for job in scenario.jobs:
         yield from _placeable(job, inventory, report)
+        yield from _data(job, report)
     storage = scenario.cluster.storage
     if storage is not None and storage.protection.replicas > storage.nodes:
         yield report(
@@ -64,6 +67,16 @@ def _placeable(job: Job, inventory: Inventory, report: Report) -> Iterator[Probl
         yield report(f"jobs.{job.name}.{key}", found, f"at most {max(sizes)}, the accelerators of {where}")
     if job.checkpoint is not None and inventory.storage is None:
         yield report(f"jobs.{job.name}.checkpoint", "no storage to write to", "a section cluster.storage")
+
+
+def _data(job: Job, report: Report) -> Iterator[Problem]:
+    """Yield a data set whose package is not installed."""
+    if job.execute is not None and job.execute.data in TABLES and find_spec("sklearn") is None:
+        yield report(
+            f"jobs.{job.name}.execute.data",
+            f'"{job.execute.data}" without scikit-learn',
+            'python-docs, or the extra that brings scikit-learn: python -m pip install "dcsim[data]"',
+        )
 
 
 def _groups(job: Job, accelerators: list[int], report: Report) -> Iterator[Problem]:

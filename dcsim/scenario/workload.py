@@ -18,18 +18,19 @@ from dcsim.scenario.base import (
     Value,
     wrong,
 )
+from dcsim.scenario.datasets import mismatch
+from dcsim.scenario.learning import Execute, RateSchedule
 from dcsim.scenario.models import CnnModel, MlpModel, ModelSpec, TransformerModel
 from dcsim.scenario.names import Name
 from dcsim.scenario.parallel import Parallel
+from dcsim.scenario.steps import Steps, count
 from dcsim.scenario.user import UserModel
 
 __all__ = ["CnnModel", "Job", "MlpModel", "ModelSpec", "TransformerModel"]
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
-_STEPS: Final = "^[1-9][0-9]{0,11} steps?$"
 _TARGET: Final = "^[a-z0-9][a-z0-9._-]{0,99}/[0-9]{1,7}$"
-_CHARACTERS: Final = 128  # of the documentation topics: ASCII
 
 
 def _named_or_described(found: Any) -> str | None:
@@ -62,38 +63,18 @@ class Optimizer(Value):
 
     name: Literal["adamw", "adam", "sgd"] = "adamw"
     learning_rate: PositiveNumber = 3e-4
-
-
-class Target(Value):
-    """What an executed job is to reach; the time and energy at which it does are metrics."""
-
-    loss: PositiveNumber
-
-
-class Execute(Value):
-    """Run the real math of the job on real data while it is simulated."""
-
-    data: Literal["python-docs"]
-    target: Target | None = None
-
-
-def _steps(text: Any) -> str:
-    if not isinstance(text, str) or not re.fullmatch(_STEPS, text):
-        raise wrong('a number of steps such as "200 steps"')
-    return text
+    schedule: RateSchedule | None = Field(None, description="how the learning rate changes; it is constant unless set")
 
 
 class Checkpoint(Value):
     """When the job's state is written to the storage pool."""
 
-    every: Annotated[str, BeforeValidator(_steps)] = Field(
-        description='"200 steps"', json_schema_extra={"pattern": _STEPS}, examples=["200 steps"]
-    )
+    every: Steps
 
     @property
     def steps(self) -> int:
         """Steps between two checkpoints."""
-        return int(self.every.split()[0])
+        return count(self.every)
 
 
 class Job(Value):
@@ -136,15 +117,10 @@ class Job(Value):
         if self.execute is not None and isinstance(self.model, UserModel):
             rule = "a model with a family, since a function of the user's own is only traced"
             raise wrong(rule, found=f'"{self.model.function}"', at="model.function")
-        if self.execute is not None and not isinstance(self.model, str | UserModel | TransformerModel):
-            raise wrong("transformer: the data python-docs is text", found=f'"{self.model.family}"', at="model.family")
-        if (
-            self.execute is not None
-            and isinstance(self.model, TransformerModel)
-            and self.model.vocabulary < _CHARACTERS
-        ):
-            rule = f"at least {_CHARACTERS}, the characters of python-docs"
-            raise wrong(rule, found=str(self.model.vocabulary), at="model.vocabulary")
+        if self.execute is not None and not isinstance(self.model, str | UserModel):
+            wanting = mismatch(self.execute.data, self.model)
+            if wanting is not None:
+                raise wrong(wanting.expected, found=wanting.found, at=f"model.{wanting.at}")
         return self
 
     @property

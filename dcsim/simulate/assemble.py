@@ -8,7 +8,8 @@ from dcsim.catalogue.inventory import Inventory, PoolParts
 from dcsim.catalogue.parts import Switch
 from dcsim.cluster.failures import Failures
 from dcsim.cluster.hall import Hall
-from dcsim.cluster.job import Learner, TrainingJob
+from dcsim.cluster.job import TrainingJob
+from dcsim.cluster.learning import Learner
 from dcsim.cluster.placement import Choice, rack_aware, scattered
 from dcsim.cluster.records import Records
 from dcsim.cluster.scheduler import Scheduler

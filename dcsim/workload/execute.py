@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from math import inf, isfinite
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,13 @@ from dcsim.workload import data, reduction
 from dcsim.workload.compression import codec
 from dcsim.workload.kernels import Kernels
 from dcsim.workload.snapshot import Snapshot
+from dcsim.workload.stopping import Evaluation, Patience
 
 if TYPE_CHECKING:
     from dcsim.scenario.workload import Job, ModelSpec
 
 Floats = NDArray[np.float32]
-_RESIDUAL = "residual"
+_RESIDUAL, _PATIENCE = "residual", "patience"
 
 
 class Execution:
@@ -38,9 +40,6 @@ class Execution:
     """
 
     def __init__(self, spec: ModelSpec, job: Job, ranks: int, seed: int) -> None:
-        if job.execute is None:
-            raise InputError(f'found the job "{job.name}" without "execute", expected one that trains for real')
-        context = data.check(job.execute.data, spec)
         self.ranks, self._micro = ranks, job.batch.micro
         self._share, uneven = divmod(job.batch.global_, ranks)
         if uneven or self._share % self._micro:
@@ -49,18 +48,20 @@ class Execution:
                 f"expected a multiple of {ranks} ranks x {self._micro} samples"
             )
         self._random = (seed, job.name)
-        self._shards = data.Shards(data.load(job.execute.data), context, Streams(seed), job.name)
-        self._kernels = Kernels(spec, job.optimizer.name, job.optimizer.learning_rate)
+        self._source = _source(spec, job, Streams(seed))
+        self._shards = data.Shards(self._source, Streams(seed), job.name)
+        self._kernels = Kernels(spec, job.optimizer, job.steps)
         first = Streams(seed).generator("weights", job.name).integers(2**31)
         self._weights, self._state = self._kernels.start(int(first))
         self._coding = self._make_coding(job)
+        self._patience = Patience(job.execute.stop if job.execute else None)
         self._last: tuple[int, Floats, Floats] | None = None
         self.steps_done = 0
 
     @property
     def data_bytes(self) -> float:
         """Size of the data set, as it is read from storage once [B]."""
-        return float(self._shards.size_bytes)
+        return float(self._source.size_bytes)
 
     @property
     def elements(self) -> int:
@@ -80,10 +81,23 @@ class Execution:
         self.steps_done += 1
         return loss
 
+    def evaluate(self) -> Evaluation:
+        """Look how well the model does on the held-out samples."""
+        loss, accuracy = self._kernels.evaluate(self._weights, self._source.held_out())
+        return Evaluation(loss, accuracy, self._patience.look(loss))
+
+    @property
+    def held_out(self) -> int:
+        """Samples that no one trains on."""
+        return len(self._source.held_out()["labels"])
+
     def snapshot(self) -> Snapshot:
         """Return all that is needed to go on from here."""
-        residual = self._coding.residual if self._coding else None
-        others = {} if residual is None else {_RESIDUAL: residual.copy()}
+        others: dict[str, NDArray[Any]] = {}
+        if self._coding is not None and self._coding.residual is not None:
+            others[_RESIDUAL] = self._coding.residual.copy()
+        if self._patience.waited or isfinite(self._patience.lowest):
+            others[_PATIENCE] = self._patience.state
         return Snapshot(self._weights.copy(), self._kernels.leaves(self._state), self.steps_done, self._random, others)
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -99,7 +113,8 @@ class Execution:
         self._weights, self.steps_done, self._last = snapshot.weights.copy(), snapshot.step, None
         self._state = self._kernels.rebuilt(snapshot.optimizer)
         if self._coding is not None and self._coding.residual is not None:
-            self._coding.residual[:] = snapshot.others[_RESIDUAL]
+            self._coding.residual[:] = snapshot.others.get(_RESIDUAL, 0.0)
+        self._patience.restore(snapshot.others.get(_PATIENCE, np.array([inf, 0.0])))
 
     def digest(self) -> str:
         """Return a digest of the weights, equal exactly where every bit of them is."""
@@ -128,3 +143,11 @@ class Execution:
             return None
         kept = np.zeros((self.ranks, self.elements), np.float32) if chosen and chosen.error_feedback else None
         return reduction.Coding(function, kept)
+
+
+def _source(spec: ModelSpec, job: Job, streams: Streams) -> data.Source:
+    """Return the data set of an executed job; which samples are held out follows from the seed and its name."""
+    if job.execute is None:
+        raise InputError(f'found the job "{job.name}" without "execute", expected one that trains for real')
+    apart = job.execute.validate_.share if job.execute.validate_ else 0.0
+    return data.source(job.execute.data, spec, apart, streams.generator("held out", job.name))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dcsim.workload import data, runtime
 
 if TYPE_CHECKING:
-    from dcsim.scenario.workload import ModelSpec
+    from dcsim.scenario.workload import ModelSpec, Optimizer
 
 Floats = NDArray[np.float32]
 _THREADS = 4  # ranks computed side by side, each by one thread, so that the bits do not depend on their number
@@ -25,16 +25,19 @@ _UNROLLED = 4
 class Kernels:
     """Start, gradient and update of one job."""
 
-    def __init__(self, model: ModelSpec, optimizer: str, learning_rate: float) -> None:
+    def __init__(self, model: ModelSpec, optimizer: Optimizer, steps: int) -> None:
         runtime.prepare()
         import jax
 
+        from dcsim.workload.models import family
+        from dcsim.workload.schedules import learning_rate
         from dcsim.workload.step import Recipe, Step, make_optimizer
 
         # Few layers run a quarter faster laid out, many compile faster in a loop.
         few = getattr(model, "layers", 0) <= _UNROLLED
+        self._model, self._loss = model, family(model).loss
         self._jax, self._step = jax, Step(Recipe(model, layers="unrolled" if few else "loop"))
-        self._optimizer = make_optimizer(optimizer, learning_rate)
+        self._optimizer = make_optimizer(optimizer.name, learning_rate(optimizer, steps))
 
         self._threads = ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1), "gradients")
         abstract = jax.eval_shape(lambda: self._step.init(jax.random.key(0))[0])
@@ -43,6 +46,7 @@ class Kernels:
         self._gradient = jax.jit(partial(self._flat_gradient, self._step))
         self._whole = jax.jit(partial(self._flat_gradient, Step(Recipe(model, layers="recomputed"))))
         self._update = jax.jit(self._flat_update)
+        self._judge = jax.jit(self._flat_judge)
 
     def start(self, seed: int) -> tuple[Floats, Any]:
         """Return (weights, optimizer state) at the beginning."""
@@ -76,6 +80,14 @@ class Kernels:
         changed, state = self._update(weights, state, gradient)
         return np.asarray(changed), state
 
+    def evaluate(self, weights: Floats, batch: data.Batch) -> tuple[float, float | None]:
+        """Return the mean loss of a batch, and of labels that are classes the share for which no other class has a
+        lower loss: the class that the model finds most likely.
+        """
+        losses, found = self._judge(weights, batch)
+        loss = float(np.asarray(losses, np.float64).mean())
+        return loss, None if found is None else float(np.asarray(found, np.float64).mean())
+
     def leaves(self, state: Any) -> tuple[NDArray[Any], ...]:
         """Return copies of the arrays of an optimizer state."""
         return tuple(np.array(leaf) for leaf in self._jax.tree.leaves(state))
@@ -97,6 +109,22 @@ class Kernels:
         changes, state = self._optimizer.update(gradient, state, weights)
         return weights + changes, state
 
+    def _flat_judge(self, weights: Any, batch: Any) -> tuple[Any, Any]:
+        tree, jnp = self._tree_of(weights), self._jax.numpy
+        classes = getattr(self._model, "classes", None)
+        if classes is None or batch["labels"].ndim > 1:
+            return self._loss(tree, batch, self._model, "loop"), None
+
+        def one(inputs: Any, label: Any) -> tuple[Any, Any]:
+            # The forward pass does not depend on the class, so it is computed once for all of them.
+            losses = self._jax.vmap(lambda guess: self._loss(tree, _single(inputs, guess), self._model, "loop"))(
+                jnp.arange(classes, dtype=batch["labels"].dtype)
+            )
+            return losses[label], jnp.argmin(losses) == label
+
+        found: tuple[Any, Any] = self._jax.vmap(one)(batch["inputs"], batch["labels"])
+        return found
+
     def _flat(self, tree: Any) -> Any:
         return self._jax.numpy.concatenate([leaf.ravel() for leaf in self._jax.tree.leaves(tree)])
 
@@ -105,3 +133,7 @@ class Kernels:
         parts = self._jax.numpy.split(weights, stops[:-1])
         leaves = [part.reshape(leaf.shape) for part, leaf in zip(parts, self._shapes, strict=True)]
         return self._jax.tree.unflatten(self._tree, leaves)
+
+
+def _single(inputs: Any, label: Any) -> dict[str, Any]:
+    return {"inputs": inputs[None], "labels": label[None]}
