@@ -6,7 +6,7 @@ from typing import Annotated, Final, get_args
 
 from pydantic import Field
 
-from dcsim.scenario.networks import CnnModel, MlpModel
+from dcsim.scenario.networks import CnnModel, DetectorModel, MlpModel, ResnetModel, UnetModel
 from dcsim.scenario.transformers import (
     Attending,
     Decoder,
@@ -18,10 +18,20 @@ from dcsim.scenario.transformers import (
 )
 
 __all__ = [
-    "FAMILIES", "Attending", "CnnModel", "Decoder", "EncoderModel", "LatentAttention", "MixtureModel", "MlpModel",
-    "ModelSpec", "TransformerModel", "VisionModel",
+    "FAMILIES", "Attending", "CnnModel", "Decoder", "DetectorModel", "EncoderModel", "LatentAttention", "MixtureModel",
+    "MlpModel", "ModelSpec", "ResnetModel", "TransformerModel", "UnetModel", "VisionModel",
 ]  # fmt: skip
 
-_Shape = TransformerModel | MixtureModel | EncoderModel | VisionModel | MlpModel | CnnModel
+_Shape = (
+    TransformerModel
+    | MixtureModel
+    | EncoderModel
+    | VisionModel
+    | MlpModel
+    | CnnModel
+    | ResnetModel
+    | UnetModel
+    | DetectorModel
+)
 ModelSpec = Annotated[_Shape, Field(discriminator="family")]
 FAMILIES: Final = tuple(get_args(shape.model_fields["family"].annotation)[0] for shape in get_args(_Shape))

@@ -10,7 +10,17 @@ import pytest
 
 from dcsim.catalogue.reader import Entry
 from dcsim.catalogue.shelf import Shelf
-from dcsim.scenario.models import Attending, Decoder, EncoderModel, MixtureModel, ModelSpec, VisionModel
+from dcsim.scenario.models import (
+    Attending,
+    Decoder,
+    DetectorModel,
+    EncoderModel,
+    MixtureModel,
+    ModelSpec,
+    ResnetModel,
+    UnetModel,
+    VisionModel,
+)
 from dcsim.workload.models import family
 from dcsim.workload.operation import StepCosts
 from dcsim.workload.step import Recipe
@@ -137,6 +147,89 @@ def test_products_of_vision_transformers_equal_the_closed_form(name: str) -> Non
     rest = spec.context * layers_flops(spec, spec.context) + 2 * spec.hidden * spec.classes
     patches = (spec.context - 1) * 2 * spec.patch**2 * spec.channels * spec.hidden
     assert products(traced(name)) == 3 * rest + 2 * patches
+
+
+def taps(side: int, size: int, stride: int = 1, border: int = 0) -> tuple[int, int]:
+    """Pairs of output and tap along one axis that meet the image, and the side of the output."""
+    out = (side + 2 * border - size) // stride + 1
+    return sum(0 <= place * stride + tap - border < side for place in range(out) for tap in range(size)), out
+
+
+def convolution(side: int, channels: tuple[int, int], size: int, stride: int = 1, border: int = 0) -> tuple[float, int]:
+    """FLOPs of a convolution over a square image, and the side of the output."""
+    pairs, out = taps(side, size, stride, border)
+    return 2.0 * channels[0] * channels[1] * pairs**2, out
+
+
+def resnet_flops(spec: ResnetModel) -> float:
+    """An image: its stem, whose input needs no gradient, its blocks and its classifier, each with two gradients."""
+    first, side = convolution(spec.image, (spec.channels, spec.width), 7, 2, 3)
+    side, before, rest = taps(side, 3, 2, 1)[1], spec.width, 0.0
+    for stage, blocks in enumerate(spec.blocks):
+        width = spec.width * 2**stage
+        after = width * (4 if spec.bottleneck else 1)
+        for block in range(blocks):
+            stride = 2 if stage and not block else 1
+            shapes = [(before, width, 3), (width, after, 3)]
+            if spec.bottleneck:
+                shapes = [(before, width, 1), (width, width, 3), (width, after, 1)]
+            if before != after or stride == 2:
+                rest += convolution(side, (before, after), 1, stride)[0]
+            for index, (inputs, outputs, size) in enumerate(shapes):
+                step = stride if index == len(shapes) - 2 else 1
+                flops, side = convolution(side, (inputs, outputs), size, step, size // 2)
+                rest += flops
+            before = after
+    return 2 * first + 3 * (rest + 2 * before * spec.classes)
+
+
+def unet_flops(spec: UnetModel) -> float:
+    """An image: two 3x3 convolutions a level down and up; a transposed one meets each pixel of its output once."""
+
+    def pair(side: int, inputs: int, width: int) -> float:
+        return sum(convolution(side, (before, width), 3, border=1)[0] for before in (inputs, width))
+
+    rest = pair(spec.image, spec.channels, spec.width) + 2 * spec.image**2 * spec.width * spec.classes
+    for level in range(1, spec.depth + 1):
+        width, side = spec.width * 2**level, spec.image // 2**level
+        rest += pair(side, width // 2, width) + pair(2 * side, width, width // 2)
+        rest += 2 * (2 * side) ** 2 * width * (width // 2)
+    return 3 * rest - convolution(spec.image, (spec.channels, spec.width), 3, border=1)[0]
+
+
+def detector_flops(spec: DetectorModel) -> float:
+    """An image: VGG-16 without its dense layers, the layers behind it, and two 3x3 convolutions on each of six maps."""
+    unit, first, rest, before = spec.width, 0.0, 0.0, spec.channels
+    for side, widths in ((300, (1, 1)), (150, (2, 2)), (75, (4, 4, 4)), (38, (8, 8, 8)), (19, (8, 8, 8))):
+        for width in widths:
+            rest += convolution(side, (before, width * unit), 3, border=1)[0]
+            first, before = first or rest, width * unit
+    spread = sum(0 <= place + 6 * tap - 6 < 19 for place in range(19) for tap in range(3))
+    rest += 2 * 8 * unit * 16 * unit * spread**2 + convolution(19, (16 * unit, 16 * unit), 1)[0]
+    before = 16 * unit
+    for side, (narrow, after, stride, border) in zip(
+        (19, 10, 5, 3), ((4, 8, 2, 1), (2, 4, 2, 1), (2, 4, 1, 0), (2, 4, 1, 0)), strict=True
+    ):
+        rest += convolution(side, (before, narrow * unit), 1)[0]
+        rest += convolution(side, (narrow * unit, after * unit), 3, stride, border)[0]
+        before = after * unit
+    maps = ((38, 8, 4), (19, 16, 6), (10, 8, 6), (5, 4, 6), (3, 4, 4), (1, 4, 4))
+    rest += sum(
+        convolution(side, (width * unit, count * (spec.classes + 4)), 3, border=1)[0] for side, width, count in maps
+    )
+    return 3 * rest - first
+
+
+@pytest.mark.parametrize("name", ["resnet-18", "resnet-50", "unet", "ssd300-vgg16"])
+def test_products_of_convolutional_networks_equal_the_closed_form(name: str) -> None:
+    match model(name):
+        case ResnetModel() as spec:
+            expected = resnet_flops(spec)
+        case UnetModel() as spec:
+            expected = unet_flops(spec)
+        case DetectorModel() as spec:
+            expected = detector_flops(spec)
+    assert products(traced(name)) == expected
 
 
 @pytest.mark.parametrize("name", MIXTURES)
