@@ -203,11 +203,44 @@ def explain(metric: Annotated[str, Argument(metavar="METRIC", help="Such as jobs
     return DONE
 
 
+def calibrate(out: Annotated[Path, Option(metavar="FILE")] = Path("this-cpu.yaml"), quiet: Quiet = False) -> int:
+    """Measure one thread of this machine's CPU into a catalogue entry, this-cpu.yaml unless --out names another."""
+    from dcsim.accuracy import entry, machine
+    from dcsim.report.progress import teller
+
+    name = entry.name_of(out)
+    measured = machine.calibrate_machine(name, teller(None if quiet else sys.stderr))
+    _write_text(measured.text.rstrip(), out)
+    if not quiet and out != Path("-"):
+        _say(f"fitted on {measured.fit}\nentry    {out}")
+    return DONE
+
+
+def accuracy(
+    domain: Annotated[str, Argument(metavar="DOMAIN", help="What is predicted: compute.")],
+    calibration: Annotated[Path | None, Option(metavar="FILE", help="Of dcsim calibrate; anew if not given.")] = None,
+    json: Json = None,
+    quiet: Quiet = False,
+) -> int:
+    """Hold predictions against measurements: the steps of models on this machine's CPU."""
+    from dcsim.accuracy import compute, score
+    from dcsim.report.progress import teller
+
+    if domain != "compute":
+        raise InputError(f'accuracy: found "{domain}", expected compute')
+    rows, facts = compute.score_machine(calibration, teller(None if quiet else sys.stderr))
+    if json is not None:
+        _write_text(score.to_json(rows, facts), json)
+    if not quiet and json != Path("-"):
+        _say(score.table(rows))
+    return DONE
+
+
 def application() -> typer.Typer:
     """Return the command line with its verbs."""
     app = typer.Typer(name="dcsim", rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True)(_bare)
-    for verb in (run, check, show, compare, report, trace, catalogue, schema, explain):
+    for verb in (run, check, show, compare, report, trace, catalogue, schema, explain, calibrate, accuracy):
         app.command(verb.__name__, help=verb.__doc__)(_command(verb))
     return app
 

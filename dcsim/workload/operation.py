@@ -24,9 +24,10 @@ class Operation:
 
     A device whose kernels were measured also asks for: ``form``, how the operands of a product lie in memory ("nn": as
     in a plain product of row-major matrices), "beyond" for a convolution whose window is larger than its input, else
-    "inside"; ``geometry``, (images, input features of a group, output features, output positions, window, stride,
-    dilation of the input, dilation of the window) of a convolution; ``stacked_bytes``, what of its inputs and results
-    are slices of arrays that a loop takes apart or stacks up.
+    "inside", with "-broad" where the window is larger than the result, as in gradients by the kernel; ``geometry``,
+    (images, input features of a group, output features, output positions, window, stride, dilation of the input,
+    dilation of the window) of a convolution; ``stacked_bytes``, what of its inputs and results are slices of arrays
+    that a loop takes apart or stacks up.
     """
 
     name: str

@@ -189,14 +189,16 @@ def _convolution(node: Node) -> Charge:
     images = left[numbers.lhs_spec[0]] // given["batch_group_count"]
     features = left[numbers.lhs_spec[1]] // given["feature_group_count"]
     outputs = out[numbers.out_spec[1]]
+    places = prod(along[2] for along in sizes)
     windows = (prod(window for _, window, _ in sizes), prod(given["window_strides"]))
     dilations = (prod(given["lhs_dilation"]), prod(given["rhs_dilation"]))
     return Charge(
         "convolution",
         2.0 * images * features * outputs * taps,
         shape=out,
-        form="beyond" if any(window > size for size, window, _ in sizes) else "inside",
-        geometry=(images, features, outputs, prod(along[2] for along in sizes), *windows, *dilations),
+        form=("beyond" if any(window > size for size, window, _ in sizes) else "inside")
+        + ("-broad" if windows[0] > places else ""),
+        geometry=(images, features, outputs, places, *windows, *dilations),
     )
 
 

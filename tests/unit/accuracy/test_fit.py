@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dcsim.accuracy.fit import Equation, fit_terms
+from dcsim.accuracy.fit import Equation, Tie, fit_terms
 
 TRUE = {("elementwise", "launch"): 2e-6, ("elementwise", "traffic"): 1.25, ("elementwise", "function"): 4e-10}
 
@@ -32,7 +32,7 @@ def test_exact_times_give_the_exact_terms() -> None:
 
 
 def test_noisy_times_give_nearly_the_terms() -> None:
-    # 40 programs with 5 % of noise each: 5 % / sqrt(40) is 0.8 %, and each term weighs in a third of them at most.
+    # 40 programs with 5 % of noise each: 5 % / sqrt(40) is 0.8 %, and each term weighs in a third of them at least.
     fit = fit_terms(programs(0.05))
     assert dict(fit.terms) == pytest.approx(TRUE, rel=0.06)
 
@@ -43,6 +43,18 @@ def test_a_term_that_nothing_needs_is_zero_and_never_negative() -> None:
         for n in (1, 2, 3)
     ]
     assert fit_terms(equations).terms["reduce", "launch"] == 0.0
+
+
+def test_a_tie_decides_what_programs_leave_open() -> None:
+    # One program knows only the sum of two terms; tied, they are equal.
+    both = Equation("sum", {("copy", "low"): 1.0, ("copy", "high"): 1.0}, 0.0, 4.0)
+    fit = fit_terms([both], [Tie(("copy", "low"), ("copy", "high"), 1.0)])
+    assert dict(fit.terms) == pytest.approx({("copy", "low"): 2.0, ("copy", "high"): 2.0}, rel=1e-9)
+
+
+def test_a_tie_of_terms_that_no_program_has_is_no_equation() -> None:
+    one = Equation("one", {("copy", "low"): 1.0}, 0.0, 4.0)
+    assert fit_terms([one], [Tie(("sort", "low"), ("sort", "high"), 1.0)]).terms == {("copy", "low"): 4.0}
 
 
 def test_times_must_be_above_zero() -> None:
