@@ -6,7 +6,15 @@ from typing import Annotated, Final, get_args
 
 from pydantic import Field
 
-from dcsim.scenario.networks import CnnModel, DetectorModel, MlpModel, ResnetModel, UnetModel
+from dcsim.scenario.networks import (
+    CnnModel,
+    DetectorModel,
+    LstmModel,
+    MlpModel,
+    RecommenderModel,
+    ResnetModel,
+    UnetModel,
+)
 from dcsim.scenario.transformers import (
     Attending,
     Decoder,
@@ -18,20 +26,13 @@ from dcsim.scenario.transformers import (
 )
 
 __all__ = [
-    "FAMILIES", "Attending", "CnnModel", "Decoder", "DetectorModel", "EncoderModel", "LatentAttention", "MixtureModel",
-    "MlpModel", "ModelSpec", "ResnetModel", "TransformerModel", "UnetModel", "VisionModel",
+    "FAMILIES", "Attending", "CnnModel", "Decoder", "DetectorModel", "EncoderModel", "LatentAttention", "LstmModel",
+    "MixtureModel", "MlpModel", "ModelSpec", "RecommenderModel", "ResnetModel", "TransformerModel", "UnetModel",
+    "VisionModel",
 ]  # fmt: skip
 
-_Shape = (
-    TransformerModel
-    | MixtureModel
-    | EncoderModel
-    | VisionModel
-    | MlpModel
-    | CnnModel
-    | ResnetModel
-    | UnetModel
-    | DetectorModel
-)
+_Transformer = TransformerModel | MixtureModel | EncoderModel | VisionModel
+_Convolutional = CnnModel | ResnetModel | UnetModel | DetectorModel
+_Shape = _Transformer | MlpModel | _Convolutional | LstmModel | RecommenderModel
 ModelSpec = Annotated[_Shape, Field(discriminator="family")]
 FAMILIES: Final = tuple(get_args(shape.model_fields["family"].annotation)[0] for shape in get_args(_Shape))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 from math import prod
 
 import jax
@@ -12,11 +13,15 @@ from dcsim.catalogue.reader import Entry
 from dcsim.catalogue.shelf import Shelf
 from dcsim.scenario.models import (
     Attending,
+    CnnModel,
     Decoder,
     DetectorModel,
     EncoderModel,
+    LstmModel,
     MixtureModel,
+    MlpModel,
     ModelSpec,
+    RecommenderModel,
     ResnetModel,
     UnetModel,
     VisionModel,
@@ -73,6 +78,11 @@ ROUNDED = {
     "vit-b-16": (86e6, 0.6e6),
     "vit-l-16": (307e6, 3e6),  # the paper counts another head: 304.3 M with 1000 classes, 303.3 M with none
     "vit-h-14": (632e6, 0.5e6),
+    "resnet-18": (11.7e6, 0.05e6),
+    "resnet-50": (25.6e6, 0.05e6),
+    "lstm-ptb-medium": (20e6, 0.5e6),
+    "lstm-ptb-large": (66e6, 0.5e6),
+    "dlrm-kaggle": (5.4e8, 0.05e8),
     "mixtral-8x7b": (47e9, 0.5e9),
     "mixtral-8x22b": (141e9, 0.5e9),
     "deepseek-v3": (671e9, 0.5e9),
@@ -149,6 +159,45 @@ def test_products_of_vision_transformers_equal_the_closed_form(name: str) -> Non
     assert products(traced(name)) == 3 * rest + 2 * patches
 
 
+def lstm_flops(spec: LstmModel) -> float:
+    """A sample: four gates a layer, direction and token, each fed from below and from the time before; the head."""
+    across, below, gates = spec.directions * spec.hidden, spec.embedding, 4 * spec.hidden
+    layers = 0.0
+    for _ in range(spec.layers):
+        layers += spec.directions * 2 * gates * (below + spec.hidden)
+        below = across
+    if spec.classes is None:
+        return spec.context * (layers + 2 * across * spec.vocabulary)
+    return spec.context * layers + 2 * across * spec.classes
+
+
+@pytest.mark.parametrize("name", ["lstm-ptb-medium", "lstm-ptb-large", "lstm-imdb"])
+def test_products_of_recurrent_networks_equal_the_closed_form(name: str) -> None:
+    spec = model(name)
+    assert isinstance(spec, LstmModel)
+    assert products(traced(name)) == pytest.approx(3 * lstm_flops(spec) / spec.context, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["dlrm-kaggle", "dlrm-terabyte"])
+def test_products_of_recommenders_equal_the_closed_form(name: str) -> None:
+    """A sample: the dense layers, of which the first needs no gradient of its numbers, and all pairs of vectors."""
+    spec = model(name)
+    assert isinstance(spec, RecommenderModel)
+    vectors = len(spec.tables) + 1
+    below = (spec.numbers, *spec.bottom, spec.embedding)
+    above = (spec.embedding + vectors * (vectors - 1) // 2, *spec.top, 1)
+    dense = sum(2 * a * b for widths in (below, above) for a, b in pairwise(widths))
+    expected = 3 * (dense + 2 * vectors**2 * spec.embedding) - 2 * below[0] * below[1]
+    assert products(traced(name)) == expected
+
+
+def test_products_of_dense_networks_equal_the_closed_form() -> None:
+    spec = model("mlp-mnist")
+    assert isinstance(spec, MlpModel)
+    dense = [2 * a * b for a, b in pairwise((spec.inputs, *spec.hidden, spec.classes))]
+    assert products(traced("mlp-mnist")) == 3 * sum(dense) - dense[0]
+
+
 def taps(side: int, size: int, stride: int = 1, border: int = 0) -> tuple[int, int]:
     """Pairs of output and tap along one axis that meet the image, and the side of the output."""
     out = (side + 2 * border - size) // stride + 1
@@ -218,6 +267,17 @@ def detector_flops(spec: DetectorModel) -> float:
         convolution(side, (width * unit, count * (spec.classes + 4)), 3, border=1)[0] for side, width, count in maps
     )
     return 3 * rest - first
+
+
+def test_products_of_the_small_convolutional_network_equal_the_closed_form() -> None:
+    spec = model("cnn-mnist")
+    assert isinstance(spec, CnnModel)
+    each, side = [], spec.image
+    for channels in pairwise(spec.channels):
+        each.append(convolution(side, channels, 3, border=1)[0])
+        side //= 2
+    head = 2 * side**2 * spec.channels[-1] * spec.classes
+    assert products(traced("cnn-mnist")) == 3 * (sum(each) + head) - each[0]
 
 
 @pytest.mark.parametrize("name", ["resnet-18", "resnet-50", "unet", "ssd300-vgg16"])

@@ -62,7 +62,8 @@ def normalize(stream: jax.Array, weights: Weights) -> jax.Array:
 
 def activate(name: str, stream: jax.Array) -> jax.Array:
     """Apply the activation ``name``; its input is kept for the backward pass, not the values in between."""
-    return _kept(_activations()[name])(stream)
+    kept: Callable[[jax.Array], jax.Array] = jax.checkpoint(activation(name), prevent_cse=False)
+    return kept(stream)
 
 
 @partial(jax.checkpoint, prevent_cse=False)
@@ -71,13 +72,9 @@ def swiglu(gate: jax.Array, stream: jax.Array) -> jax.Array:
     return jax.nn.silu(gate) * stream
 
 
-def _kept(function: Callable[[jax.Array], jax.Array]) -> Callable[[jax.Array], jax.Array]:
-    return jax.checkpoint(function, prevent_cse=False)
-
-
-def _activations() -> dict[str, Callable[[jax.Array], jax.Array]]:
-    """GELU by tanh as GPT-2 has it or exact as BERT; squared ReLU: So et al., "Primer" (NeurIPS 2021)."""
-    return {
+def activation(name: str) -> Callable[[jax.Array], jax.Array]:
+    """Return an activation; GELU by tanh as in GPT-2, or exact as in BERT; squared ReLU: So et al. (NeurIPS 2021)."""
+    known: dict[str, Callable[[jax.Array], jax.Array]] = {
         "gelu": jax.nn.gelu,
         "gelu-exact": partial(jax.nn.gelu, approximate=False),
         "relu": jax.nn.relu,
@@ -87,6 +84,7 @@ def _activations() -> dict[str, Callable[[jax.Array], jax.Array]]:
         "sigmoid": jax.nn.sigmoid,
         "tanh": jnp.tanh,
     }
+    return known[name]
 
 
 def dropped(stream: jax.Array, seeds: jax.Array, site: jax.Array | int, rate: float) -> jax.Array:
