@@ -46,8 +46,14 @@ def load(path: str | PathLike[str], settings: Sequence[str] = (), seed: int | No
     return read(str(path), settings, seed)
 
 
-def run(scenario: str | PathLike[str] | Loaded, progress: Callable[[Progress], None] | None = None) -> Result:
+def run(
+    scenario: str | PathLike[str] | Loaded,
+    progress: Callable[[Progress], None] | None = None,
+    allow_code: bool = False,
+) -> Result:
     """Simulate a scenario, given as a file or as what :func:`load` returned.
+
+    ``allow_code`` lets it execute functions of the user's own that the scenario names as models.
 
     Nothing is written; ``dcsim.results.store.save(result, folder)`` does that. A KeyboardInterrupt during the
     simulation returns what was simulated, with ``result.partial`` set.
@@ -62,7 +68,7 @@ def run(scenario: str | PathLike[str] | Loaded, progress: Callable[[Progress], N
     from dcsim import simulate
 
     loaded = load(scenario) if isinstance(scenario, str | PathLike) else scenario
-    return simulate.run(simulate.prepare(loaded), progress)
+    return simulate.run(simulate.prepare(loaded, allow_code), progress)
 
 
 def compare(results: Sequence[Result]) -> Comparison:

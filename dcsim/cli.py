@@ -6,27 +6,35 @@ verbs, so that help and completion answer at once.
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Container, Iterator
-from contextlib import contextmanager
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from collections.abc import Container
+from dataclasses import dataclass, field
 from functools import partial
-from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dcsim.errors import InputError, RunError, ScenarioError
+from dcsim.command import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    WRONG_INPUT,
+    command,
+    complain,
+    complain_of,
+    complain_of_interrupt,
+    flush,
+    keeping,
+    say,
+)
+from dcsim.errors import InputError, RunError
 
 if TYPE_CHECKING:
     from dcsim.results.comparison import Comparison
     from dcsim.results.result import Result
     from dcsim.scenario.load import Loaded
     from dcsim.simulate import Prepared
-
-DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 # What a figure may raise; results outlive it.
 _DRAWING_ERRORS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, RunError)
@@ -47,6 +55,16 @@ Html = Annotated[Path | None, Option(metavar="FILE", help="Write the comparison 
 Timeline = Annotated[bool, Option("--timeline", help="Also write timeline.json.gz, which Perfetto opens.")]
 Quiet = Annotated[bool, Option("--quiet", "-q", help="Print problems only.")]
 Verbose = Annotated[bool, Option("--verbose", "-v", help="Print every metric and check.")]
+AllowCode = Annotated[bool, Option("--allow-code", help="Execute code that the scenario names as a model.")]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a scenario is read."""
+
+    settings: Settings = field(default_factory=list)
+    seed: Seed = None
+    allow_code: AllowCode = False
 
 
 @dataclass(frozen=True)
@@ -71,9 +89,8 @@ class CompareOutput:
 
 def run(
     output: RunOutput,
+    reading: Reading,
     file: File,
-    settings: Settings = [],  # noqa: B006  # Typer reads it as "none given" and hands over a new list
-    seed: Seed = None,
     out: Annotated[
         Path | None, Option(metavar="DIR", help="The run folder itself; runs/<name>-<digest> unless given.")
     ] = None,
@@ -84,23 +101,25 @@ def run(
     from dcsim.scenario.load import load
 
     _check_files(output.json)
-    prepared = simulate.prepare(load(str(file), settings, seed))
+    prepared = simulate.prepare(load(str(file), reading.settings, reading.seed), reading.allow_code)
     folder = store.prepare(out or Path("runs") / prepared.folder_name)
     result = _simulate(prepared, prepared.loaded.scenario.name, output.quiet)
     folder, drawn = _save(result, folder, output)
-    with _keeping(f"the results are in {folder}"):
+    with keeping(f"the results are in {folder}"):
         _write_json(result, output.json)
         if not output.quiet and output.json != Path("-"):
             _show(result, folder, output.verbose)
     if result.partial:
         stopped = result.manifest.get("stopped")
         reason = f"the run failed: {stopped}" if stopped else "interrupted"
-        _complain(f"{reason}; what was simulated is kept in {folder}")
+        complain(f"{reason}; what was simulated is kept in {folder}")
         return FAILED if stopped else INTERRUPTED
     return DONE if drawn else FAILED
 
 
-def check(files: Annotated[list[Path], Argument(metavar="FILE...", help="Scenario files.")]) -> int:
+def check(
+    files: Annotated[list[Path], Argument(metavar="FILE...", help="Scenario files.")], allow_code: AllowCode = False
+) -> int:
     """Validate scenario files without running them."""
     from dcsim import simulate
     from dcsim.scenario.load import load
@@ -108,12 +127,12 @@ def check(files: Annotated[list[Path], Argument(metavar="FILE...", help="Scenari
     status = DONE
     for file in files:
         try:
-            simulate.prepare(load(str(file)))
+            simulate.prepare(load(str(file)), allow_code)
         except InputError as error:
-            _complain_of(error)
+            complain_of(error)
             status = WRONG_INPUT
         else:
-            _say(f"{file}: ok")
+            say(f"{file}: ok")
     return status
 
 
@@ -130,21 +149,20 @@ def show(run: Run, json: Json = None, verbose: Verbose = False) -> int:
 
 def compare(
     output: CompareOutput,
+    reading: Reading,
     inputs: Annotated[list[Path], Argument(metavar="FILE_OR_RUN...", help="Scenario files and run folders.")],
     vary: Annotated[
         list[str], Option(metavar="PATH=a,b,c", help="Simulate with each of these values; may be repeated.")
-    ] = [],  # noqa: B006
-    settings: Settings = [],  # noqa: B006
-    seed: Seed = None,
+    ] = [],  # noqa: B006  # Typer reads it as "none given" and hands over a new list
 ) -> int:
     """Compare scenarios or runs, metric by metric."""
     from dcsim.results import comparison
 
     _check_files(output.html, output.json)
-    work = _work(inputs, vary, settings, seed)
+    work = _work(inputs, vary, reading)
     results = _results(work, output.quiet)
     if results is None:
-        _complain("interrupted; nothing was compared")
+        complain("interrupted; nothing was compared")
         return INTERRUPTED
     _show_comparison(comparison.compare(list(results.values()), list(results)), output)
     return DONE
@@ -154,22 +172,22 @@ def report(run: Run, timeline: Timeline = False) -> int:
     """Draw the figures and the page of a run folder again."""
     from dcsim.results import store
 
-    with _keeping(_results_in(run)):
+    with keeping(_results_in(run)):
         _draw(store.load(run), run, RunOutput(timeline=timeline))
-    _say(f"report   {run / 'report.html'}")
+    say(f"report   {run / 'report.html'}")
     return DONE
 
 
-def trace(file: File, settings: Settings = [], json: Json = None) -> int:  # noqa: B006
+def trace(file: File, settings: Settings = [], json: Json = None, allow_code: AllowCode = False) -> int:  # noqa: B006
     """Print the operations of a scenario's training steps."""
     from dcsim.report import traced
     from dcsim.scenario.load import load
 
-    steps = traced.steps(load(str(file), settings))
+    steps = traced.steps(load(str(file), settings), allow_code)
     if json is not None:
         _write_text(traced.to_json(steps), json)
     if json != Path("-"):
-        _say("\n\n".join(map(traced.text, steps)))
+        say("\n\n".join(map(traced.text, steps)))
     return DONE
 
 
@@ -180,7 +198,7 @@ def catalogue(
     """List the known parts, or one with its sources."""
     from dcsim.report import parts
 
-    _say(parts.text(kind, name))
+    say(parts.text(kind, name))
     return DONE
 
 
@@ -190,7 +208,7 @@ def schema() -> int:
 
     from dcsim.scenario.schema import json_schema
 
-    _say(json.dumps(json_schema(), indent=2))
+    say(json.dumps(json_schema(), indent=2))
     return DONE
 
 
@@ -198,7 +216,40 @@ def explain(metric: Annotated[str, Argument(metavar="METRIC", help="Such as jobs
     """Say what a metric means, its unit and its equation."""
     from dcsim.report import explained
 
-    _say(explained.text(metric))
+    say(explained.text(metric))
+    return DONE
+
+
+def calibrate(out: Annotated[Path, Option(metavar="FILE")] = Path("this-cpu.yaml"), quiet: Quiet = False) -> int:
+    """Measure one thread of this machine's CPU into a catalogue entry, this-cpu.yaml unless --out names another."""
+    from dcsim.accuracy import entry, machine
+    from dcsim.report.progress import teller
+
+    name = entry.name_of(out)
+    measured = machine.calibrate_machine(name, teller(None if quiet else sys.stderr))
+    _write_text(measured.text.rstrip(), out)
+    if not quiet and out != Path("-"):
+        say(f"fitted on {measured.fit}\nentry    {out}")
+    return DONE
+
+
+def accuracy(
+    domain: Annotated[str, Argument(metavar="DOMAIN", help="What is predicted: compute.")],
+    calibration: Annotated[Path | None, Option(metavar="FILE", help="Of dcsim calibrate; anew if not given.")] = None,
+    json: Json = None,
+    quiet: Quiet = False,
+) -> int:
+    """Hold predictions against measurements: the steps of models on this machine's CPU."""
+    from dcsim.accuracy import compute, score
+    from dcsim.report.progress import teller
+
+    if domain != "compute":
+        raise InputError(f'accuracy: found "{domain}", expected compute')
+    rows, facts = compute.score_machine(calibration, teller(None if quiet else sys.stderr))
+    if json is not None:
+        _write_text(score.to_json(rows, facts), json)
+    if not quiet and json != Path("-"):
+        say(score.table(rows))
     return DONE
 
 
@@ -206,8 +257,8 @@ def application() -> typer.Typer:
     """Return the command line with its verbs."""
     app = typer.Typer(name="dcsim", rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True)(_bare)
-    for verb in (run, check, show, compare, report, trace, catalogue, schema, explain):
-        app.command(verb.__name__, help=verb.__doc__)(_command(verb))
+    for verb in (run, check, show, compare, report, trace, catalogue, schema, explain, calibrate, accuracy):
+        app.command(verb.__name__, help=verb.__doc__)(command(verb))
     return app
 
 
@@ -216,10 +267,10 @@ def main() -> None:
     try:
         application()(prog_name="dcsim")
     except KeyboardInterrupt as interrupt:
-        _complain_of_interrupt(interrupt)
+        complain_of_interrupt(interrupt)
         sys.exit(INTERRUPTED)
     finally:
-        _flush()
+        flush()
 
 
 def _bare(
@@ -229,93 +280,10 @@ def _bare(
     if version:
         import dcsim
 
-        _say(f"dcsim {dcsim.__version__}")
+        say(f"dcsim {dcsim.__version__}")
         raise typer.Exit(DONE)
     if context.invoked_subcommand is None:
-        _say(context.get_help())
-
-
-def _command(verb: Callable[..., int]) -> Callable[..., None]:
-    """Return ``verb`` as Typer calls it: a parameter that is a dataclass becomes one parameter a field."""
-    hints = get_type_hints(verb, include_extras=True)
-    groups = {name: kind for name, kind in hints.items() if isinstance(kind, type) and is_dataclass(kind)}
-
-    def command(**given: Any) -> None:
-        values = {name: kind(**{f.name: given.pop(f.name) for f in fields(kind)}) for name, kind in groups.items()}
-        raise typer.Exit(_guarded(partial(verb, **given, **values)))
-
-    plain = [p.replace(annotation=hints[p.name]) for p in signature(verb).parameters.values() if p.name not in groups]
-    grouped = [_parameter(field, kind) for kind in groups.values() for field in fields(kind)]
-    parameters = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in (*plain, *grouped)]
-    command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {p.name: p.annotation for p in parameters}
-    return command
-
-
-def _parameter(field: Field[Any], owner: Any) -> Parameter:
-    default = Parameter.empty if field.default is MISSING else field.default
-    annotation = get_type_hints(owner, include_extras=True)[field.name]
-    return Parameter(field.name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-
-
-def _guarded(verb: Callable[[], int]) -> int:
-    """Run a verb; what is wrong becomes lines on standard error and an exit status."""
-    try:
-        status = verb()
-        sys.stdout.flush()
-    except InputError as error:
-        _complain_of(error)
-        return WRONG_INPUT
-    except RunError as error:
-        _complain(f"the run failed: {error}")
-        return FAILED
-    except KeyboardInterrupt as interrupt:
-        _complain_of_interrupt(interrupt)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; that is no failure.
-        _flush()
-        return DONE
-    except OSError as error:
-        _complain(str(error))
-        return FAILED
-    return status
-
-
-def _flush() -> None:
-    """Flush standard output; without a reader drop what is left, or the interpreter complains at exit."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _say(text: str) -> None:
-    typer.echo(text)
-
-
-def _complain(text: str) -> None:
-    typer.echo(f"dcsim: {text}", err=True)
-
-
-def _complain_of(error: InputError) -> None:
-    if isinstance(error, ScenarioError):
-        typer.echo(str(error), err=True)
-    else:
-        _complain(str(error))
-
-
-def _complain_of_interrupt(interrupt: KeyboardInterrupt) -> None:
-    _complain(f"interrupted; {interrupt.args[0] if interrupt.args else 'nothing was written'}")
-
-
-@contextmanager
-def _keeping(what: str) -> Iterator[None]:
-    """Let an interrupt in the block say what is kept."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(what) from None
+        say(context.get_help())
 
 
 def _results_in(folder: Path) -> str:
@@ -341,7 +309,7 @@ def _save(result: Result, folder: Path, output: RunOutput) -> tuple[Path, bool]:
         raise KeyboardInterrupt(_results_in(store.save(result, folder))) from None
     except _DRAWING_ERRORS as error:
         kept = store.save(result, folder)
-        _complain(f"the report could not be drawn ({error}); {_results_in(kept)}")
+        complain(f"the report could not be drawn ({error}); {_results_in(kept)}")
         return kept, False
 
 
@@ -355,7 +323,7 @@ def _simulate(prepared: Prepared, name: str, quiet: bool) -> Result:
         return simulate.run(prepared, meter)
 
 
-def _work(inputs: list[Path], vary: list[str], settings: list[str], seed: int | None) -> dict[str, Path | Prepared]:
+def _work(inputs: list[Path], vary: list[str], reading: Reading) -> dict[str, Path | Prepared]:
     """Return what to compare by label, with every scenario found to be right before any is simulated."""
     from dcsim import simulate
 
@@ -364,19 +332,20 @@ def _work(inputs: list[Path], vary: list[str], settings: list[str], seed: int | 
         if path.is_dir():
             work[_fresh(path.name, work)] = path
             continue
-        for label, loaded in _variants(path, vary, settings, seed):
+        for label, loaded in _variants(path, vary, reading):
             several = len(inputs) > 1 and bool(vary)
-            work[_fresh(f"{path.stem}: {label}" if several else label, work)] = simulate.prepare(loaded)
+            label = _fresh(f"{path.stem}: {label}" if several else label, work)
+            work[label] = simulate.prepare(loaded, reading.allow_code)
     if len(work) < 2:
         raise InputError("compare: found one scenario, expected several scenarios or runs, or --vary PATH=a,b")
     return work
 
 
-def _variants(path: Path, axes: list[str], settings: list[str], seed: int | None) -> list[tuple[str, Loaded]]:
+def _variants(path: Path, axes: list[str], reading: Reading) -> list[tuple[str, Loaded]]:
     from dcsim.scenario.load import load
     from dcsim.studies.variants import vary
 
-    return vary(load(str(path), settings, seed), axes)
+    return vary(load(str(path), reading.settings, reading.seed), axes)
 
 
 def _results(work: dict[str, Path | Prepared], quiet: bool) -> dict[str, Result] | None:
@@ -420,7 +389,7 @@ def _write_json(result: Result, path: Path | None) -> None:
 
 def _write_text(text: str, path: Path) -> None:
     if path == Path("-"):
-        _say(text)
+        say(text)
     else:
         path.write_text(text + "\n", encoding="utf-8")
 
@@ -432,7 +401,7 @@ def _show(result: Result, folder: Path, verbose: bool) -> None:
     if verbose:
         terminal.write(terminal.details(result))
     page = folder / "report.html"
-    _say(f"report   {page}" if page.exists() else f"results  {folder}")
+    say(f"report   {page}" if page.exists() else f"results  {folder}")
 
 
 def _show_comparison(compared: Comparison, output: CompareOutput) -> None:

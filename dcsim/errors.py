@@ -4,6 +4,7 @@ DcsimError
 ├── UnitError          a quantity without a unit, with an unknown one, or of the wrong dimension
 ├── InputError         the input is wrong: exit status 2, nothing written
 │   └── ScenarioError  every problem of one phase of loading, each with file and line
+│       └── CodeRefusedError  the scenario names code of the user's own, and nobody allowed to execute it
 └── RunError           the run failed: exit status 1
 """
 
@@ -53,6 +54,10 @@ class ScenarioError(InputError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = tuple(problems)
+
+
+class CodeRefusedError(ScenarioError):
+    """Code of the user's own is not executed unasked."""
 
 
 class RunError(DcsimError):

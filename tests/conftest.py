@@ -9,3 +9,5 @@ from pathlib import Path
 # cache that outlives the session cannot change a result.
 os.environ.setdefault("DCSIM_CACHE", str(Path(__file__).parents[1] / ".pytest_cache" / "dcsim"))
 os.environ["NO_COLOR"] = "1"
+# What ``dcsim.workload.runtime`` sets; a test that uses JAX before it would settle on several threads for all others.
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")

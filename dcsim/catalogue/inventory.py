@@ -27,15 +27,17 @@ from dcsim.errors import Problem, ScenarioError
 from dcsim.scenario.base import Value
 from dcsim.scenario.facility import ClimateFile, ConstantClimate, CustomGrid
 from dcsim.scenario.hardware import ServerPool, Storage
+from dcsim.scenario.models import ModelSpec
 from dcsim.scenario.root import Scenario
 from dcsim.scenario.suggest import nearest, quoted
-from dcsim.scenario.workload import CnnModel, Job, MlpModel, TransformerModel
+from dcsim.scenario.user import UserModel
+from dcsim.scenario.workload import Job
 
 if TYPE_CHECKING:
     from dcsim.scenario.load import Loaded
 
 Weather = Climate | ConstantClimate | ClimateFile
-Model = TransformerModel | MlpModel | CnnModel
+Model = ModelSpec | UserModel
 P = TypeVar("P", bound=Value)
 
 

@@ -5,10 +5,11 @@ Every quantity is of one part and in SI units. Prices are purchase prices; a ser
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
+from dcsim.catalogue.efficiency import Efficiency
 from dcsim.scenario.base import (
     CarbonIntensity,
     Count,
@@ -56,6 +57,15 @@ class Accelerator(Value):
     link_energy_per_byte: EnergyPerByte = Field(description="sent to a peer in the server")
     link_bandwidth: DataRate | None = Field(None, description="to its peers in the server, one direction")
     price: Money | None = None
+    efficiency: Efficiency | None = Field(
+        None, description="measured times of kernels, in place of shares of the peak (dcsim calibrate writes them)"
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_what_was_not_measured(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Digests of scenarios on parts that nobody measured do not depend on what a measurement would hold.
+        written: dict[str, Any] = plain(self)
+        return {key: value for key, value in written.items() if key != "efficiency" or value is not None}
 
 
 class Server(Value):

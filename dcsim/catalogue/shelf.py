@@ -14,8 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 from dcsim.catalogue import parts, reader
 from dcsim.errors import InputError
 from dcsim.scenario.base import Value
+from dcsim.scenario.models import FAMILIES, ModelSpec
 from dcsim.scenario.suggest import nearest, quoted
-from dcsim.scenario.workload import CnnModel, MlpModel, ModelSpec, TransformerModel
 
 Part = Value
 P = TypeVar("P", bound=Value)
@@ -24,8 +24,8 @@ Own = Mapping[str, Mapping[str, Mapping[str, Any]]]
 _FOLDER: Final = Path(__file__).parent
 NO_PARTS: Final[Own] = MappingProxyType({})
 _OWN_SOURCE: Final = "the scenario"
-_FAMILIES: Final = ("transformer", "mlp", "cnn")
 MODELS: Final = "models"
+_FACTS: Final = frozenset({"parameters", "published"})  # of a model, which are none of its shape
 RECORDS: Final[Mapping[str, type[Value]]] = MappingProxyType(
     {
         "accelerators": parts.Accelerator,
@@ -139,6 +139,8 @@ class Shelf:
                 kind, name, (Fault("based_on", quoted(base), f"{a(kind)} that is not based on this one in turn"),)
             )
         under = _shipped_fields(kind, base) if base == name else self._stacked(kind, base, (*below, name))
+        if kind == MODELS:  # what was published of one model says nothing of another
+            under = {key: entry for key, entry in under.items() if key not in _FACTS}
         return reader.merge(under, top)
 
     def _known(self, kind: str, word: object) -> tuple[str, str]:
@@ -168,21 +170,21 @@ class Shelf:
         kind = next(kind for kind, known in RECORDS.items() if known is record)
         return cast(P, self.part(kind, name))
 
-    def model(self, name: str) -> TransformerModel | MlpModel | CnnModel:
+    def model(self, name: str) -> ModelSpec:
         """Return the shape of a model."""
-        return cast("TransformerModel | MlpModel | CnnModel", self.part(MODELS, name))
+        return cast(ModelSpec, self.part(MODELS, name))
 
 
 def _validate(kind: str, fields: Mapping[str, Any]) -> Part:
     if kind == MODELS:
-        return _models().validate_python({key: value for key, value in fields.items() if key != "title"})
+        return _models().validate_python({key: value for key, value in fields.items() if key not in {"title", *_FACTS}})
     return RECORDS[kind].model_validate(fields)
 
 
 def _faults(kind: str, error: ValidationError) -> Iterator[Fault]:
     for found in error.errors(include_url=False):
         context = found.get("ctx", {})
-        where = [str(step) for step in found["loc"] if kind != MODELS or step not in _FAMILIES]
+        where = [str(step) for step in found["loc"] if kind != MODELS or step not in FAMILIES]
         where += filter(None, [context.get("at", "")])
         field = ".".join(where)
         match found["type"]:
@@ -195,7 +197,7 @@ def _faults(kind: str, error: ValidationError) -> Iterator[Fault]:
                 )
             case "union_tag_invalid" | "union_tag_not_found":
                 tag = quoted(context["tag"]) if "tag" in context else "nothing"
-                yield Fault("family", tag, f"a family of models: {', '.join(_FAMILIES)}")
+                yield Fault("family", tag, f"a family of models: {', '.join(FAMILIES)}")
             case _:
                 shown = context.get("found") or quoted(found["input"])
                 yield Fault(field, shown, context.get("expected") or _lower(found["msg"]), context.get("hint", ""))
@@ -210,7 +212,7 @@ def _lower(message: str) -> str:
 
 
 @cache
-def _models() -> TypeAdapter[TransformerModel | MlpModel | CnnModel]:
+def _models() -> TypeAdapter[ModelSpec]:
     return TypeAdapter(ModelSpec)
 
 

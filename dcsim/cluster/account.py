@@ -7,7 +7,8 @@ from dcsim.engine import Clock
 COMPUTE, EXPOSED, STALL = "compute", "exposed communication", "data stall"
 CHECKPOINT, LOST, LAUNCH, LOAD, QUEUED = "checkpoint", "lost work", "launch", "load", "queued"
 _ROUNDING = 1e-12  # relative
-PARTS = (COMPUTE, EXPOSED, STALL, CHECKPOINT, LOST, LAUNCH, LOAD, QUEUED)
+VALIDATION = "validation"
+PARTS = (COMPUTE, EXPOSED, STALL, VALIDATION, CHECKPOINT, LOST, LAUNCH, LOAD, QUEUED)
 
 
 class Account:

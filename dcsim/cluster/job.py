@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import simpy
 
-from dcsim.cluster.account import CHECKPOINT, LAUNCH, LOAD, PARTS, QUEUED, Account
+from dcsim.cluster.account import CHECKPOINT, LAUNCH, LOAD, PARTS, QUEUED, VALIDATION, Account
 from dcsim.cluster.allocation import Allocation, allocate
 from dcsim.cluster.hall import Hall
+from dcsim.cluster.learning import Learner, Learning
 from dcsim.cluster.stepping import Stepping
 from dcsim.engine import Process
 from dcsim.estimate.job_plan import JobPlan
 from dcsim.estimate.step import Floats
 from dcsim.estimate.step_plan import StepEnergy, latency_share
-from dcsim.parallel.schedule import Schedule, ring_all_reduce
-
-
-class Learner(Protocol):
-    """The real math of an executed job, as the job drives it."""
-
-    @property
-    def data_bytes(self) -> float:
-        """Size of the data set [B]."""
-
-    def step(self, schedule: Schedule) -> float:
-        """Compute the next step on every rank, reduce by the schedule, update; return the mean loss."""
-
-    def snapshot(self) -> Any:
-        """Return all state that later steps depend on; it has ``size_bytes``."""
-
-    def restore(self, snapshot: Any) -> None:
-        """Continue from a snapshot."""
-
-    def digest(self) -> str:
-        """Return a digest of the weights."""
-
-    def full_batch_difference(self) -> float:
-        """Return the relative L2 difference of the last reduced gradient to that of the whole batch at once."""
+from dcsim.estimate.validation import validation_seconds
+from dcsim.parallel.choice import schedule_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +33,8 @@ class TrainingJob:
     """A job and what has become of it so far."""
 
     def __init__(self, plan: JobPlan, hall: Hall, number: int, learner: Learner | None) -> None:
-        self.plan, self._hall, self._learner = plan, hall, learner
+        self.plan, self._hall = plan, hall
+        self.learning = self._begin_learning(learner)
         self._arrival = (plan.parts.job.arrive, number)
         self.name = plan.parts.job.name
         self.account = Account(hall.clock)
@@ -62,15 +42,10 @@ class TrainingJob:
         self.energy_j = self.recovery_s = 0.0
         self.step_energy = StepEnergy()
         self.finished_s: float | None = None
-        self.target_s: float | None = None
-        self.target_j: float | None = None
-        self.last_loss: float | None = None
         self._saved = Saved(0, learner.snapshot() if learner else None, None)
-        self._reduced = False
         self.latency_share = 0.0
         self._phase = ("queued", 0.0, "")
         self._energy_before_j = 0.0
-        self._schedule = ring_all_reduce(plan.program.ranks) if learner else None
         self._allocation: Allocation | None = None
         self._failed_s: float | None = None
         self._stepping: Stepping | None = None
@@ -108,18 +83,18 @@ class TrainingJob:
     @property
     def weights_digest(self) -> str | None:
         """Digest of an executed job's weights, None for a traced one."""
-        return self._learner.digest() if self._learner else None
+        return self.learning.learner.digest() if self.learning else None
 
     @property
     def gradient_difference(self) -> float | None:
         """Relative L2 difference of the last simulated all-reduce to the full-batch gradient, None for a traced job."""
-        return self._learner.full_batch_difference() if self._learner and self._reduced else None
+        return self.learning.learner.full_batch_difference() if self.learning and self.learning.reduced else None
 
     def _life(self) -> Process:
         job = self.plan.parts.job
         yield self._hall.clock.until(job.arrive)
         self.account.begin()
-        while self.step < job.steps:
+        while not self._done:
             allocation = yield from self._queue()
             stepping = self._enter(allocation)
             try:
@@ -129,7 +104,7 @@ class TrainingJob:
             self._leave(allocation)
         self.account.save()
         self.finished_s = self._hall.clock.now
-        self._note("finish", f"{job.steps} steps")
+        self._note("finish", f"{self.step} steps")
 
     def _queue(self) -> Process:
         """Wait until all servers are there at once."""
@@ -149,7 +124,7 @@ class TrainingJob:
         self._allocation = allocation
         self._energy_before_j = self.energy_j - self._drawn_j(allocation)
         self._hall.occupants.update(dict.fromkeys(allocation.servers, self))
-        self.latency_share = latency_share(self.plan.program, allocation.reduce)
+        self.latency_share = latency_share(self.plan.program, allocation.paths)
         self._stepping = Stepping(self.plan, self._hall, allocation, self.attempt, self._stepped)
         return self._stepping
 
@@ -175,23 +150,47 @@ class TrainingJob:
             self.recovery_s += self._hall.clock.now - self._failed_s
             self._failed_s = None
         every = job.checkpoint.steps if job.checkpoint else job.steps
-        while self.step < job.steps:
+        while not self._done:
             self._begin("run", f"from step {self.step}")
-            yield from stepping.advance(self.step, min(job.steps, (self.step // every + 1) * every), self.account)
+            yield from stepping.advance(self.step, self._next_stop(every), self.account)
             self._span()
-            if job.checkpoint:
+            yield from self._look()
+            if job.checkpoint and (self._done or self.step % every == 0):
                 yield from self._save(allocation)
+
+    @property
+    def _done(self) -> bool:
+        """Whether all steps are taken, or the job has learned enough."""
+        return self.step >= self.plan.parts.job.steps or (self.learning is not None and self.learning.stopped)
+
+    def _next_stop(self, every: int) -> int:
+        """Return the step up to which nothing but steps is to do: a checkpoint ``every`` so many, a look, the end."""
+        stops = [self.plan.parts.job.steps, (self.step // every + 1) * every]
+        if self.learning is not None and self.learning.look_every:
+            stops.append((self.step // self.learning.look_every + 1) * self.learning.look_every)
+        if self.learning is not None and self.learning.looks_each_step:
+            stops.append(self.step + 1)
+        return min(stops)
+
+    def _look(self) -> Process:
+        """Look at the held-out samples if it is time: a forward pass over them, spread over the ranks."""
+        learning = self.learning
+        if learning is None or learning.look_every is None or (self.step % learning.look_every and not self._done):
+            return
+        self._begin(VALIDATION, f"step {self.step}")
+        yield self._hall.clock.timeout(validation_seconds(self.plan, learning.learner.held_out, self._hall.cap.value))
+        self._end(VALIDATION)
+        learning.look(self.attempt, self.step, self._hall.clock.now, self.energy_now_j)
 
     def _load(self, allocation: Allocation) -> Process:
         """Read the last checkpoint, an executed job's data set, and the samples of the first step."""
-        self.step, self.last_loss, snapshot = self._saved.step, self._saved.loss, self._saved.snapshot
+        self.step, snapshot = self._saved.step, self._saved.snapshot
         self._hall.fleet.set_state(allocation.servers, "waiting")
         self._begin("load", f"step {self.step}")
         size = self._state_bytes(snapshot) if self.step else 0.0
-        if self._learner is not None:
-            self._learner.restore(snapshot)
-            self._reduced = False
-            size += self._learner.data_bytes
+        if self.learning is not None:
+            self.learning.restore(snapshot, self._saved.loss)
+            size += self.learning.learner.data_bytes
         yield from self._read(allocation, size * len(allocation.servers))
         yield from self._read(allocation, self.plan.read_bytes_per_step)
         self._end(LOAD)
@@ -207,7 +206,7 @@ class TrainingJob:
         """Write weights, optimizer and the rest of the state to storage, every server an equal part; the job waits."""
         self._begin("checkpoint", f"step {self.step}")
         self._hall.fleet.set_state(allocation.servers, "waiting")
-        snapshot = self._learner.snapshot() if self._learner else None
+        snapshot = self.learning.learner.snapshot() if self.learning else None
         if self._hall.store is not None:
             name, size = f"{self.name}/checkpoint", self._state_bytes(snapshot)
             access = self._hall.store.writing(name, allocation.servers, size)
@@ -215,7 +214,7 @@ class TrainingJob:
             yield self._hall.fabric.transfer(access.path.route, size, allocation.owner)
             self._hall.store.demand(self.name, 0.0, 0.0)
             self._hall.store.has_written(access, name, size)
-        self._saved = Saved(self.step, snapshot, self.last_loss)
+        self._saved = Saved(self.step, snapshot, self.learning.last_loss if self.learning else None)
         self._end(CHECKPOINT)
         self.account.save()
         self._note("checkpoint", f"step {self.step}")
@@ -232,7 +231,9 @@ class TrainingJob:
         if self._failed_s is None:
             self._failed_s = self._hall.clock.now
         self._note("restart", f"{reason}: step {self.step} falls back to {self._saved.step}, {lost:.3g} s of work lost")
-        self.step, self.last_loss = self._saved.step, self._saved.loss
+        self.step = self._saved.step
+        if self.learning is not None:
+            self.learning.undo(self._saved.loss)
 
     def _stepped(self, first: int, ends_s: Floats, energy: StepEnergy) -> None:
         """Steps have ended: count them, and learn if the job really computes."""
@@ -242,19 +243,18 @@ class TrainingJob:
         self.steps_run += count
         if self._hall.store is not None and self._allocation is not None and self._allocation.read is not None:
             self._hall.store.has_read(self._allocation.read, count * self.plan.read_bytes_per_step)
-        if self._learner is None or self._schedule is None or self._stepping is None:
+        if self.learning is None or self._stepping is None:
             return
         watts = self._stepping.power_w
         for number, end_s in enumerate(ends_s.tolist(), first + 1):
-            energy_j = self.energy_now_j - watts * (self._hall.clock.now - end_s)
-            self._learned(number, end_s, energy_j, self._learner.step(self._schedule))
+            self.learning.step(self.attempt, number, end_s, self.energy_now_j - watts * (self._hall.clock.now - end_s))
 
-    def _learned(self, number: int, end_s: float, energy_j: float, loss: float) -> None:
-        target = self.plan.parts.job.execute.target if self.plan.parts.job.execute else None
-        if target is not None and self.target_s is None and loss <= target.loss:
-            self.target_s, self.target_j = end_s, energy_j
-        self.last_loss, self._reduced = loss, True
-        self._hall.records.learning.append(self.name, self.attempt, number, end_s, energy_j, loss)
+    def _begin_learning(self, learner: Learner | None) -> Learning | None:
+        job = self.plan.parts.job
+        if learner is None or job.execute is None:
+            return None
+        schedule = schedule_of(job.parallel, self.plan.accelerators_per_server)
+        return Learning(job.name, job.execute, learner, schedule, self._hall.records)
 
     def _state_bytes(self, snapshot: Any) -> float:
         return self.plan.checkpoint_bytes if snapshot is None else float(snapshot.size_bytes)

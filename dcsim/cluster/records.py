@@ -18,4 +18,7 @@ class Records:
             | {"stall_s": "s", "power_w": "W"},
         )
         self.learning = recorder.declare("learning", job | {"step": "", "time_s": "s", "energy_j": "J", "loss": ""})
+        self.validation = recorder.declare(
+            "validation", job | {"step": "", "time_s": "s", "energy_j": "J", "loss": "", "accuracy": "1"}
+        )
         self.events = recorder.declare("events", {"time_s": "s", "kind": "", "target": "", "detail": ""})

@@ -94,7 +94,7 @@ class Stepping:
     def _planned(self, clock: float) -> StepPlan:
         device = replace(self._plan.device, clock=clock)
         read = self._allocation.read
-        return step_plan(self._plan.program, device, self._allocation.reduce, read.path if read else None)
+        return step_plan(self._plan.program, device, self._allocation.paths, read.path if read else None)
 
     def _scales(self, first: int, count: int) -> Floats:
         """Return the compute-time factors of steps, of mean one, keyed by job, attempt and step, shape (count,)."""

@@ -1,7 +1,8 @@
 """The roofline model: how long one operation takes on a device, what bounds it, and what energy it costs.
 
 S. Williams, A. Waterman, D. Patterson: Roofline, CACM 52(4), 2009. The attainable rates are the data sheet's peaks
-times the efficiencies of a software era; each executed kernel adds a launch time.
+times the efficiencies of a software era; each executed kernel adds a launch time. Where the kernels of a device were
+measured, those times replace the model (:mod:`dcsim.compute.measured`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from dcsim.catalogue.efficiency import Efficiency
 from dcsim.catalogue.parts import Accelerator, Software
+from dcsim.compute.measured import measured_parts
 from dcsim.compute.precision import flop_energy, matrix_rate, vector_rate
 from dcsim.workload.operation import Operation
 
@@ -72,8 +75,11 @@ def operation_time(
 
     ``clock`` is the factor of the core clock; the memory and the launching host keep theirs. A part of fused attention
     that touches no memory is no kernel of its own and pays no launch. (Kernels queued ahead hide some of the launch;
-    the software era's value is the exposed part.)
+    the software era's value is the exposed part.) A measured device takes the sum of its terms instead: what overlaps
+    is in the fit of the terms.
     """
+    if accelerator.efficiency is not None and operation.kind != "collective":
+        return _measured(operation, accelerator.efficiency, clock)
     rate = peak_rate(operation, accelerator) * efficiency(operation, software) * clock
     compute_s = operation.flops / rate
     memory_s = memory_bytes(operation, software) / (accelerator.memory_bandwidth * software.memory)
@@ -92,6 +98,17 @@ def operation_energies(operation: Operation, accelerator: Accelerator, software:
 def operation_energy(operation: Operation, accelerator: Accelerator, software: Software) -> float:
     """Return the dynamic energy of one execution, arithmetic and memory traffic together [J]."""
     return operation_energies(operation, accelerator, software).total_j
+
+
+def _measured(operation: Operation, measured: Efficiency, clock: float) -> OperationTime:
+    parts = measured_parts(operation, measured)
+    arithmetic_s = parts.arithmetic_s / clock
+    named: list[tuple[float, Bound]] = [
+        (arithmetic_s, "compute"),
+        (parts.memory_s, "memory"),
+        (parts.launch_s, "launch"),
+    ]
+    return OperationTime(sum(seconds for seconds, _ in named), max(named, key=lambda part: part[0])[1])
 
 
 def _inside_a_kernel(operation: Operation, software: Software) -> bool:

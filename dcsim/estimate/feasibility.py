@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from math import ceil, floor, log10
 
 from dcsim import units
 from dcsim.catalogue.inventory import Inventory
 from dcsim.errors import Problem
 from dcsim.estimate.job_plan import JobPlan
+from dcsim.scenario.datasets import TABLES
+from dcsim.scenario.parallel import Hierarchical
 from dcsim.scenario.root import Scenario
 from dcsim.scenario.workload import Job
 
@@ -19,6 +22,7 @@ def structure(scenario: Scenario, inventory: Inventory, report: Report) -> Itera
     """Yield what cannot be built or placed, before any model is traced."""
     for job in scenario.jobs:
         yield from _placeable(job, inventory, report)
+        yield from _data(job, report)
     storage = scenario.cluster.storage
     if storage is not None and storage.protection.replicas > storage.nodes:
         yield report(
@@ -43,7 +47,7 @@ def pools_for(job: Job, inventory: Inventory) -> list[int]:
     return [
         number
         for number, parts in enumerate(inventory.pools)
-        if job.servers in (None, parts.pool.name) and parts.pool.count * parts.server.accelerators >= job.parallel.data
+        if job.servers in (None, parts.pool.name) and parts.pool.count * parts.server.accelerators >= job.ranks
     ]
 
 
@@ -55,13 +59,38 @@ def hosts(scenario: Scenario, inventory: Inventory) -> int:
 
 
 def _placeable(job: Job, inventory: Inventory, report: Report) -> Iterator[Problem]:
-    if not pools_for(job, inventory):
+    pools = pools_for(job, inventory)
+    yield from _groups(job, [inventory.pools[number].server.accelerators for number in pools[:1]], report)
+    if not pools:
         sizes = [p.pool.count * p.server.accelerators for p in inventory.pools if job.servers in (None, p.pool.name)]
         where = f"pool {job.servers}" if job.servers else "the largest pool"
-        found = f"{job.parallel.data} ranks"
-        yield report(f"jobs.{job.name}.parallel.data", found, f"at most {max(sizes)}, the accelerators of {where}")
+        found = f"{job.ranks} ranks"
+        key = "parallel.data" if job.ranks == job.parallel.data else "model.mesh"
+        yield report(f"jobs.{job.name}.{key}", found, f"at most {max(sizes)}, the accelerators of {where}")
     if job.checkpoint is not None and inventory.storage is None:
         yield report(f"jobs.{job.name}.checkpoint", "no storage to write to", "a section cluster.storage")
+
+
+def _data(job: Job, report: Report) -> Iterator[Problem]:
+    """Yield a data set whose package is not installed."""
+    if job.execute is not None and job.execute.data in TABLES and find_spec("sklearn") is None:
+        yield report(
+            f"jobs.{job.name}.execute.data",
+            f'"{job.execute.data}" without scikit-learn',
+            'python-docs, or the extra that brings scikit-learn: python -m pip install "dcsim[data]"',
+        )
+
+
+def _groups(job: Job, accelerators: list[int], report: Report) -> Iterator[Problem]:
+    """Yield a hierarchical reduction whose groups, the servers, are not all full."""
+    reduction, ranks = job.parallel.reduction, job.parallel.data
+    for each in accelerators:
+        if isinstance(reduction, Hierarchical) and reduction.group is None and ranks > each and ranks % each:
+            yield report(
+                f"jobs.{job.name}.parallel.data",
+                f"{ranks} ranks, the last server not full",
+                f"a multiple of {each}, the accelerators of a server, or a group for the hierarchical reduction",
+            )
 
 
 def _radix(scenario: Scenario, inventory: Inventory, report: Report) -> Iterator[Problem]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from dcsim.catalogue.inventory import JobParts, PoolParts
 from dcsim.estimate.device import Device
+from dcsim.parallel.compression import residual_bytes
 from dcsim.parallel.memory import RankMemory, replicated
+from dcsim.parallel.meshed import meshed
 from dcsim.parallel.plan import DataParallel, data_parallel
 from dcsim.parallel.program import Compute, Program, Read
+from dcsim.scenario.user import UserModel
 from dcsim.workload.costs import CostRequest
 from dcsim.workload.operation import StepCosts
 
@@ -37,8 +41,9 @@ class JobPlan:
 
     @property
     def checkpoint_bytes(self) -> float:
-        """Weights and optimizer state, written once whatever the number of replicas."""
-        return self.costs.parameter_bytes + self.costs.optimizer_bytes
+        """Weights and optimizer state, written once whatever the number of replicas, and every rank's residual."""
+        state = self.costs.state_bytes or self.costs.parameter_bytes + self.costs.optimizer_bytes
+        return state + self.program.ranks * self.memory.residual_bytes
 
     @property
     def read_bytes_per_step(self) -> float:
@@ -70,32 +75,41 @@ class JobPlan:
         )
 
 
-def cost_request(parts: JobParts) -> CostRequest:
-    """Return what has to be traced for a job: one micro batch of one rank."""
-    job = parts.job
-    return CostRequest(model=parts.model, precision=job.precision, optimizer=job.optimizer.name, micro=job.batch.micro)
+def cost_request(parts: JobParts, folder: Path) -> CostRequest:
+    """Return what has to be traced for a job: one micro batch of one rank.
+
+    ``folder`` is the scenario's, where the user's own code is looked for.
+    """
+    job, model = parts.job, parts.model
+    if isinstance(model, UserModel):
+        return CostRequest(model, "", "", job.batch.micro, folder)  # precision and optimizer are the code's own
+    return CostRequest(model=model, precision=job.precision, optimizer=job.optimizer.name, micro=job.batch.micro)
 
 
 def job_plan(parts: JobParts, costs: StepCosts, pool: PoolParts, servers: frozenset[int]) -> JobPlan:
     """Return the plan of a job on a pool whose servers have the indices ``servers``."""
     job = parts.job
-    element_bytes = _ELEMENT_BYTES[job.precision]
+    element_bytes = 0 if isinstance(parts.model, UserModel) else _ELEMENT_BYTES[job.precision]
     micro_batches = job.batch.global_ // (job.batch.micro * job.parallel.data)
+    # An executed job reads its whole, small data set once, when it starts; a traced one streams.
+    read_bytes = 0.0 if job.execute else micro_batches * job.batch.micro * _sample_bytes(parts, costs)
     plan = DataParallel(
         ranks=job.parallel.data,
         micro_batches=micro_batches,
         gradient_bytes=element_bytes,
         bucket_bytes=job.parallel.bucket,
         overlap=job.parallel.overlap,
-        # An executed job reads its whole, small data set once, when it starts; a traced one streams.
-        read_bytes=0.0 if job.execute else micro_batches * job.batch.micro * _sample_bytes(parts, costs),
+        read_bytes=read_bytes,
+        compression=job.parallel.coding,
     )
+    memory = replicated(costs, element_bytes, parts.software.fused_attention)
+    kept = costs.parameters * residual_bytes(plan.compression, plan.ranks)
     return JobPlan(
         parts,
         costs,
-        data_parallel(costs, plan),
+        meshed(costs, read_bytes / job.ranks, plan.overlap) if costs.mesh else data_parallel(costs, plan),
         Device(pool.accelerator, parts.software),
-        replicated(costs, element_bytes, parts.software.fused_attention),
+        replace(memory, residual_bytes=kept),
         servers,
         pool.server.accelerators,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,9 @@ from dcsim.compute.roofline import operation_energies, operation_time
 from dcsim.estimate.device import Device
 from dcsim.estimate.step import Busy, Floats, Join, Move, Stage, StepTimes, evaluate, remaining, spans
 from dcsim.network.route import Route
+from dcsim.parallel.mesh import sent_factor
 from dcsim.parallel.program import Collective, Compute, Program, Read, Wait
+from dcsim.workload.operation import Group
 
 Indices = NDArray[np.int64]
 
@@ -24,6 +27,10 @@ class Path:
 
     route: Route
     rate_bytes_per_s: float
+
+
+Paths = Mapping[Group | None, Sequence[Path]]
+"""The paths of every group of ranks, one after the other; those of all ranks together go by None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +91,20 @@ class StepPlan:
         return _link_peaks(begun, self.links)
 
 
-def step_plan(program: Program, device: Device, reduce: Path, read: Path | None) -> StepPlan:
-    """Return the step of ``program`` on ``device``; ``reduce`` carries its collectives, ``read`` the samples of
-    all ranks.
+def step_plan(program: Program, device: Device, paths: Paths, read: Path | None) -> StepPlan:
+    """Return the step of ``program`` on ``device``; a collective takes the paths of its group one after the other,
+    ``read`` carries the samples of all ranks.
     """
     stages: list[Stage] = []
+    seconds: dict[int, float] = {}  # a program repeats the same instructions, one for each layer
     for instruction in program.instructions:
         if isinstance(instruction, Compute):
-            stages.append(Busy(instruction.label, compute_seconds(instruction, device)))
+            if id(instruction) not in seconds:
+                seconds[id(instruction)] = compute_seconds(instruction, device)
+            stages.append(Busy(instruction.label, seconds[id(instruction)]))
         elif isinstance(instruction, Collective):
-            stages.append(_move(instruction.label, reduce, instruction.size_bytes))
+            size_bytes = instruction.size_bytes
+            stages.extend(_move(instruction.label, path, size_bytes) for path in paths[instruction.group])
         elif isinstance(instruction, Wait):
             stages.append(Join())
         elif isinstance(instruction, Read) and read is not None:
@@ -118,11 +129,16 @@ def compute_seconds(compute: Compute, device: Device) -> float:
     )
 
 
-def latency_share(program: Program, path: Path) -> float:
+def latency_share(program: Program, paths: Paths) -> float:
     """Return the share of latency in the time of the collectives of a step, alone on their links [1]."""
-    sizes = [i.size_bytes for i in program.instructions if isinstance(i, Collective)]
-    latency_s = len(sizes) * path.route.latency_s
-    return latency_s / (latency_s + sum(sizes) / path.rate_bytes_per_s) if latency_s else 0.0
+    moves = [
+        _move(i.label, path, i.size_bytes)
+        for i in program.instructions
+        if isinstance(i, Collective)
+        for path in paths[i.group]
+    ]
+    seconds = sum(move.seconds for move in moves)
+    return sum(move.latency_s for move in moves) / seconds if seconds else 0.0
 
 
 def _move(label: str, path: Path, size_bytes: float, fetch: bool = False) -> Move:
@@ -135,39 +151,52 @@ def step_energy(program: Program, device: Device) -> StepEnergy:
     """
     total = StepEnergy()
     switching = dynamic_energy_factor(device.clock)
-    for instruction in program.instructions:
+    executed: Counter[int] = Counter(id(instruction) for instruction in program.instructions)
+    for instruction in {id(instruction): instruction for instruction in program.instructions}.values():
+        repeats = executed[id(instruction)]
         if isinstance(instruction, Compute):
             for operation, times in instruction.operations:
                 one = operation_energies(operation, device.accelerator, device.software)
-                total = total.plus(StepEnergy(one.compute_j * switching, one.memory_j), times)
+                total = total.plus(StepEnergy(one.compute_j * switching, one.memory_j), times * repeats)
         elif isinstance(instruction, Collective):
-            sent = instruction.size_bytes * ring_factor(program.ranks)
+            sent = instruction.size_bytes * repeats * _sent_factor(program, instruction)
             total = total.plus(StepEnergy(links_j=device.accelerator.link_energy_per_byte), sent)
     return total
 
 
-def ring_factor(ranks: int) -> float:
-    """Return the bytes a rank sends in a ring all-reduce over its payload: 2 (n - 1) / n."""
+def _sent_factor(program: Program, collective: Collective) -> float:
+    if collective.group is None:
+        return reduction_factor(program.ranks)
+    return sent_factor(program.mesh, collective.group)
+
+
+def reduction_factor(ranks: int) -> float:
+    """Return the bytes that a rank sends in an all-reduce over its payload, as the mean of all ranks: 2 (n - 1) / n.
+
+    A ring, a tree, a hierarchy of rings and parameter servers beside the ranks differ in who sends, not in how much:
+    each of the n - 1 other contributions to every part of the payload travels once, and so does the sum to n - 1 ranks.
+    """
     return 2.0 * (ranks - 1) / ranks
 
 
 def _links(stages: Sequence[Stage]) -> Indices:
-    used = [stage.route.links for stage in stages if isinstance(stage, Move)]
-    return np.unique(np.concatenate(used)) if used else np.zeros(0, dtype=np.int64)
+    used = {id(stage.route): stage.route.links for stage in stages if isinstance(stage, Move)}
+    return np.unique(np.concatenate(list(used.values()))) if used else np.zeros(0, dtype=np.int64)
 
 
 def _link_bytes(stages: Sequence[Stage], links: Indices) -> Floats:
     total = np.zeros(len(links))
-    for stage in stages:
-        if isinstance(stage, Move) and stage.size_bytes:
-            total[np.searchsorted(links, stage.route.links)] += stage.route.share * stage.size_bytes
+    moves = [stage for stage in stages if isinstance(stage, Move)]
+    for route in {id(move.route): move.route for move in moves}.values():
+        moved = sum(move.size_bytes for move in moves if move.route is route)
+        total[np.searchsorted(links, route.links)] += route.share * moved
     return total
 
 
 def _link_peaks(stages: Sequence[Stage], links: Indices) -> Floats:
     peaks = np.zeros(len(links))
-    for stage in stages:
-        if isinstance(stage, Move) and stage.size_bytes:
-            where = np.searchsorted(links, stage.route.links)
-            peaks[where] = np.maximum(peaks[where], stage.route.share * stage.rate_bytes_per_s)
+    moves = [stage for stage in stages if isinstance(stage, Move) and stage.size_bytes]
+    for stage in {id(move.route): move for move in moves}.values():  # all moves over a route go at one rate
+        where = np.searchsorted(links, stage.route.links)
+        peaks[where] = np.maximum(peaks[where], stage.route.share * stage.rate_bytes_per_s)
     return peaks

@@ -11,6 +11,7 @@ import simpy
 
 from dcsim.engine import Clock, LevelArray, Streams
 from dcsim.errors import RunError
+from dcsim.network.groups import GroupPlanner
 from dcsim.network.hold import Hold, union
 from dcsim.network.layout import FabricLayout
 from dcsim.network.links import Links
@@ -20,6 +21,8 @@ from dcsim.network.route import Leg, Route
 from dcsim.network.routing import Router
 from dcsim.network.traffic import Traffic
 from dcsim.network.tree import Floats, Indices, Tree
+from dcsim.parallel.waves import Wave
+from dcsim.workload.operation import Group
 
 
 class LinkRow(NamedTuple):
@@ -50,6 +53,7 @@ class Fabric:
         seed = int(streams.generator("network", layout.policy).integers(2**63))
         self._planner = Planner(self._links, Router(self.tree, layout.policy, seed), layout)
         self._start_s = clock.now
+        self._connections = layout.connections
 
     @property
     def tree(self) -> Tree:
@@ -109,9 +113,37 @@ class Fabric:
         """
         return self._planner.all_reduce(ranks)
 
+    def exchange(self, ranks: Sequence[Rank], wave: Wave) -> Route:
+        """Return the route of a wave over ``ranks``, (endpoint, accelerator) each, in logical order.
+
+        The payload is the bytes that every rank contributes to the collective. A pair on one endpoint takes the links
+        between its accelerators; another is spread evenly over the network cards beside both ends. The pairs of a round
+        are coupled: it lasts as long as its fullest link takes, and the rounds follow one another.
+        """
+        return self._planner.exchange(ranks, wave)
+
     def rings(self, ranks: Sequence[Rank]) -> Rings:
         """Return the rings that :meth:`all_reduce` lays."""
         return self._planner.rings(ranks)
+
+    def collective(self, ranks: Sequence[Rank], groups: Indices, group: Group) -> Route:
+        """Return the route of a collective of several groups of ranks at once, such as those along an axis of a mesh.
+
+        All-reduce, all-gather and reduce-scatter are rings, one a network card as in :meth:`all_reduce`; in an
+        all-to-all every rank sends straight to every other of its group, in a permutation to the one it is paired with.
+        All flows of all groups are coupled: they move at the rate of the slowest.
+
+        Parameters
+        ----------
+        ranks
+            (endpoint, accelerator) of every rank, in logical order.
+        groups
+            The ranks of each group by number, shape (groups, ranks of a group).
+        group
+            The kind; pairs of a permutation are places within a group. The payload is what a rank gives, of an
+            all-gather what it ends up with [B].
+        """
+        return GroupPlanner(self._planner, self._links, self._connections).route(ranks, groups, group)
 
     def legs(self, legs: Sequence[Leg]) -> Route:
         """Return the route of a transfer between servers and storage nodes.

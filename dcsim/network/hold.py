@@ -105,4 +105,5 @@ class Holds:
 
 def union(links: Sequence[Indices]) -> Indices:
     """Return every link of ``links`` once, ascending."""
-    return np.unique(np.concatenate(links)) if links else np.empty(0, dtype=np.int64)
+    different = {id(each): each for each in links}.values()  # a step takes the same route many times
+    return np.unique(np.concatenate(list(different))) if links else np.empty(0, dtype=np.int64)

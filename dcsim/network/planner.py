@@ -9,10 +9,11 @@ import numpy as np
 from dcsim.network.collectives import ring_latency_s, ring_share
 from dcsim.network.layout import FabricLayout
 from dcsim.network.links import Links
-from dcsim.network.rings import Rank, Rings, rings
+from dcsim.network.rings import Rank, Rings, cards_beside, rings
 from dcsim.network.route import Leg, Route, RouteBuilder
 from dcsim.network.routing import Router
 from dcsim.network.tree import Indices
+from dcsim.parallel.waves import Wave
 
 
 class Planner:
@@ -28,11 +29,23 @@ class Planner:
 
     def all_reduce(self, ranks: Sequence[Rank]) -> Route:
         """Return the route of a ring all-reduce; see :meth:`Fabric.all_reduce`."""
-        plan = self.rings(ranks)
+        return self.ring([ranks], 2)
+
+    def ring(self, groups: Sequence[Sequence[Rank]], halves: int) -> Route:
+        """Return the route of rings over groups of equally many ranks, all at once and coupled.
+
+        An all-reduce takes two ``halves``, a reduce-scatter or an all-gather one of them.
+        """
         builder = RouteBuilder()
-        if plan.ranks < 2:
+        if len(groups[0]) < 2:
             return builder.build(1.0, 0.0)
-        amount = ring_share(plan.ranks) / plan.channels
+        laid = [self._lay(builder, self.rings(ranks), halves / 2.0) for ranks in groups]
+        weight, latency_s = min(weight for weight, _ in laid), max(latency_s for _, latency_s in laid)
+        return builder.build(weight, latency_s * halves / 2.0)
+
+    def _lay(self, builder: RouteBuilder, plan: Rings, part: float) -> tuple[float, float]:
+        """Add ``part`` of a ring all-reduce; return its weight and the latency of a whole one."""
+        amount = part * ring_share(plan.ranks) / plan.channels
         for visit, uses in plan.inner_hops():
             out, into = self._links.ports(visit.endpoint)
             accelerators = np.array(visit.accelerators)
@@ -42,8 +55,28 @@ class Planner:
         if plan.network_hops:
             sources, targets = plan.crossings(self._links.first_nic)
             self._connect(builder, (sources, targets), amount)
-            return builder.build(self._connections / amount, self._ring_latency_s(plan))
-        return builder.build(1.0 / amount, self._ring_latency_s(plan))
+            return self._connections / amount, self._ring_latency_s(plan)
+        return 1.0 / amount, self._ring_latency_s(plan)
+
+    def exchange(self, ranks: Sequence[Rank], wave: Wave) -> Route:
+        """Return the route of a wave of a schedule; see :meth:`Fabric.exchange`."""
+        builder, amount = RouteBuilder(), wave.rounds * wave.share
+        endpoints, accelerators = np.array(ranks, dtype=np.int64).T
+        sources, targets = wave.sources, wave.targets
+        inner = endpoints[sources] == endpoints[targets]
+        for ends, side in ((sources[inner], 0), (targets[inner], 1)):
+            ports = [self._links.ports(endpoint)[side] for endpoint in endpoints[ends].tolist()]
+            builder.links(np.array(ports, dtype=np.int64) + 2 * accelerators[ends], amount)
+        spread = 1
+        if not inner.all():
+            cards = [self._cards(*rank) for rank in ranks]
+            spread = max(map(len, cards))
+            hosts = np.array([[own[i % len(own)] for own in cards] for i in range(spread)])
+            ends = (hosts[:, sources[~inner]].ravel(), hosts[:, targets[~inner]].ravel())
+            self._connect(builder, ends, amount / spread)
+        hops = [self._inner_latency_s(endpoint) for endpoint in np.unique(endpoints[sources[inner]]).tolist()]
+        hop_s = max(hops, default=0.0) if inner.all() else self._hop_latency_s
+        return builder.build(spread * self._connections / amount, wave.rounds * hop_s)
 
     def legs(self, legs: Sequence[Leg]) -> Route:
         """Return the route of a storage transfer; see :meth:`Fabric.legs`."""
@@ -73,6 +106,16 @@ class Planner:
         hosts = [np.array([self._links.first_nic[endpoint] + card]) for endpoint, _ in (source, target)]
         builder.paths(self._router.paths(hosts[0], hosts[1], label), 1.0)
         return builder.build(1.0, self._hop_latency_s)
+
+    def hop_s(self, endpoints: Indices) -> float:
+        """Return the time of one hop between ranks on ``endpoints`` [s]: through the network if they are several."""
+        several = len(np.unique(endpoints)) > 1
+        return self._hop_latency_s if several else self._inner_latency_s(int(endpoints[0]))
+
+    def _cards(self, endpoint: int, accelerator: int) -> list[int]:
+        """Return the hosts that are the network cards beside an accelerator."""
+        first = int(self._links.first_nic[endpoint])
+        return [first + card for card in cards_beside(accelerator, self._links.endpoints[endpoint])]
 
     def _spread(self, builder: RouteBuilder, leg: Leg) -> int:
         """Spread a leg evenly over the cards of both ends, as many connections as the end with more cards has."""

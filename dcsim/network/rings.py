@@ -91,13 +91,13 @@ def rings(ranks: Sequence[Rank], endpoints: Sequence[Endpoint]) -> Rings:
 def _visit(endpoint: int, accelerators: list[int], kind: Endpoint) -> Visit:
     entries: dict[int, int] = {}
     for position, accelerator in enumerate(accelerators):
-        for card in _cards(accelerator, kind):
+        for card in cards_beside(accelerator, kind):
             entries.setdefault(card, position)
     cards = sorted(entries, key=lambda card: (entries[card], card))
     return Visit(endpoint, tuple(accelerators), tuple(cards), tuple(entries[card] for card in cards))
 
 
-def _cards(accelerator: int, kind: Endpoint) -> range:
+def cards_beside(accelerator: int, kind: Endpoint) -> range:
     """Return the network cards next to an accelerator: an even split of whichever there are more of."""
     count = max(kind.accelerators, accelerator + 1)
     first = accelerator * kind.nics // count

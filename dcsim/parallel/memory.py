@@ -9,17 +9,22 @@ from dcsim.workload.operation import StepCosts
 
 @dataclass(frozen=True, slots=True)
 class RankMemory:
-    """Bytes a rank holds at its peak, the end of a forward pass, by what they are."""
+    """Bytes a rank holds at its peak, the end of a forward pass, by what they are.
+
+    The residual is what compressed messages have left out so far.
+    """
 
     weights_bytes: float
     gradients_bytes: float
     optimizer_bytes: float
     activations_bytes: float
+    residual_bytes: float = 0.0
 
     @property
     def total_bytes(self) -> float:
         """All of it."""
-        return self.weights_bytes + self.gradients_bytes + self.optimizer_bytes + self.activations_bytes
+        kept = self.weights_bytes + self.gradients_bytes + self.optimizer_bytes + self.residual_bytes
+        return kept + self.activations_bytes
 
     def __str__(self) -> str:
         from dcsim import units
@@ -30,6 +35,8 @@ class RankMemory:
             "optimizer": self.optimizer_bytes,
             "activations": self.activations_bytes,
         }
+        if self.residual_bytes:
+            parts["residual of compression"] = self.residual_bytes
         return ", ".join(f"{name} {units.show(size, 'B')}" for name, size in parts.items())
 
 
@@ -38,7 +45,9 @@ def replicated(costs: StepCosts, gradient_bytes: int, fused_attention: bool) -> 
 
     Activations are the values of the forward pass that the traced backward pass reads, for one micro batch, less the
     scores of attention where that is one kernel; temporaries of single kernels and the allocator's fragmentation are
-    not counted.
+    not counted. With 0 ``gradient_bytes`` each gradient has the width that it was traced with.
     """
+    traced = sum(gradient.elements * gradient.element_bytes for gradient in costs.gradients)
+    gradients = costs.parameters * gradient_bytes if gradient_bytes else traced
     kept = costs.residual_bytes_fused if fused_attention else costs.residual_bytes
-    return RankMemory(costs.parameter_bytes, float(costs.parameters * gradient_bytes), costs.optimizer_bytes, kept)
+    return RankMemory(costs.parameter_bytes, float(gradients), costs.optimizer_bytes, kept)

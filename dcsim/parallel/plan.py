@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 
+from dcsim.parallel.compression import element_bytes, kernel
 from dcsim.parallel.program import Collective, Compute, Instruction, Program, Read, Wait
+from dcsim.scenario.compression import CompressionSpec
 from dcsim.workload.operation import Gradient, Operation, Phase, StepCosts
 
 _FORWARD: tuple[Phase, ...] = ("forward",)
@@ -17,8 +20,11 @@ _OPTIMIZER: tuple[Phase, ...] = ("optimizer",)
 class DataParallel:
     """A data-parallel plan: ``ranks`` replicas, ``micro_batches`` a step, gradients of ``gradient_bytes`` an element.
 
+    With 0 ``gradient_bytes`` each gradient has the width that it was traced with.
+
     ``read_bytes`` is what one rank reads from storage a step. Gradients are all-reduced in buckets of about
-    ``bucket_bytes``, while the backward pass of the last micro batch goes on if ``overlap``.
+    ``bucket_bytes``, while the backward pass of the last micro batch goes on if ``overlap``. With a ``compression``
+    they are made smaller first; buckets are cut by their size before it.
     """
 
     ranks: int
@@ -27,6 +33,7 @@ class DataParallel:
     bucket_bytes: float
     overlap: bool
     read_bytes: float
+    compression: CompressionSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,7 @@ class Bucket:
 
     after: int
     size_bytes: float
+    elements: int = field(default=0, compare=False)
 
 
 def data_parallel(costs: StepCosts, plan: DataParallel) -> Program:
@@ -55,13 +63,14 @@ def buckets(gradients: Sequence[Gradient], element_bytes: int, bucket_bytes: flo
     bucket: a gradient larger than the bucket travels whole with those that wait beside it.
     """
     closed: list[Bucket] = []
-    size = 0.0
+    size, elements = 0.0, 0
     ordered = sorted(gradients, key=lambda gradient: gradient.after)
     for left, gradient in zip(range(len(ordered) - 1, -1, -1), ordered, strict=True):
-        size += gradient.elements * element_bytes
+        size += gradient.elements * (element_bytes or gradient.element_bytes)
+        elements += gradient.elements
         if size >= bucket_bytes or not left:
-            closed.append(Bucket(gradient.after, size))
-            size = 0.0
+            closed.append(Bucket(gradient.after, size, elements))
+            size, elements = 0.0, 0
     return closed
 
 
@@ -71,18 +80,29 @@ def _last_backward(costs: StepCosts, plan: DataParallel) -> Iterable[Instruction
         return
     done = 0
     ready = buckets(costs.gradients, plan.gradient_bytes, plan.bucket_bytes)
-    reductions = [Collective(f"gradients {i}", "all-reduce", bucket.size_bytes) for i, bucket in enumerate(ready)]
+    reductions = [_reduction(i, bucket, plan) for i, bucket in enumerate(ready)]
     if plan.overlap:
         for bucket, reduction in zip(ready, reductions, strict=True):
             if bucket.after + 1 > done:
                 yield _backward(costs, done, bucket.after + 1)
                 done = bucket.after + 1
-            yield reduction
+            yield from reduction
     if done < len(costs.order):
         yield _backward(costs, done, len(costs.order))
     if not plan.overlap:
-        yield from reductions
+        yield from chain.from_iterable(reductions)
     yield Wait()
+
+
+def _reduction(number: int, bucket: Bucket, plan: DataParallel) -> tuple[Instruction, ...]:
+    """Return what sums a bucket over the ranks: the collective, and before it the kernel that compresses."""
+    label, compression = f"gradients {number}", plan.compression
+    if compression is None:
+        return (Collective(label, "all-reduce", bucket.size_bytes),)
+    width = bucket.size_bytes / bucket.elements
+    operation = kernel(compression, bucket.elements, plan.ranks, width)
+    collective = Collective(label, "all-reduce", bucket.elements * element_bytes(compression, width))
+    return Compute("compress", ((operation, 1),)), collective
 
 
 def _backward(costs: StepCosts, first: int, last: int) -> Compute:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dcsim.workload.operation import Operation
+from dcsim.workload.operation import Group, Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,14 @@ class Compute:
 class Collective:
     """Start a collective of ``size_bytes`` a rank as soon as the instructions before it are done; do not wait for it.
 
-    Collectives of a program run one after the other, in program order.
+    Collectives of a program run one after the other, in program order. ``group`` are the ranks of a mesh that take
+    part; without it all ranks do.
     """
 
     label: str
     kind: str
     size_bytes: float
+    group: Group | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ Instruction = Compute | Collective | Wait | Read
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The instructions of one step for each of ``ranks`` identical ranks."""
+    """The instructions of one step for each of ``ranks`` identical ranks, places of ``mesh`` if there is one."""
 
     ranks: int
     instructions: tuple[Instruction, ...] = field(default_factory=tuple)
+    mesh: tuple[tuple[str, int], ...] = ()

@@ -81,7 +81,9 @@ def question(scenario: Mapping[str, Any], result: Result) -> str:
 
 
 def _model(model: Any) -> str:
-    return f"a {model.get('family', 'model')} of its own" if isinstance(model, Mapping) else str(model)
+    if not isinstance(model, Mapping):
+        return str(model)
+    return str(model.get("function") or f"a {model.get('family', 'model')} of its own")
 
 
 def badges(result: Result) -> list[Badge]:

@@ -85,3 +85,21 @@ def describe(name: str, state: State, elapsed_s: float) -> str:
         parts.insert(1, f"{state.fraction:.0%}")
         parts.append(f"{units.show(elapsed_s * (1.0 / state.fraction - 1.0), 's')} left")
     return f"{name}: {', '.join(parts)}"
+
+
+def teller(stream: TextIO | None, clock: Callable[[], float] = time.monotonic) -> Callable[[str], None]:
+    """Return what is told, in words, where long work is: at most a line every five seconds of wall time, on ``stream``.
+
+    None is silent.
+    """
+    if stream is None:
+        return lambda _: None
+    due_s = [clock() + _PLAIN_INTERVAL_S]
+
+    def tell(text: str) -> None:
+        if clock() >= due_s[0]:
+            due_s[0] = clock() + _PLAIN_INTERVAL_S
+            stream.write(text + "\n")
+            stream.flush()
+
+    return tell

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 from dcsim import units
 from dcsim.report.columns import columns
 
 if TYPE_CHECKING:
+    from dcsim.catalogue.inventory import JobParts
     from dcsim.scenario.load import Loaded
     from dcsim.workload.operation import Operation, StepCosts
 
@@ -24,31 +27,45 @@ class TracedStep:
     micro: int
     costs: StepCosts
 
+    @property
+    def title(self) -> str:
+        """The model, and its precision where that is not the code's own affair."""
+        return f"{self.model}, {self.precision}" if self.precision else self.model
 
-def steps(loaded: Loaded) -> list[TracedStep]:
+
+def steps(loaded: Loaded, allow_code: bool = False) -> list[TracedStep]:
     """Trace the step of every job; jobs whose steps are equal share one entry.
 
     Raises
     ------
     dcsim.errors.ScenarioError
-        If the scenario names something unknown.
+        If the scenario names something unknown, or code of the user's own that it may not execute.
     """
     from dcsim import catalogue
-    from dcsim.workload.costs import CostRequest, costs
+    from dcsim.estimate.job_plan import cost_request
+    from dcsim.estimate.tracing import permit, traced
+    from dcsim.workload.costs import CostRequest
 
-    shared: dict[CostRequest, list[str]] = {}
-    titles: dict[CostRequest, str] = {}
-    for parts in catalogue.resolve(loaded).jobs:
-        job = parts.job
-        request = CostRequest(
-            model=parts.model, precision=job.precision, optimizer=job.optimizer.name, micro=job.batch.micro
-        )
-        shared.setdefault(request, []).append(job.name)
-        titles[request] = job.model if isinstance(job.model, str) else job.model.family
+    inventory = catalogue.resolve(loaded)
+    permit(loaded, inventory, allow_code)
+    shared: dict[CostRequest, list[JobParts]] = {}
+    for parts in inventory.jobs:
+        shared.setdefault(cost_request(parts, loaded.folder), []).append(parts)
     return [
-        TracedStep(tuple(jobs), titles[request], request.precision, request.micro, costs(request))
+        TracedStep(
+            tuple(parts.job.name for parts in jobs),
+            _title(jobs[0]),
+            request.precision,
+            request.micro,
+            traced(jobs[0], loaded),
+        )
         for request, jobs in shared.items()
     ]
+
+
+def _title(parts: JobParts) -> str:
+    model = parts.job.model
+    return model if isinstance(model, str) else str(getattr(model, "family", None) or getattr(model, "function", ""))
 
 
 def text(step: TracedStep) -> str:
@@ -58,7 +75,7 @@ def text(step: TracedStep) -> str:
     flops = sum(operation.flops * operation.count for operation in done)
     moved = sum(operation.bytes * operation.count for operation in done)
     head = [
-        f"jobs {', '.join(step.jobs)}: {step.model}, {step.precision}, micro batch {step.micro}",
+        f"jobs {', '.join(step.jobs)}: {step.title}, micro batch {step.micro}",
         f"  parameters {costs.parameters:,}, weights {units.show(costs.parameter_bytes, 'B')}, "
         f"optimizer {units.show(costs.optimizer_bytes, 'B')}, "
         f"kept for the backward pass {units.show(costs.residual_bytes, 'B')}",
@@ -69,9 +86,29 @@ def text(step: TracedStep) -> str:
             [_row(operation, flops) for operation in done],
             right=(6, 7, 8, 9),
         ),
+        *_collectives(costs),
         *(f"warning: {warning}" for warning in costs.warnings),
     ]
     return "\n".join(head)
+
+
+def _collectives(costs: StepCosts) -> list[str]:
+    """Return a table of the collectives of a step written for a mesh, the most bytes first."""
+    counts = Counter((exchange.group, exchange.size_bytes) for exchange in costs.exchanges)
+    if not counts:
+        return []
+    ordered = sorted(counts.items(), key=lambda row: -row[0][1] * row[1])
+    mesh = ", ".join(f"{axis}: {size:,}" for axis, size in costs.mesh)
+    rows = [
+        (group.kind, ", ".join(group.axes), f"{count:,}", units.show(size, "B"), units.show(count * size, "B"))
+        for (group, size), count in ordered
+    ]
+    head = ("collective", "over", "count", "bytes each", "bytes a rank")
+    return [
+        "",
+        f"  mesh {mesh}: one rank of {prod(size for _, size in costs.mesh):,}",
+        columns(head, rows, right=(2, 3, 4)),
+    ]
 
 
 def _row(operation: Operation, flops: float) -> tuple[str, ...]:
@@ -105,6 +142,8 @@ def to_json(traced: Sequence[TracedStep]) -> str:
             "optimizer_bytes": step.costs.optimizer_bytes,
             "residual_bytes": step.costs.residual_bytes,
             "operations": [asdict(operation) for operation in step.costs.operations],
+            "mesh": dict(step.costs.mesh),
+            "exchanges": [asdict(exchange) for exchange in step.costs.exchanges],
             "warnings": list(step.costs.warnings),
         }
         for step in traced

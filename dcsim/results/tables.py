@@ -28,7 +28,8 @@ TABLES: Mapping[str, TableDefinition] = MappingProxyType(
     {
         "spans": _table(
             "What each job did when",
-            "One row a stretch of time of one attempt of a job; kind is queued, launch, load, run, checkpoint or down.",
+            "One row a stretch of time of one attempt of a job; kind is queued, launch, load, run, validation, "
+            "checkpoint or down.",
             job="",
             attempt="",
             kind="",
@@ -61,10 +62,21 @@ TABLES: Mapping[str, TableDefinition] = MappingProxyType(
             energy_j="J",
             loss="",
         ),
+        "validation": _table(
+            "Held-out samples",
+            "Mean loss on the held-out samples, and the share whose class was found, at every look of an executed job.",
+            job="",
+            attempt="",
+            step="",
+            time_s="s",
+            energy_j="J",
+            loss="",
+            accuracy="1",
+        ),
         "breakdown": _table(
             "Where the time goes",
-            "Seconds of each job by part: compute, exposed communication, data stall, checkpoint, lost work, launch, "
-            "load, queued.",
+            "Seconds of each job by part: compute, exposed communication, data stall, validation, checkpoint, lost "
+            "work, launch, load, queued.",
             job="",
             part="",
             seconds="s",

@@ -12,73 +12,41 @@ from dcsim.scenario.base import (
     Count,
     DataSize,
     Duration,
-    Flag,
     Fraction,
     PositiveDuration,
     PositiveNumber,
     Value,
     wrong,
 )
+from dcsim.scenario.datasets import mismatch
+from dcsim.scenario.learning import Execute, RateSchedule
+from dcsim.scenario.models import CnnModel, MlpModel, ModelSpec, TransformerModel
 from dcsim.scenario.names import Name
+from dcsim.scenario.parallel import Parallel
+from dcsim.scenario.steps import Steps, count
+from dcsim.scenario.user import UserModel
+
+__all__ = ["CnnModel", "Job", "MlpModel", "ModelSpec", "TransformerModel"]
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
-_STEPS: Final = "^[1-9][0-9]{0,11} steps?$"
 _TARGET: Final = "^[a-z0-9][a-z0-9._-]{0,99}/[0-9]{1,7}$"
-_CHARACTERS: Final = 128  # of the documentation topics: ASCII
-
-
-class TransformerModel(Value):
-    """A decoder-only transformer as published for GPT-2: learned positions, layer norm, GELU, tied head."""
-
-    family: Literal["transformer"]
-    layers: Count
-    hidden: Count
-    heads: Count
-    context: Count
-    vocabulary: Count
-    feed_forward: Count | None = Field(None, description="width of the feed-forward layer; 4 x hidden unless given")
-    tied_head: Flag = True
-
-    @model_validator(mode="after")
-    def _heads_divide_hidden(self) -> Self:
-        if self.hidden % self.heads:
-            raise wrong(f"a number that divides hidden, {self.hidden}", found=str(self.heads), at="heads")
-        return self
-
-
-class MlpModel(Value):
-    """A dense network with ReLU between its layers and a softmax classifier at the end."""
-
-    family: Literal["mlp"]
-    inputs: Count
-    hidden: tuple[Count, ...]
-    classes: Count
-
-
-class CnnModel(Value):
-    """A small convolutional classifier: 3x3 convolutions with ReLU and 2x2 max-pooling, then one dense layer."""
-
-    family: Literal["cnn"]
-    image: Count = Field(description="height and width of the square input [pixel]")
-    channels: tuple[Count, ...] = Field(min_length=1, description="input channels, then those of each convolution")
-    classes: Count
-
-
-ModelSpec = Annotated[TransformerModel | MlpModel | CnnModel, Field(discriminator="family")]
 
 
 def _named_or_described(found: Any) -> str | None:
-    described = isinstance(found, dict | TransformerModel | MlpModel | CnnModel)
+    if isinstance(found, UserModel) or (isinstance(found, dict) and "function" in found):
+        return "UserModel"
+    described = isinstance(found, dict | Value)
     return "ModelSpec" if described else "Name" if isinstance(found, str) else None
 
 
 Model = Annotated[
-    Annotated[Name, Tag("Name")] | Annotated[ModelSpec, Tag("ModelSpec")],
+    Annotated[Name, Tag("Name")] | Annotated[ModelSpec, Tag("ModelSpec")] | Annotated[UserModel, Tag("UserModel")],
     Discriminator(
         _named_or_described,
         custom_error_type="expected",
-        custom_error_message='a model of the catalogue such as "gpt2-small", or a block of keys with a family',
+        custom_error_message='a model of the catalogue such as "gpt2-small", or a block of keys with a family or a '
+        "function",
     ),
 ]
 
@@ -90,53 +58,23 @@ class Batch(Value):
     micro: Count = Field(description="samples a rank takes through the model at once")
 
 
-class Parallel(Value):
-    """How the job is split over accelerators."""
-
-    data: Count = Field(1, description="data-parallel replicas, one accelerator each")
-    bucket: DataSize = Field(
-        units.parse("25 MiB", "data"), description="gradients are all-reduced in buckets of about this size"
-    )
-    overlap: Flag = Field(True, description="all-reduce a bucket while the backward pass goes on")
-
-
 class Optimizer(Value):
     """Which Optax optimizer updates the weights."""
 
     name: Literal["adamw", "adam", "sgd"] = "adamw"
     learning_rate: PositiveNumber = 3e-4
-
-
-class Target(Value):
-    """What an executed job is to reach; the time and energy at which it does are metrics."""
-
-    loss: PositiveNumber
-
-
-class Execute(Value):
-    """Run the real math of the job on real data while it is simulated."""
-
-    data: Literal["python-docs"]
-    target: Target | None = None
-
-
-def _steps(text: Any) -> str:
-    if not isinstance(text, str) or not re.fullmatch(_STEPS, text):
-        raise wrong('a number of steps such as "200 steps"')
-    return text
+    schedule: RateSchedule | None = Field(None, description="how the learning rate changes; it is constant unless set")
 
 
 class Checkpoint(Value):
     """When the job's state is written to the storage pool."""
 
-    every: Annotated[str, BeforeValidator(_steps)] = Field(
-        description='"200 steps"', json_schema_extra={"pattern": _STEPS}, examples=["200 steps"]
-    )
+    every: Steps
 
     @property
     def steps(self) -> int:
         """Steps between two checkpoints."""
-        return int(self.every.split()[0])
+        return count(self.every)
 
 
 class Job(Value):
@@ -167,20 +105,28 @@ class Job(Value):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if isinstance(self.model, UserModel) and self.model.mesh and self.parallel.data != 1:
+            raise wrong("1: the mesh of the model is the whole job", found=str(self.parallel.data), at="parallel.data")
+        if isinstance(self.model, UserModel) and self.model.mesh and self.batch.micro != self.batch.global_:
+            rule = f"batch.global, {self.batch.global_}: one call of the function is the step of the whole mesh"
+            raise wrong(rule, found=str(self.batch.micro), at="batch.micro")
         each = self.batch.micro * self.parallel.data
         if self.batch.global_ % each:
             rule = f"a multiple of batch.micro x parallel.data = {self.batch.micro} x {self.parallel.data} = {each}"
             raise wrong(rule, found=str(self.batch.global_), at="batch.global")
-        if self.execute is not None and isinstance(self.model, MlpModel | CnnModel):
-            raise wrong("transformer: the data python-docs is text", found=f'"{self.model.family}"', at="model.family")
-        if (
-            self.execute is not None
-            and isinstance(self.model, TransformerModel)
-            and self.model.vocabulary < _CHARACTERS
-        ):
-            rule = f"at least {_CHARACTERS}, the characters of python-docs"
-            raise wrong(rule, found=str(self.model.vocabulary), at="model.vocabulary")
+        if self.execute is not None and isinstance(self.model, UserModel):
+            rule = "a model with a family, since a function of the user's own is only traced"
+            raise wrong(rule, found=f'"{self.model.function}"', at="model.function")
+        if self.execute is not None and not isinstance(self.model, str | UserModel):
+            wanting = mismatch(self.execute.data, self.model)
+            if wanting is not None:
+                raise wrong(wanting.expected, found=wanting.found, at=f"model.{wanting.at}")
         return self
+
+    @property
+    def ranks(self) -> int:
+        """Accelerators that the job runs on: its replicas, or the places of the mesh that its model is written for."""
+        return self.model.ranks if isinstance(self.model, UserModel) and self.model.mesh else self.parallel.data
 
 
 def _target(text: Any) -> str:

@@ -8,7 +8,8 @@ from dcsim.catalogue.inventory import Inventory, PoolParts
 from dcsim.catalogue.parts import Switch
 from dcsim.cluster.failures import Failures
 from dcsim.cluster.hall import Hall
-from dcsim.cluster.job import Learner, TrainingJob
+from dcsim.cluster.job import TrainingJob
+from dcsim.cluster.learning import Learner
 from dcsim.cluster.placement import Choice, rack_aware, scattered
 from dcsim.cluster.records import Records
 from dcsim.cluster.scheduler import Scheduler
@@ -23,6 +24,7 @@ from dcsim.facility.site import Facility
 from dcsim.network.fabric import Fabric
 from dcsim.network.layout import Endpoint, FabricLayout, InnerLink
 from dcsim.scenario.root import Scenario
+from dcsim.scenario.user import UserModel
 from dcsim.simulate.link_series import follow_links
 from dcsim.simulate.prepare import Prepared
 from dcsim.storage.volume import Volume
@@ -188,7 +190,7 @@ def _rated_beside_servers(prepared: Prepared, other_power: Level) -> float:
 
 
 def _learner(plan: JobPlan, seed: int) -> Learner | None:
-    if plan.parts.job.execute is None:
+    if plan.parts.job.execute is None or isinstance(plan.parts.model, UserModel):
         return None
     from dcsim.workload.execute import Execution
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from dcsim.cluster.account import CHECKPOINT, COMPUTE, EXPOSED, LOST, STALL
 from dcsim.cluster.job import TrainingJob
+from dcsim.cluster.learning import Learning
 from dcsim.compute.precision import matrix_rate
 from dcsim.results.result import Metric
 from dcsim.results.statistics import interval
@@ -99,12 +100,23 @@ def _job(job: TrainingJob) -> dict[str, Metric]:
         found["finish"] = Metric(job.finished_s, "s")
     if job.step:
         found |= _stepping(job, parts)
-    learned = {
-        "final_loss": (job.last_loss, "1"),
-        "time_to_target": (job.target_s, "s"),
-        "energy_to_target": (job.target_j, "J"),
+    return found | (_learned(job.learning, job) if job.learning else {})
+
+
+def _learned(learning: Learning, job: TrainingJob) -> dict[str, Metric]:
+    """Return what an executed job reports of its learning, as far as it came to be."""
+    look, samples = learning.last_look, job.plan.parts.job.batch.global_
+    reached = None if learning.target_step is None else float(learning.target_step * samples)
+    found = {
+        "steps_taken": (float(job.step), "1"),
+        "final_loss": (learning.last_loss, "1"),
+        "validation_loss": (look.loss if look else None, "1"),
+        "accuracy": (look.accuracy if look else None, "1"),
+        "time_to_target": (learning.target_s, "s"),
+        "energy_to_target": (learning.target_j, "J"),
+        "samples_to_target": (reached, "1"),
     }
-    return found | {name: Metric(value, unit) for name, (value, unit) in learned.items() if value is not None}
+    return {name: Metric(value, unit) for name, (value, unit) in found.items() if value is not None}
 
 
 def _stepping(job: TrainingJob, parts: dict[str, float]) -> dict[str, Metric]:

@@ -12,10 +12,12 @@ from dcsim.catalogue import resolve
 from dcsim.catalogue.inventory import Inventory
 from dcsim.errors import Problem, ScenarioError
 from dcsim.estimate import feasibility
-from dcsim.estimate.job_plan import JobPlan, cost_request, job_plan
+from dcsim.estimate.job_plan import JobPlan, job_plan
+from dcsim.estimate.tracing import permit, traced
 from dcsim.scenario.dump import digest_input
 from dcsim.scenario.load import Loaded
-from dcsim.workload.costs import costs
+from dcsim.scenario.user import UserModel
+from dcsim.workload.user import code_of
 
 _SHORT = 12
 
@@ -35,17 +37,25 @@ class Prepared:
         return f"{self.loaded.scenario.name}-{self.digest[:_SHORT]}"
 
 
-def prepare(loaded: Loaded) -> Prepared:
+def prepare(loaded: Loaded, allow_code: bool = False) -> Prepared:
     """Look up all parts, trace all models, and refuse what cannot be simulated.
+
+    Parameters
+    ----------
+    loaded
+        The scenario.
+    allow_code
+        Whether functions of the user's own, which a scenario may name as models, may be executed to trace them.
 
     Raises
     ------
     ScenarioError
-        With every problem of the first phase that has any: names, structure, memory.
+        With every problem of the first phase that has any: names, structure, leave to execute code, memory.
     """
     inventory = resolve(loaded)
     _refuse(feasibility.structure(loaded.scenario, inventory, loaded.problem))
-    jobs = tuple(_plan(number, inventory) for number in range(len(inventory.jobs)))
+    permit(loaded, inventory, allow_code)
+    jobs = tuple(_plan(number, loaded, inventory) for number in range(len(inventory.jobs)))
     _refuse(feasibility.memory(jobs, loaded.problem))
     return Prepared(loaded, inventory, jobs, _digest(loaded, inventory))
 
@@ -56,12 +66,12 @@ def _refuse(problems: Iterable[Problem]) -> None:
         raise ScenarioError(found)
 
 
-def _plan(number: int, inventory: Inventory) -> JobPlan:
+def _plan(number: int, loaded: Loaded, inventory: Inventory) -> JobPlan:
     parts = inventory.jobs[number]
     chosen = feasibility.pools_for(parts.job, inventory)[0]
     first = sum(pool.pool.count for pool in inventory.pools[:chosen])
     pool = inventory.pools[chosen]
-    return job_plan(parts, costs(cost_request(parts)), pool, frozenset(range(first, first + pool.pool.count)))
+    return job_plan(parts, traced(parts, loaded), pool, frozenset(range(first, first + pool.pool.count)))
 
 
 def _digest(loaded: Loaded, inventory: Inventory) -> str:
@@ -72,6 +82,9 @@ def _digest(loaded: Loaded, inventory: Inventory) -> str:
         default=str,
     )
     digest = hashlib.blake2b(text.encode(), digest_size=20)
+    for parts in inventory.jobs:
+        if isinstance(parts.model, UserModel):
+            digest.update(code_of(parts.model, loaded.folder).digest().encode())
     climate = loaded.scenario.site.climate
     file = getattr(climate, "file", None)
     if file is not None:

@@ -23,6 +23,8 @@ def sample_bytes(model: ModelSpec, stated_bytes: float | None = None) -> float:
             return model.inputs + _LABEL_BYTES
         case CnnModel():
             return model.image**2 * model.channels[0] + _LABEL_BYTES
+        case _:
+            return model.sample_bytes
 
 
 def data_stall(step_s: float, read_s: float) -> float:

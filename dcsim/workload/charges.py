@@ -35,6 +35,9 @@ def operation_of(unit: Unit, inside: Internal) -> tuple[Operation, list[str]]:
         bytes_fused=fused,
         scope=unit.label[1],
         transcendentals=sum(found.transcendentals for found in known),
+        form=first.form,
+        geometry=first.geometry,
+        stacked_bytes=_stacked(unit),
     )
     return operation, unknown
 
@@ -46,6 +49,12 @@ def _traffic(unit: Unit, inside: Internal, charge: rules.Charge) -> tuple[float,
     sizes = [(value, value.touched_bytes) for value in unit.reads]
     sizes += [(value, value.size_bytes) for value in unit.writes]
     return sum(size for _, size in sizes), sum(size for value, size in sizes if value not in inside)
+
+
+def _stacked(unit: Unit) -> float:
+    """Return what the kernel takes from, or adds to, the arrays that its loop goes through slice by slice [B]."""
+    taken = sum(value.touched_bytes for value in unit.reads if value.storage in unit.slices)
+    return taken + sum(value.size_bytes for value in unit.writes if value.storage in unit.slices)
 
 
 def _largest(unit: Unit) -> Value:

@@ -10,8 +10,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dcsim.scenario.user import UserModel
 from dcsim.workload import cache
-from dcsim.workload.operation import Gradient, Operation, StepCosts
+from dcsim.workload.operation import CollectiveKind, Exchange, Gradient, Group, Operation, StepCosts
+from dcsim.workload.user import UserCode, code_of
 
 if TYPE_CHECKING:
     from dcsim.scenario.workload import ModelSpec
@@ -21,12 +23,16 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CostRequest:
-    """One training step: ``micro`` samples through the model in ``precision``, and one update by ``optimizer``."""
+    """One training step: ``micro`` samples through the model in ``precision``, and one update by ``optimizer``.
 
-    model: ModelSpec
+    A function of the user's own decides about precision and optimizer itself; it is looked for in ``folder`` first.
+    """
+
+    model: ModelSpec | UserModel
     precision: str
     optimizer: str
     micro: int
+    folder: Path | None = None
 
 
 def costs(request: CostRequest) -> StepCosts:
@@ -35,32 +41,37 @@ def costs(request: CostRequest) -> StepCosts:
     Raises
     ------
     InputError
-        If the model's sizes do not fit together.
+        If the model's sizes do not fit together, or the user's own code cannot be found, imported or traced.
     """
-    path = cache.folder() / "costs" / f"{_key(request)}.json"
+    code = code_of(request.model, request.folder or Path()) if isinstance(request.model, UserModel) else None
+    path = cache.folder() / "costs" / f"{_key(request, code)}.json"
     found = _load(path)
     if found is None:
-        found = _trace(request)
+        found = _trace(request, code)
         _store(path, found)
     return found
 
 
-def _trace(request: CostRequest) -> StepCosts:
+def _trace(request: CostRequest, code: UserCode | None) -> StepCosts:
     from dcsim.workload import runtime
 
     runtime.prepare()
+    if isinstance(request.model, UserModel):
+        from dcsim.workload.user_trace import trace_user
+
+        return trace_user(request.model, code or code_of(request.model, Path()), request.micro)
     from dcsim.workload.step import Recipe
     from dcsim.workload.trace import trace
 
     return trace(Recipe(request.model, request.precision, request.optimizer), request.micro)
 
 
-def _key(request: CostRequest) -> str:
+def _key(request: CostRequest, code: UserCode | None) -> str:
     """Digest the request, the code that traces and the libraries it traces with."""
     digest = blake2b(digest_size=20)
     model = request.model.model_dump(mode="json")
     versions = [metadata.version(name) for name in ("jax", "optax")]
-    given = [model, request.precision, request.optimizer, request.micro, versions]
+    given = [model, request.precision, request.optimizer, request.micro, versions, code.digest() if code else ""]
     digest.update(json.dumps(given, sort_keys=True).encode())
     here = Path(__file__).parent
     for source in sorted(here.rglob("*.py")):
@@ -86,7 +97,20 @@ def _store(path: Path, found: StepCosts) -> None:
 
 
 def _from_json(data: dict[str, Any]) -> StepCosts:
-    operations = tuple(Operation(**{**row, "shape": tuple(row["shape"])}) for row in data.pop("operations"))
-    gradients = tuple(Gradient(**row) for row in data.pop("gradients"))
-    order, warnings = tuple(data.pop("order")), tuple(data.pop("warnings"))
-    return StepCosts(operations=operations, gradients=gradients, order=order, warnings=warnings, **data)
+    sizes = ("shape", "geometry")
+    read: dict[str, Any] = {
+        "operations": [
+            Operation(**{**row, **{name: tuple(row[name]) for name in sizes}}) for row in data["operations"]
+        ],
+        "gradients": [Gradient(**row) for row in data["gradients"]],
+        "exchanges": [Exchange(**{**row, "group": _group(**row["group"])}) for row in data["exchanges"]],
+        "mesh": map(tuple, data["mesh"]),
+        "sequence": map(tuple, data["sequence"]),
+        "order": data["order"],
+        "warnings": data["warnings"],
+    }
+    return StepCosts(**{**data, **{name: tuple(rows) for name, rows in read.items()}})
+
+
+def _group(kind: CollectiveKind, axes: list[str], pairs: list[list[int]]) -> Group:
+    return Group(kind, tuple(axes), tuple((source, target) for source, target in pairs))

@@ -1,17 +1,15 @@
 """Training for real, at a size that fits this machine: every rank's gradient, the simulated all-reduce, the update.
 
 The math runs in float32 whatever the precision of the simulated job, so that the reduced gradient can be held against
-that of the whole batch. All ranks hold identical weights, so they are kept once.
+that of the whole batch; gradients travel in that precision, or compressed. All ranks hold identical weights, so they
+are kept once.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from hashlib import blake2b
-from itertools import accumulate
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,15 +17,17 @@ from numpy.typing import NDArray
 
 from dcsim.engine.streams import Streams
 from dcsim.errors import InputError, RunError
-from dcsim.workload import data, reduction, runtime
+from dcsim.workload import data, reduction
+from dcsim.workload.compression import codec
+from dcsim.workload.kernels import Kernels
 from dcsim.workload.snapshot import Snapshot
+from dcsim.workload.stopping import Evaluation, Patience
 
 if TYPE_CHECKING:
     from dcsim.scenario.workload import Job, ModelSpec
 
 Floats = NDArray[np.float32]
-_THREADS = 4  # ranks computed side by side, each by one thread, so that the bits do not depend on their number
-_UNROLLED = 4
+_RESIDUAL, _PATIENCE = "residual", "patience"
 
 
 class Execution:
@@ -40,9 +40,6 @@ class Execution:
     """
 
     def __init__(self, spec: ModelSpec, job: Job, ranks: int, seed: int) -> None:
-        if job.execute is None:
-            raise InputError(f'found the job "{job.name}" without "execute", expected one that trains for real')
-        context = data.check(job.execute.data, spec)
         self.ranks, self._micro = ranks, job.batch.micro
         self._share, uneven = divmod(job.batch.global_, ranks)
         if uneven or self._share % self._micro:
@@ -51,17 +48,20 @@ class Execution:
                 f"expected a multiple of {ranks} ranks x {self._micro} samples"
             )
         self._random = (seed, job.name)
-        self._shards = data.Shards(data.load(job.execute.data), context, Streams(seed), job.name)
-        self._kernels = _Kernels(spec, job.optimizer.name, job.optimizer.learning_rate)
+        self._source = _source(spec, job, Streams(seed))
+        self._shards = data.Shards(self._source, Streams(seed), job.name)
+        self._kernels = Kernels(spec, job.optimizer, job.steps)
         first = Streams(seed).generator("weights", job.name).integers(2**31)
         self._weights, self._state = self._kernels.start(int(first))
+        self._coding = self._make_coding(job)
+        self._patience = Patience(job.execute.stop if job.execute else None)
         self._last: tuple[int, Floats, Floats] | None = None
         self.steps_done = 0
 
     @property
     def data_bytes(self) -> float:
         """Size of the data set, as it is read from storage once [B]."""
-        return float(self._shards.size_bytes)
+        return float(self._source.size_bytes)
 
     @property
     def elements(self) -> int:
@@ -75,15 +75,30 @@ class Execution:
         loss = float(np.mean(losses))
         if not np.isfinite(loss):
             raise RunError(f"the loss of step {self.steps_done} is {loss}; a lower learning rate may help")
-        mean = reduction.reduce(rows, schedule) / np.float32(self.ranks)
+        mean = reduction.reduce(rows, schedule, self._coding) / np.float32(self.ranks)
         self._last = (self.steps_done, self._weights, mean)
         self._weights, self._state = self._kernels.update(self._weights, self._state, mean)
         self.steps_done += 1
         return loss
 
+    def evaluate(self) -> Evaluation:
+        """Look how well the model does on the held-out samples."""
+        loss, accuracy = self._kernels.evaluate(self._weights, self._source.held_out())
+        return Evaluation(loss, accuracy, self._patience.look(loss))
+
+    @property
+    def held_out(self) -> int:
+        """Samples that no one trains on."""
+        return len(self._source.held_out()["labels"])
+
     def snapshot(self) -> Snapshot:
         """Return all that is needed to go on from here."""
-        return Snapshot(self._weights.copy(), self._kernels.leaves(self._state), self.steps_done, self._random)
+        others: dict[str, NDArray[Any]] = {}
+        if self._coding is not None and self._coding.residual is not None:
+            others[_RESIDUAL] = self._coding.residual.copy()
+        if self._patience.waited or isfinite(self._patience.lowest):
+            others[_PATIENCE] = self._patience.state
+        return Snapshot(self._weights.copy(), self._kernels.leaves(self._state), self.steps_done, self._random, others)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go on from ``snapshot``; what follows equals an uninterrupted run bit for bit.
@@ -97,6 +112,9 @@ class Execution:
             raise InputError("found a snapshot of another job, seed or model, expected one of this job")
         self._weights, self.steps_done, self._last = snapshot.weights.copy(), snapshot.step, None
         self._state = self._kernels.rebuilt(snapshot.optimizer)
+        if self._coding is not None and self._coding.residual is not None:
+            self._coding.residual[:] = snapshot.others.get(_RESIDUAL, 0.0)
+        self._patience.restore(snapshot.others.get(_PATIENCE, np.array([inf, 0.0])))
 
     def digest(self) -> str:
         """Return a digest of the weights, equal exactly where every bit of them is."""
@@ -118,87 +136,18 @@ class Execution:
         exact = self._kernels.whole(weights, whole)
         return float(np.linalg.norm(reduced - exact) / np.linalg.norm(exact))
 
+    def _make_coding(self, job: Job) -> reduction.Coding | None:
+        chosen = job.parallel.coding
+        function = codec(chosen, job.precision)
+        if function is None or self.ranks == 1:
+            return None
+        kept = np.zeros((self.ranks, self.elements), np.float32) if chosen and chosen.error_feedback else None
+        return reduction.Coding(function, kept)
 
-class _Kernels:
-    """The jitted functions of a job over one flat array of weights, which is also what the all-reduce moves."""
 
-    def __init__(self, model: ModelSpec, optimizer: str, learning_rate: float) -> None:
-        runtime.prepare()
-        import jax
-
-        from dcsim.workload.step import Recipe, Step, make_optimizer
-
-        # Few layers run a quarter faster laid out, many compile faster in a loop.
-        few = getattr(model, "layers", 0) <= _UNROLLED
-        self._jax, self._step = jax, Step(Recipe(model, layers="unrolled" if few else "loop"))
-        self._optimizer = make_optimizer(optimizer, learning_rate)
-
-        self._threads = ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1), "gradients")
-        abstract = jax.eval_shape(lambda: self._step.init(jax.random.key(0))[0])
-        self._shapes, self._tree = jax.tree.flatten(abstract)
-        self._start = jax.jit(self._flat_start)
-        self._gradient = jax.jit(partial(self._flat_gradient, self._step))
-        self._whole = jax.jit(partial(self._flat_gradient, Step(Recipe(model, layers="recomputed"))))
-        self._update = jax.jit(self._flat_update)
-
-    def start(self, seed: int) -> tuple[Floats, Any]:
-        """Return (weights, optimizer state) at the beginning."""
-        weights, state = self._start(np.uint32(seed))
-        return np.asarray(weights), state
-
-    def gradients(self, weights: Floats, batches: Sequence[data.Batch], micro: int) -> tuple[list[float], Floats]:
-        """Return mean loss and gradient of each batch, taken ``micro`` samples at a time; shape (batches, elements)."""
-        rows = np.zeros((len(batches), weights.size), np.float32)
-        done = self._threads.map(lambda row, batch: self._accumulate(row, weights, batch, micro), rows, batches)
-        return list(done), rows
-
-    def whole(self, weights: Floats, batch: data.Batch) -> Floats:
-        """Return the gradient of a batch at once; layers are computed twice instead of kept, to save memory."""
-        return np.asarray(self._whole(weights, batch)[1])
-
-    def _accumulate(self, row: Floats, weights: Floats, batch: data.Batch, micro: int) -> float:
-        """Add up the gradients of a rank's micro batches into ``row``, by one thread, and return their mean loss."""
-        parts = len(batch["labels"]) // micro
-        losses = []
-        for first in range(0, parts * micro, micro):
-            part = {name: array[first : first + micro] for name, array in batch.items()}
-            loss, gradient = self._gradient(weights, part)
-            row += np.asarray(gradient)
-            losses.append(float(loss))
-        row /= np.float32(parts)
-        return sum(losses) / parts
-
-    def update(self, weights: Floats, state: Any, gradient: Floats) -> tuple[Floats, Any]:
-        """Return (weights, optimizer state) after one step of the optimizer."""
-        changed, state = self._update(weights, state, gradient)
-        return np.asarray(changed), state
-
-    def leaves(self, state: Any) -> tuple[NDArray[Any], ...]:
-        """Return copies of the arrays of an optimizer state."""
-        return tuple(np.array(leaf) for leaf in self._jax.tree.leaves(state))
-
-    def rebuilt(self, leaves: Sequence[NDArray[Any]]) -> Any:
-        """Return the optimizer state made of ``leaves``."""
-        shape = self._jax.eval_shape(self._start, np.uint32(0))[1]
-        return self._jax.tree.unflatten(self._jax.tree.structure(shape), list(leaves))
-
-    def _flat_start(self, seed: Any) -> tuple[Any, Any]:
-        weights = self._flat(self._step.init(self._jax.random.key(seed))[0])
-        return weights, self._optimizer.init(weights)
-
-    def _flat_gradient(self, step: Any, weights: Any, batch: Any) -> tuple[Any, Any]:
-        loss, gradient = step.gradient(self._tree_of(weights), batch)
-        return loss, self._flat(gradient)
-
-    def _flat_update(self, weights: Any, state: Any, gradient: Any) -> tuple[Any, Any]:
-        changes, state = self._optimizer.update(gradient, state, weights)
-        return weights + changes, state
-
-    def _flat(self, tree: Any) -> Any:
-        return self._jax.numpy.concatenate([leaf.ravel() for leaf in self._jax.tree.leaves(tree)])
-
-    def _tree_of(self, weights: Any) -> Any:
-        stops = list(accumulate(leaf.size for leaf in self._shapes))
-        parts = self._jax.numpy.split(weights, stops[:-1])
-        leaves = [part.reshape(leaf.shape) for part, leaf in zip(parts, self._shapes, strict=True)]
-        return self._jax.tree.unflatten(self._tree, leaves)
+def _source(spec: ModelSpec, job: Job, streams: Streams) -> data.Source:
+    """Return the data set of an executed job; which samples are held out follows from the seed and its name."""
+    if job.execute is None:
+        raise InputError(f'found the job "{job.name}" without "execute", expected one that trains for real')
+    apart = job.execute.validate_.share if job.execute.validate_ else 0.0
+    return data.source(job.execute.data, spec, apart, streams.generator("held out", job.name))

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dcsim.workload import rules
-from dcsim.workload.graph import Block, Node, Value
+from dcsim.workload.graph import Block, Loop, Node, Value
 
 _FIRST = -1  # the level of arithmetic on single numbers
 _ROW_BYTES = 65536.0  # rows up to this size stay on the chip during a reduction: an assumption
@@ -22,13 +22,17 @@ _ROW_BYTES = 65536.0  # rows up to this size stay on the chip during a reduction
 
 @dataclass(eq=False, slots=True)
 class Unit:
-    """What runs as one kernel, or a loop with the units of its body."""
+    """What runs as one kernel, or a loop with the units of its body.
+
+    ``slices`` are the arrays of a loop's body that are slices of stacked ones outside.
+    """
 
     nodes: list[Node]
     fusible: bool
     body: list[Unit] = field(default_factory=list)
     reads: list[Value] = field(default_factory=list)
     writes: list[Value] = field(default_factory=list)
+    slices: frozenset[Value] = frozenset()
 
     @property
     def label(self) -> tuple[str, str]:
@@ -51,9 +55,18 @@ def fuse(block: Block) -> list[Unit]:
     maker = {value: unit_of[id(node)] for node in block.nodes for value in node.outputs}
     for unit in units:
         if unit.nodes[0].loop is not None:
-            unit.body = fuse(unit.nodes[0].loop.body)
+            unit.body = _body(unit.nodes[0].loop)
     _connect(block, units, maker)
     return _ordered(units, maker)
+
+
+def _body(loop: Loop) -> list[Unit]:
+    units = fuse(loop.body)
+    sliced = (*loop.body.inputs[loop.constants + loop.carries :], *loop.body.outputs[loop.carries :])
+    slices = frozenset(value.storage for value in sliced)
+    for unit in units:
+        unit.slices = slices
+    return units
 
 
 def _units(block: Block) -> dict[int, Unit]:

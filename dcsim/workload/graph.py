@@ -72,13 +72,17 @@ class Block:
 
 @dataclass(eq=False, slots=True)
 class Loop:
-    """A body executed ``trips`` times: its inputs are (constants, carries, slices), its outputs (carries, slices)."""
+    """A body executed ``trips`` times: its inputs are (constants, carries, slices), its outputs (carries, slices).
+
+    ``condition`` is what every trip computes to decide about the next, beside its outputs.
+    """
 
     body: Block
     trips: int
     reverse: bool
     constants: int
     carries: int
+    condition: tuple[Value, ...] = ()
 
     def aliases(self, node: Node) -> Iterator[tuple[Value, Value]]:
         """Yield (value of the body, value outside) for all that are one array, wholly or slice by slice."""

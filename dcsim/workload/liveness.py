@@ -24,13 +24,13 @@ def _trim(node: Node, loop: Loop, live: set[Value]) -> None:
     flags = [outer in live for outer in node.outputs]
     while True:
         wanted = tuple(value for value, flag in zip(loop.body.outputs, flags, strict=True) if flag)
-        needed = _reachable(loop.body, wanted)
+        needed = _reachable(loop.body, (*wanted, *loop.condition))
         carried = loop.body.inputs[loop.constants : loop.constants + loop.carries]
         grown = [flags[i] or value in needed for i, value in enumerate(carried)] + flags[loop.carries :]
         if grown == flags:
             break
         flags = grown
-    remove_dead(loop.body, wanted)
+    remove_dead(loop.body, (*wanted, *loop.condition))
     keep = [
         index
         for index, value in enumerate(loop.body.inputs)

@@ -9,6 +9,7 @@ Kind = Literal[
     "matmul", "convolution", "elementwise", "gather", "scatter", "reduce", "sort", "random", "copy", "collective"
 ]
 Phase = Literal["forward", "backward", "recompute", "optimizer"]
+CollectiveKind = Literal["all-reduce", "all-gather", "reduce-scatter", "all-to-all", "permute"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,13 @@ class Operation:
     memory traffic when attention is one kernel whose scores never reach memory; it equals ``bytes`` outside
     attention. ``scope`` is the innermost named part of the model ("attention", "head", ...), "" where there is none.
     ``transcendentals`` are evaluations of exp, tanh and their like, which ``flops`` leaves out.
+
+    A device whose kernels were measured also asks for: ``form``, how the operands of a product lie in memory ("nn": as
+    in a plain product of row-major matrices), "beyond" for a convolution whose window is larger than its input, else
+    "inside", with "-broad" where the window is larger than the result, as in gradients by the kernel; ``geometry``,
+    (images, input features of a group, output features, output positions, window, stride, dilation of the input,
+    dilation of the window) of a convolution; ``stacked_bytes``, what of its inputs and results are slices of arrays
+    that a loop takes apart or stacks up.
     """
 
     name: str
@@ -33,6 +41,9 @@ class Operation:
     count: int = 1
     scope: str = ""
     transcendentals: float = 0.0
+    form: str = ""
+    geometry: tuple[int, ...] = ()
+    stacked_bytes: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +52,40 @@ class Gradient:
 
     ``ready`` counts backward operations in order, each execution of a loop body apart: a layer's gradient inside a
     scan is one record a trip. ``after`` is the index, in executed order, of the operation of ``StepCosts.order`` that
-    completes it.
+    completes it. ``element_bytes`` is the width of its number format [B].
     """
 
     name: str
     elements: int
     after: int
+    element_bytes: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Who takes part in a collective: the ranks of a mesh that differ in ``axes`` only, every such group by itself.
+
+    ``pairs`` are (from, to) places along the axis of a permutation, empty for other kinds.
+    """
+
+    kind: CollectiveKind
+    axes: tuple[str, ...]
+    pairs: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A collective of a step; positions count the entries of ``StepCosts.sequence`` that come before.
+
+    ``size_bytes`` is what a rank gives, or, of an all-gather, what it ends up with. The operands are complete at
+    ``ready``, the program has it at ``issued``, and what comes at ``needed`` reads the result.
+    """
+
+    group: Group
+    size_bytes: float
+    ready: int
+    issued: int
+    needed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +96,11 @@ class StepCosts:
     into ``operations``; every gradient names the position in ``order`` that completes it. ``residual_bytes`` is what
     the forward pass keeps for the backward pass, ``residual_bytes_fused`` the same where attention is one fused
     kernel. ``warnings`` names what could not be costed.
+
+    A step written for a mesh of ranks, ``mesh`` as (axis, size) with the first axis outermost, has its collectives as
+    ``exchanges`` and all else in ``sequence``, as executed: (index into ``operations``, executions). Its bytes are
+    those of one rank, its ``parameters`` those of the whole, and ``state_bytes`` those of the whole's weights and
+    optimizer state.
     """
 
     operations: tuple[Operation, ...]
@@ -70,3 +114,7 @@ class StepCosts:
     tokens_per_sample: int
     warnings: tuple[str, ...] = ()
     residual_bytes_fused: float = 0.0
+    mesh: tuple[tuple[str, int], ...] = ()
+    sequence: tuple[tuple[int, int], ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
+    state_bytes: float = 0.0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 _WRAPPED = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*\((.*)\)$")
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]*$")  # einsum names itself after its subscripts, no part of a model
+UNKNOWN = ""  # the phase of what a step does outside of what it differentiates, before it is told apart
 _MARKS = frozenset({"checkpoint", "rematted_computation", "remat"})
 
 
@@ -25,13 +26,14 @@ class Context:
 def _phase(stack: str, inherited: str) -> str:
     """Equations of a loop body carry no label of their own, so they inherit that of the loop.
 
-    "transpose" marks the backward pass, "rematted_computation" what it computes a second time.
+    "transpose" marks the backward pass, "rematted_computation" what it computes a second time. In a step that is traced
+    whole, "jvp" marks the forward pass of what is differentiated, and nothing the rest.
     """
     if "rematted_computation" in stack or inherited == "recompute":
         return "recompute"
     if "transpose(" in stack:
         return "backward"
-    return inherited
+    return "forward" if inherited == UNKNOWN and "jvp(" in stack else inherited
 
 
 def _scope(stack: str) -> str:

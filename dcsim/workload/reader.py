@@ -2,39 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import prod
-from typing import Any
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
 from jax.extend import core
 
-from dcsim.errors import InputError
+from dcsim.errors import Problem, ScenarioError
 from dcsim.workload import rules
 from dcsim.workload.graph import Block, Loop, Node, Value, dtype_name, walk
+from dcsim.workload.mesh import Regions, check_mesh, problem_at
 from dcsim.workload.phases import Context
+from dcsim.workload.places import place_of
+
+if TYPE_CHECKING:
+    from dcsim.scenario.user import KernelCost
 
 _BODIES = ("jaxpr", "call_jaxpr", "fun_jaxpr", "body_jaxpr")
 
 
-def read(closed: Any, context: Context) -> Block:
-    """Return the program of a closed jaxpr.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the user states because no trace can tell: trips of loops by "file:line", costs of kernels, the mesh.
+
+    ``regions`` collects where the program enters and leaves ``shard_map``.
+    """
+
+    trips: Mapping[str, int] = field(default_factory=dict)
+    kernels: Mapping[str, KernelCost] = field(default_factory=dict)
+    mesh: Mapping[str, int] = field(default_factory=dict)
+    regions: Regions = field(default_factory=Regions)
+
+
+def read(closed: Any, context: Context, known: Known | None = None, inside: bool = False) -> Block:
+    """Return the program of a closed jaxpr; ``inside`` says whether it is inside of ``shard_map``.
 
     Raises
     ------
-    InputError
-        For a loop whose number of trips the trace does not know.
+    ScenarioError
+        For a loop whose number of trips neither the trace nor the user knows.
     """
     inputs = tuple(_value(variable.aval) for variable in closed.jaxpr.invars)
     block = Block(inputs, [], ())
-    block.outputs = _Reader(block.nodes, context).inline(closed, inputs, context)
+    block.outputs = _Reader(block.nodes, known or Known(), inside).inline(closed, inputs, context)
     return block
 
 
 class _Reader:
     """Appends the nodes of one jaxpr, and of the calls in it, to ``nodes``."""
 
-    def __init__(self, nodes: list[Node], context: Context) -> None:
-        self._nodes, self._context = nodes, context
+    def __init__(self, nodes: list[Node], known: Known, inside: bool) -> None:
+        self._nodes, self._known, self._inside = nodes, known, inside
 
     def inline(self, jaxpr: Any, inputs: Sequence[Value], context: Context) -> tuple[Value, ...]:
         """Append the equations of ``jaxpr`` with ``inputs`` bound to its arguments; return its results."""
@@ -56,8 +76,10 @@ class _Reader:
             return self._scan(equation, inputs, context)
         if name == "cond":
             return self._branch(equation, inputs, context)
+        if name == "shard_map":
+            return self._sharded(equation, inputs, context)
         if name == "while":
-            raise InputError(_endless(equation))
+            return self._while(equation, inputs, context)
         body = next((equation.params[key] for key in _BODIES if _is_jaxpr(equation.params.get(key))), None)
         if body is not None:
             return self.inline(body, inputs, context)
@@ -66,20 +88,59 @@ class _Reader:
     def _node(self, equation: Any, inputs: tuple[Value, ...], context: Context, loop: Loop | None) -> tuple[Value, ...]:
         outputs = tuple(_value(variable.aval) for variable in equation.outvars)
         name = equation.primitive.name
-        node = Node(name, equation.params, inputs, outputs, context.phase, context.scope, _place(equation), loop)
+        node = Node(name, equation.params, inputs, outputs, context.phase, context.scope, place_of(equation), loop)
         self._nodes.append(node)
+        if not self._inside:
+            self._known.regions.outside.append(node)
         return outputs
+
+    def _sharded(self, equation: Any, inputs: tuple[Value, ...], context: Context) -> tuple[Value, ...]:
+        """Take the program of one rank, whose arrays are parts of those outside."""
+        given, regions = equation.params, self._known.regions
+        if self._inside:
+            return self.inline(given["jaxpr"], inputs, context)
+        manual = given.get("newly_manual_axes", given.get("manual_axes", given["mesh"].axis_names))
+        check_mesh(given["mesh"], manual, self._known.mesh, place_of(equation))
+        parts = tuple(
+            _value(variable.aval, whole) for variable, whole in zip(given["jaxpr"].invars, inputs, strict=True)
+        )
+        regions.entered.extend((whole, part.elements) for whole, part in zip(inputs, parts, strict=True))
+        self._inside = True
+        made = self.inline(given["jaxpr"], parts, context)
+        self._inside = False
+        given_back = {whole.storage for whole in inputs}
+        for part, variable in zip(made, equation.outvars, strict=True):
+            if part.storage.elements == part.elements and part.storage not in given_back:
+                regions.left[part.storage] = prod(variable.aval.shape)
+        return made
 
     def _scan(self, equation: Any, inputs: tuple[Value, ...], context: Context) -> tuple[Value, ...]:
         given = equation.params
-        body = read(given["jaxpr"], context)
+        body = read(given["jaxpr"], context, self._known, self._inside)
         loop = Loop(body, int(given["length"]), bool(given["reverse"]), given["num_consts"], given["num_carry"])
         return self._node(equation, inputs, context, loop)
+
+    def _while(self, equation: Any, inputs: tuple[Value, ...], context: Context) -> tuple[Value, ...]:
+        """Take a loop whose trips the user states; its condition is computed in every trip, too."""
+        given, place = equation.params, place_of(equation)
+        file, _, line = place.rpartition(":")
+        trips = next((count for at, count in self._known.trips.items() if _is_same(at, file, line)), None)
+        if trips is None:
+            raise ScenarioError([_endless(file, line)])
+        checks, constants = given["cond_nconsts"], given["body_nconsts"]
+        carried = tuple(_value(variable.aval) for variable in equation.outvars)
+        fixed = tuple(_value(variable.aval) for variable in equation.invars[: checks + constants])
+        body = Block((*fixed, *carried), [], ())
+        reader = _Reader(body.nodes, self._known, self._inside)
+        stop = reader.inline(given["cond_jaxpr"], (*fixed[:checks], *carried), context)
+        body.outputs = reader.inline(given["body_jaxpr"], (*fixed[checks:], *carried), context)
+        return self._node(equation, inputs, context, Loop(body, trips, False, len(fixed), len(carried), stop))
 
     def _branch(self, equation: Any, inputs: tuple[Value, ...], context: Context) -> tuple[Value, ...]:
         """Take the branch with the most operations: the cost of a step is an upper bound over data."""
         branches = equation.params["branches"]
-        costliest = max(branches, key=lambda branch: _flops(read(branch, context)))
+        trial = replace(self._known, regions=Regions())
+        costliest = max(branches, key=lambda branch: _flops(read(branch, context, trial, self._inside)))
         return self.inline(costliest, inputs[1:], context)
 
 
@@ -107,20 +168,16 @@ def _is_jaxpr(candidate: Any) -> bool:
     return hasattr(candidate, "eqns") or hasattr(candidate, "jaxpr")
 
 
-def _endless(equation: Any) -> str:
-    return (
-        f"{_place(equation) or 'the traced program'}: found a while loop whose number of trips depends on data, "
-        "expected a loop of known length such as jax.lax.scan, or jax.lax.fori_loop with constant bounds"
+def _is_same(at: str, file: str, line: str) -> bool:
+    """Whether "my_model.py:31" of a scenario, perhaps with folders before it, is that file and line."""
+    name, _, number = at.rpartition(":")
+    parts = PurePath(name).parts
+    return number == line and PurePath(file).parts[-len(parts) :] == parts
+
+
+def _endless(file: str, line: str) -> Problem:
+    expected = (
+        "a loop of known length such as jax.lax.scan, or jax.lax.fori_loop with constant bounds, or in the scenario "
+        f'under model, for 20 trips: trips: {{"{PurePath(file).name or "FILE.py"}:{line or "LINE"}": 20}}'
     )
-
-
-def _place(equation: Any) -> str:
-    """Return "file:line" of the user's code that made the equation, "" where it is not known."""
-    traceback = equation.source_info.traceback
-    if traceback is None:
-        return ""
-    for frame in traceback.frames:
-        name = frame.file_name.replace("\\", "/")
-        if "/jax/" not in name and "/optax/" not in name and "<" not in name:
-            return f"{frame.file_name}:{frame.line_num}"
-    return ""
+    return problem_at(f"{file}:{line}", "a while loop whose number of trips depends on data", expected)

@@ -8,15 +8,16 @@ of dilation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import log2, prod
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from dcsim.workload.graph import Node
-from dcsim.workload.operation import Kind
+from dcsim.workload.operation import CollectiveKind, Kind
 
 
 def _words(text: str) -> frozenset[str]:
@@ -37,26 +38,46 @@ ELEMENTWISE = _words(
     "clamp convert_element_type reduce_precision integer_pow square add_any nextafter population_count clz shift_left "
     "shift_right_logical shift_right_arithmetic eq_to lt_to le_to mulhi complex conj"
 )
-MOVES = _words("concatenate pad rev iota tile empty")
+MOVES = _words("concatenate pad rev iota tile empty axis_index")
 REDUCTIONS = _words("reduce_sum reduce_max reduce_min reduce_prod reduce_and reduce_or reduce_xor argmax argmin reduce")
 RANDOM = _words(
     "random_bits random_seed random_fold_in random_split threefry2x32 rng_bit_generator rng_uniform random_clone"
 )
-COLLECTIVES = _words(
-    "psum psum2 psum_invariant pmax pmin all_gather all_gather_invariant all_to_all ppermute reduce_scatter pbroadcast"
+COLLECTIVES: Mapping[str, CollectiveKind] = MappingProxyType(
+    {
+        "psum": "all-reduce",
+        "psum2": "all-reduce",
+        "psum_invariant": "all-reduce",
+        "unreduced_psum": "all-reduce",
+        "pmax": "all-reduce",
+        "pmin": "all-reduce",
+        "all_gather": "all-gather",
+        "all_gather_invariant": "all-gather",
+        "all_gather_reduced": "all-gather",
+        "pbroadcast": "all-gather",
+        "reduce_scatter": "reduce-scatter",
+        "unreduced_reduce_scatter": "reduce-scatter",
+        "all_to_all": "all-to-all",
+        "ppermute": "permute",
+    }
 )
 SCANS = _words("cumsum cumprod cummax cummin cumlogsumexp")
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What one node costs. ``size_bytes`` is None where it reads every operand and writes every result once."""
+    """What one node costs. ``size_bytes`` is None where it reads every operand and writes every result once.
+
+    ``form`` and ``geometry`` are those of :class:`dcsim.workload.operation.Operation`.
+    """
 
     kind: Kind
     flops: float
     transcendentals: float = 0.0
     shape: tuple[int, ...] = ()
     size_bytes: float | None = None
+    form: str = ""
+    geometry: tuple[int, ...] = ()
 
 
 def is_fusible(node: Node) -> bool:
@@ -127,7 +148,26 @@ def _matmul(node: Node) -> Charge:
     k = prod(left[i] for i in left_k)
     m = prod(left) // max(1, batch * k)
     n = right.elements // max(1, batch * k)
-    return Charge("matmul", 2.0 * batch * m * n * k, shape=(batch, m, n, k))
+    return Charge("matmul", 2.0 * batch * m * n * k, shape=(batch, m, n, k), form=_form(node))
+
+
+def _form(node: Node) -> str:
+    """Return how the operands of a product lie in memory, each row by row.
+
+    One letter an operand: "n" where it is as in a plain product of row-major matrices, "t" where the contracted axes
+    of the left one come before its others, or those of the right one after. "-joint" where several axes are contracted
+    at once, "-apart" where the axes of a batch are not in front.
+    """
+    contracted, batch = node.parameters["dimension_numbers"]
+    free = [
+        set(range(len(value.shape))) - set(summed) - set(shared)
+        for value, summed, shared in zip(node.inputs[:2], contracted, batch, strict=True)
+    ]
+    left = "t" if free[0] and contracted[0] and min(contracted[0]) < max(free[0]) else "n"
+    right = "t" if free[1] and contracted[1] and max(contracted[1]) > min(free[1]) else "n"
+    joint = "-joint" if len(contracted[0]) > 1 else ""
+    apart = "-apart" if any(tuple(axes) != tuple(range(len(axes))) for axes in batch) else ""
+    return left + right + joint + apart
 
 
 def _convolution(node: Node) -> Charge:
@@ -138,17 +178,28 @@ def _convolution(node: Node) -> Charge:
     given = node.parameters
     left, right, out = (node.inputs[0].shape, node.inputs[1].shape, node.outputs[0].shape)
     numbers = given["dimension_numbers"]
+    sizes = [
+        (left[numbers.lhs_spec[axis]], right[numbers.rhs_spec[axis]], out[numbers.out_spec[axis]])
+        for axis in range(2, len(out))
+    ]
     taps = 1.0
-    for axis in range(len(out) - 2):
-        taps *= _taps(
-            (left[numbers.lhs_spec[axis + 2]], right[numbers.rhs_spec[axis + 2]], out[numbers.out_spec[axis + 2]]),
-            given["window_strides"][axis],
-            given["padding"][axis][0],
-            (given["lhs_dilation"][axis], given["rhs_dilation"][axis]),
-        )
+    for axis, along in enumerate(sizes):
+        dilations = (given["lhs_dilation"][axis], given["rhs_dilation"][axis])
+        taps *= _taps(along, given["window_strides"][axis], given["padding"][axis][0], dilations)
     images = left[numbers.lhs_spec[0]] // given["batch_group_count"]
     features = left[numbers.lhs_spec[1]] // given["feature_group_count"]
-    return Charge("convolution", 2.0 * images * features * out[numbers.out_spec[1]] * taps, shape=out)
+    outputs = out[numbers.out_spec[1]]
+    places = prod(along[2] for along in sizes)
+    windows = (prod(window for _, window, _ in sizes), prod(given["window_strides"]))
+    dilations = (prod(given["lhs_dilation"]), prod(given["rhs_dilation"]))
+    return Charge(
+        "convolution",
+        2.0 * images * features * outputs * taps,
+        shape=out,
+        form=("beyond" if any(window > size for size, window, _ in sizes) else "inside")
+        + ("-broad" if windows[0] > places else ""),
+        geometry=(images, features, outputs, places, *windows, *dilations),
+    )
 
 
 def _taps(sizes: tuple[int, int, int], stride: int, padding: int, dilations: tuple[int, int]) -> int:

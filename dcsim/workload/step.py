@@ -67,9 +67,9 @@ class Step:
         return self._family.batch(self.recipe.model, size)
 
 
-def make_optimizer(name: str, learning_rate: float) -> optax.GradientTransformation:
+def make_optimizer(name: str, learning_rate: float | Callable[[Any], Any]) -> optax.GradientTransformation:
     """Return the Optax optimizer ``name`` with Optax's defaults for all but the learning rate."""
-    makers: dict[str, Callable[[float], optax.GradientTransformation]] = {
+    makers: dict[str, Callable[[Any], optax.GradientTransformation]] = {
         "adamw": optax.adamw,
         "adam": optax.adam,
         "sgd": optax.sgd,

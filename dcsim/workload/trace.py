@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
-from dcsim.workload.attention import internal
-from dcsim.workload.charges import operation_of
-from dcsim.workload.fusion import Unit, fuse
-from dcsim.workload.graph import Block, Classes, Loop, Value, classes, walk
+from dcsim.workload.attention import Internal, internal
+from dcsim.workload.emission import Emitted, MeshEmitted, Tally
+from dcsim.workload.fusion import fuse
+from dcsim.workload.graph import Block, Classes, Value, classes, walk
 from dcsim.workload.liveness import remove_dead
-from dcsim.workload.operation import Gradient, Operation, StepCosts
-from dcsim.workload.phases import Context
+from dcsim.workload.mesh import divide
+from dcsim.workload.operation import Exchange, Gradient, Operation, StepCosts
+from dcsim.workload.phases import UNKNOWN, Context
+from dcsim.workload.steps import gradients_of, tell_phases
 
 if TYPE_CHECKING:
+    from dcsim.workload.reader import Known
     from dcsim.workload.step import Recipe
 
 _BACKWARD = frozenset({"backward", "recompute"})
@@ -24,7 +28,8 @@ _BACKWARD = frozenset({"backward", "recompute"})
 class Traced:
     """What a walk over one program found; ``ready`` are the positions in ``order`` after which each output is complete.
 
-    An output that a loop makes slice by slice has one position a slice, in the order of the slices.
+    An output that a loop makes slice by slice has one position a slice, in the order of the slices. A program for a
+    mesh of ranks has ``sequence`` and ``exchanges`` in place of ``order`` and ``ready``, as :class:`StepCosts` has.
     """
 
     operations: tuple[Operation, ...]
@@ -33,6 +38,8 @@ class Traced:
     residual_bytes: float
     residual_bytes_fused: float
     warnings: tuple[str, ...]
+    sequence: tuple[tuple[int, int], ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
 
 
 def trace(recipe: Recipe, micro: int) -> StepCosts:
@@ -57,17 +64,17 @@ def trace(recipe: Recipe, micro: int) -> StepCosts:
     named = [
         (jax.tree_util.keystr(path, simple=True, separator="/"), leaf) for path, leaf in zip(paths, leaves, strict=True)
     ]
-    kept = _bytes(jax.tree.leaves(state)) + (_bytes(jax.tree.leaves(master)) if step.mixed else 0.0)
+    kept = size_of(jax.tree.leaves(state)) + (size_of(jax.tree.leaves(master)) if step.mixed else 0.0)
     return StepCosts(
         operations=backward.operations + update.operations,
         order=backward.order,
         gradients=_gradients(named, backward.ready[1:]),
         parameters=sum(leaf.size for leaf in leaves),
-        parameter_bytes=_bytes(leaves),
+        parameter_bytes=size_of(leaves),
         optimizer_bytes=kept,
         residual_bytes=backward.residual_bytes,
-        sample_bytes=_sample_bytes(recipe.model),
-        tokens_per_sample=recipe.model.context if recipe.model.family == "transformer" else 1,
+        sample_bytes=recipe.model.sample_bytes,
+        tokens_per_sample=recipe.model.tokens_per_sample,
         warnings=backward.warnings + update.warnings,
         residual_bytes_fused=backward.residual_bytes_fused,
     )
@@ -77,87 +84,69 @@ def analyze(closed: Any, phase: str) -> Traced:
     """Return what the program of a closed jaxpr costs; ``phase`` is that of equations without a label of their own."""
     from dcsim.workload.reader import read
 
-    block = read(closed, Context(phase))
+    return _analyzed(read(closed, Context(phase)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class TracedStep:
+    """What a walk over a whole step found: forward, backward and update in one program.
+
+    ``inputs`` are the bytes of every array that the step takes, of the part that one rank holds [B].
+    """
+
+    traced: Traced
+    gradients: tuple[Gradient, ...]
+    inputs: tuple[float, ...]
+
+
+def analyze_step(closed: Any, known: Known, shapes: Sequence[tuple[int, ...]]) -> TracedStep:
+    """Return what a whole step costs, whose phases and gradients are read from the program itself.
+
+    ``shapes`` are those of the weights: a gradient is what the backward pass makes in the shape of one.
+    """
+    from dcsim.workload.reader import read
+
+    block = read(closed, Context(UNKNOWN), known)
+    remove_dead(block)
+    if known.mesh:
+        divide(block, known.regions)
+    tell_phases(block)
+    inputs = tuple(value.size_bytes for value in block.inputs)
+    if known.mesh:
+        return TracedStep(_meshed(block, known.mesh), (), inputs)
+    made = gradients_of(block, shapes)
+    traced = _analyzed(block, tuple(made))
+    named = [(f"gradient {number}", value) for number, value in enumerate(made)]
+    return TracedStep(traced, _gradients(named, traced.ready), inputs)
+
+
+def _analyzed(block: Block, watched: tuple[Value, ...] | None) -> Traced:
+    """Return what ``block`` costs, and when the ``watched`` arrays (its outputs unless given) are ready."""
     remove_dead(block)
     same = classes(block)
-    emitted = _Emitted(internal(block, same))
-    units = fuse(block)
-    emitted.run(units, 1)
+    tally = Tally(internal(block, same))
+    emitted = Emitted(tally)
+    emitted.run(fuse(block))
+    ready = tuple(emitted.ready(value) for value in (block.outputs if watched is None else watched))
+    kept = _kept_bytes(block, same, tally.inside)
+    return Traced(tally.finished(), tuple(emitted.order), ready, *kept, tuple(tally.warnings))
+
+
+def _meshed(block: Block, mesh: Mapping[str, int]) -> Traced:
+    """Return what ``block`` costs each rank of a mesh."""
+    same = classes(block)
+    tally = Tally(internal(block, same))
+    emitted = MeshEmitted(tally, mesh)
+    emitted.run(fuse(block))
+    kept = _kept_bytes(block, same, tally.inside)
+    sequence, exchanges = tuple(emitted.sequence), emitted.exchanges()
+    return Traced(tally.finished(), (), (), *kept, tuple(tally.warnings), sequence, exchanges)
+
+
+def _kept_bytes(block: Block, same: Classes, inside: Internal) -> tuple[float, float]:
+    """Return what the forward pass keeps for the backward pass, in all and with fused attention [B]."""
     residuals = _residuals(block, same)
-    inside = emitted.inside
-    return Traced(
-        emitted.finished(),
-        tuple(emitted.order),
-        tuple(emitted.ready(value) for value in block.outputs),
-        sum(size for _, size in residuals),
-        sum(size for value, size in residuals if value not in inside.members),
-        tuple(emitted.warnings),
-    )
-
-
-@dataclass(slots=True)
-class _Emitted:
-    """The operations as they are executed: distinct ones counted, the backward pass listed in order."""
-
-    inside: Any
-    order: list[int] = field(default_factory=list)
-    warnings: dict[str, None] = field(default_factory=dict)
-    _index: dict[Operation, int] = field(default_factory=dict)
-    _counts: list[int] = field(default_factory=list)
-    _known: dict[int, Operation] = field(default_factory=dict)
-    _made: dict[Value, int] = field(default_factory=dict)
-    _slices: dict[Value, list[int]] = field(default_factory=dict)
-
-    def run(self, units: Sequence[Unit], times: int) -> None:
-        """Execute ``units`` in order; the trips of a backward loop one by one, those of others by count."""
-        for unit in units:
-            loop = unit.nodes[0].loop
-            if loop is None:
-                self._execute(unit, times)
-            elif unit.label[0] in _BACKWARD:
-                self._unroll(unit, loop, times)
-            else:
-                self.run(unit.body, times * loop.trips)
-
-    def finished(self) -> tuple[Operation, ...]:
-        """Return the distinct operations with their counts."""
-        return tuple(replace(found, count=count) for found, count in zip(self._index, self._counts, strict=True))
-
-    def ready(self, value: Value) -> tuple[int, ...]:
-        """Return the positions in the order after which ``value``, or each of its slices, is complete."""
-        storage = value.storage
-        if storage in self._slices:
-            return tuple(self._slices[storage])
-        return (self._made.get(storage, 0),)
-
-    def _execute(self, unit: Unit, times: int) -> None:
-        found = self._known.get(id(unit))
-        if found is None:
-            found, unknown = operation_of(unit, self.inside)
-            self._known[id(unit)] = found
-            self.warnings.update(dict.fromkeys(unknown))
-        index = self._index.setdefault(found, len(self._index))
-        if index == len(self._counts):
-            self._counts.append(0)
-        self._counts[index] += times
-        if unit.label[0] in _BACKWARD:
-            self.order.append(index)
-        self._made.update(dict.fromkeys(unit.writes, self._last))
-
-    def _unroll(self, unit: Unit, loop: Loop, times: int) -> None:
-        node = unit.nodes[0]
-        slices: dict[Value, list[int]] = {outside: [] for _, outside in loop.stacked(node)}
-        for _ in range(loop.trips):
-            self.run(unit.body, times)
-            for inside, outside in loop.stacked(node):
-                slices[outside].append(self._made.get(inside.storage, self._last))
-        for inside, outside in zip(loop.body.outputs, node.outputs, strict=True):
-            self._made[outside] = self._made.get(inside.storage, self._last)
-        self._slices.update((array, found[::-1] if loop.reverse else found) for array, found in slices.items())
-
-    @property
-    def _last(self) -> int:
-        return max(0, len(self.order) - 1)
+    return sum(size for _, size in residuals), sum(size for value, size in residuals if value not in inside.members)
 
 
 def _residuals(block: Block, same: Classes) -> list[tuple[Value, float]]:
@@ -179,21 +168,16 @@ def _gradients(named: list[tuple[str, Any]], ready: Sequence[tuple[int, ...]]) -
     """One record an array, or a layer's slice of a stacked array, in the order in which they are ready."""
     found: list[Gradient] = []
     for (name, leaf), positions in zip(named, ready, strict=True):
+        elements = prod(leaf.shape)
+        width = leaf.size_bytes / elements if isinstance(leaf, Value) else leaf.dtype.itemsize
         if len(positions) > 1 and leaf.shape[0] == len(positions):
-            share = leaf.size // len(positions)
-            found.extend(Gradient(f"{name}[{layer}]", share, after) for layer, after in enumerate(positions))
+            share = elements // len(positions)
+            found.extend(Gradient(f"{name}[{layer}]", share, after, width) for layer, after in enumerate(positions))
         else:
-            found.append(Gradient(name, leaf.size, max(positions)))
+            found.append(Gradient(name, elements, max(positions), width))
     return tuple(sorted(found, key=lambda gradient: gradient.after))
 
 
-def _bytes(leaves: Sequence[Any]) -> float:
+def size_of(leaves: Sequence[Any]) -> float:
+    """Return the bytes of arrays, abstract ones too [B]."""
     return float(sum(leaf.size * leaf.dtype.itemsize for leaf in leaves))
-
-
-def _sample_bytes(model: Any) -> float:
-    """Bytes of one sample as stored: token ids in 16 bits where they fit, pixels in 8 bits with a label of one byte."""
-    if model.family == "transformer":
-        return float(model.context * (2 if model.vocabulary <= 2**16 else 4))
-    pixels = model.inputs if model.family == "mlp" else model.image**2 * model.channels[0]
-    return float(pixels + (1 if model.classes <= 2**8 else 2))

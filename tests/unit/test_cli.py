@@ -48,7 +48,19 @@ def lines(text: str) -> list[str]:
 def test_bare_and_help_list_every_verb(arguments: list[str]) -> None:
     done = dcsim(*arguments)
     assert done.exit_code == 0
-    for verb in ("run", "check", "show", "compare", "report", "trace", "catalogue", "schema", "explain"):
+    for verb in (
+        "run",
+        "check",
+        "show",
+        "compare",
+        "report",
+        "trace",
+        "catalogue",
+        "schema",
+        "explain",
+        "calibrate",
+        "accuracy",
+    ):
         assert f"\n  {verb} " in done.output
 
 

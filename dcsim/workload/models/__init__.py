@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -29,7 +30,5 @@ class Family:
 
 def family(spec: ModelSpec) -> Family:
     """Return the functions of the family of ``spec``."""
-    from dcsim.workload.models import cnn, mlp, transformer
-
-    module = {"transformer": transformer, "mlp": mlp, "cnn": cnn}[spec.family]
+    module = import_module(f"dcsim.workload.models.{spec.family}")
     return Family(module.init, module.loss, module.batch)

@@ -1,6 +1,6 @@
-"""The small convolutional classifier: 3x3 convolutions with ReLU and 2x2 max-pooling, then one dense layer.
+"""The small convolutional classifier: 3x3 convolutions, an activation and 2x2 max-pooling, then one dense layer.
 
-After LeCun et al., "Gradient-Based Learning Applied to Document Recognition" (1998), with ReLU, same-size
+After LeCun et al., "Gradient-Based Learning Applied to Document Recognition" (1998), with same-size
 convolutions and max-pooling; weights by He et al., "Delving Deep into Rectifiers" (ICCV 2015), equation 10.
 """
 
@@ -16,6 +16,7 @@ import optax  # type: ignore[import-untyped]
 
 from dcsim.errors import InputError
 from dcsim.workload.models.abstract import array
+from dcsim.workload.models.layers import activation
 
 if TYPE_CHECKING:
     from dcsim.scenario.workload import CnnModel
@@ -62,16 +63,23 @@ def init(key: jax.Array, spec: CnnModel) -> dict[str, Any]:
 def loss(parameters: dict[str, Any], batch: dict[str, jax.Array], spec: CnnModel, layers: Layers = "loop") -> jax.Array:
     """Return the mean cross entropy [nat]; the layers differ in size, so there is no loop."""
     del layers
-    stream = batch["inputs"].astype(parameters["dense"]["weight"].dtype)
+    logits = forward(parameters, batch["inputs"], spec)
+    with jax.named_scope("head"):
+        return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits.astype(jnp.float32), batch["labels"]))
+
+
+def forward(parameters: dict[str, Any], images: jax.Array, spec: CnnModel) -> jax.Array:
+    """Return the logits, shape (rows, classes)."""
+    stream = images.astype(parameters["dense"]["weight"].dtype)
     for index in range(len(spec.channels) - 1):
         layer = parameters[f"convolution{index}"]
         stream = jax.lax.conv_general_dilated(
             stream, layer["weight"], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
         )
-        stream = _pool(jax.nn.relu(stream + layer["bias"]))
-    logits = stream.reshape(stream.shape[0], -1) @ parameters["dense"]["weight"] + parameters["dense"]["bias"]
-    with jax.named_scope("head"):
-        return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits.astype(jnp.float32), batch["labels"]))
+        stream = _pool(activation(spec.activation)(stream + layer["bias"]))
+    dense = parameters["dense"]
+    logits: jax.Array = stream.reshape(stream.shape[0], -1) @ dense["weight"] + dense["bias"]
+    return logits
 
 
 def _pool(stream: jax.Array) -> jax.Array:

@@ -1,4 +1,4 @@
-"""The dense network: fully connected layers with ReLU between them and a softmax classifier at the end.
+"""The dense network: fully connected layers with an activation between them, judged by an objective at the end.
 
 Weights from a normal distribution of variance 2 / inputs: He et al., "Delving Deep into Rectifiers" (ICCV 2015),
 equation 10.
@@ -12,21 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
-import optax  # type: ignore[import-untyped]
 
+from dcsim.workload.models import objectives
 from dcsim.workload.models.abstract import array
+from dcsim.workload.models.layers import activation, dropped
 
 if TYPE_CHECKING:
-    from dcsim.scenario.workload import MlpModel
+    from dcsim.scenario.models import MlpModel
     from dcsim.workload.models import Layers
 
 
 def batch(spec: MlpModel, size: int) -> dict[str, Any]:
     """Return the abstract arrays of ``size`` samples: inputs, shape (size, inputs), and labels, shape (size,)."""
-    return {
+    arrays = {
         "inputs": array((size, spec.inputs), jnp.float32),
-        "labels": array((size,), jnp.int32),
+        "labels": objectives.labels(spec.objective, size, spec.classes),
     }
+    return arrays | ({"seeds": array((size,), jnp.uint32)} if spec.dropout else {})
 
 
 def init(key: jax.Array, spec: MlpModel) -> dict[str, Any]:
@@ -43,14 +45,21 @@ def init(key: jax.Array, spec: MlpModel) -> dict[str, Any]:
 
 
 def loss(parameters: dict[str, Any], batch: dict[str, jax.Array], spec: MlpModel, layers: Layers = "loop") -> jax.Array:
-    """Return the mean cross entropy [nat]; the layers differ in width, so there is no loop."""
+    """Return the mean loss of the objective; the layers differ in width, so there is no loop."""
     del layers
-    last = len(spec.hidden)
-    stream = batch["inputs"].astype(parameters["layer0"]["weight"].dtype)
-    for index in range(last + 1):
-        layer = parameters[f"layer{index}"]
-        stream = stream @ layer["weight"] + layer["bias"]
-        if index < last:
-            stream = jax.nn.relu(stream)
+    outputs = forward(parameters, batch, spec)
     with jax.named_scope("head"):
-        return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(stream.astype(jnp.float32), batch["labels"]))
+        return objectives.mean(spec.objective, outputs, batch["labels"])
+
+
+def forward(parameters: dict[str, Any], batch: dict[str, jax.Array], spec: MlpModel) -> jax.Array:
+    """Return the outputs, shape (rows, classes); there is dropout where the batch brings seeds."""
+    stream: jax.Array = batch["inputs"].astype(parameters["layer0"]["weight"].dtype)
+    for index in range(len(spec.hidden)):
+        layer = parameters[f"layer{index}"]
+        stream = activation(spec.activation)(stream @ layer["weight"] + layer["bias"])
+        if "seeds" in batch:
+            stream = dropped(stream, batch["seeds"], index, spec.dropout)
+    layer = parameters[f"layer{len(spec.hidden)}"]
+    outputs: jax.Array = stream @ layer["weight"] + layer["bias"]
+    return outputs

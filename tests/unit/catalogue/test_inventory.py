@@ -162,7 +162,7 @@ def test_whatever_a_part_holds_it_is_read_or_refused_with_reasons(kind: str, fie
 
 def test_a_model_without_a_known_family_is_told_the_families() -> None:
     for fields in ({}, {"family": "rnn"}):
-        with pytest.raises(PartError, match=r"models.a.family: found .*transformer, mlp, cnn"):
+        with pytest.raises(PartError, match=r"models.a.family: found .*transformer, mixture, encoder"):
             catalogue.part("models", "a", {"models": {"a": fields}})
 
 

@@ -130,6 +130,28 @@ def test_snapshots_survive_writing() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(read.optimizer, kept.optimizer, strict=True))
 
 
+@pytest.mark.parametrize("compression", ["top-k", "sign", {"kind": "int8", "error_feedback": True}])
+def test_what_compression_left_out_is_in_the_snapshot(compression: object) -> None:
+    compressed = job(parallel={"data": 4, "compression": compression})
+    run = Execution(SPEC, compressed, 4, 7)
+    run.step(RING)
+    kept = Snapshot.from_bytes(run.snapshot().to_bytes())
+    # float32 weights and two moments, the counter of steps, and a residual a rank
+    assert kept.size_bytes == 12 * run.elements + 4 + 4 * 4 * run.elements
+    losses = [run.step(RING) for _ in range(3)]
+    fresh = Execution(SPEC, compressed, 4, 7)
+    fresh.restore(kept)
+    assert [fresh.step(RING) for _ in range(3)] == losses
+    assert fresh.digest() == run.digest()
+
+
+def test_gradients_of_a_bf16_job_are_rounded_on_their_way() -> None:
+    """8 bits of significand: 2^-9 relative at most a message, of which a chunk passes 3 in a ring of 4, and a copy."""
+    run = Execution(SPEC, job(precision="bf16"), 4, 7)
+    run.step(RING)
+    assert 5e-4 < run.full_batch_difference() < 4 * 2**-9
+
+
 def test_seeds_and_jobs_draw_apart() -> None:
     digests = {Execution(SPEC, one, 4, seed).digest() for one in (job(), job(name="other")) for seed in (1, 2)}
     assert len(digests) == 4
@@ -158,10 +180,81 @@ def test_what_cannot_run_is_told(changes: dict[str, Any], ranks: int, message: s
 
 
 def test_models_must_fit_the_data() -> None:
-    with pytest.raises(InputError, match="vocabulary of 64"):
+    with pytest.raises(InputError, match="vocabulary 64, expected at least 128"):
         Execution(SPEC.model_copy(update={"vocabulary": 64}), job(), 4, 7)
-    with pytest.raises(InputError, match='family "mlp"'):
+    with pytest.raises(InputError, match='family "mlp", expected transformer'):
         Execution(MlpModel(family="mlp", inputs=4, hidden=(), classes=2), job(), 4, 7)
+
+
+TABLES = {
+    "digits": {"family": "cnn", "image": 8, "channels": [1, 8, 16], "classes": 10},
+    "iris": {"family": "mlp", "inputs": 4, "hidden": [16], "classes": 3},
+}
+
+
+@pytest.mark.parametrize("data", TABLES)
+def test_classifiers_learn_from_tables(data: str) -> None:
+    given = job(model=TABLES[data], execute={"data": data, "validate": {"every": "10 steps", "share": 0.25}})
+    run = Execution(given.model, given, 4, 7)  # type: ignore[arg-type]
+    assert run.held_out == {"digits": 449, "iris": 38}[data]  # a quarter of 1797 and of 150, rounded
+    before = run.evaluate()
+    for _ in range(60):
+        run.step(RING)
+    after = run.evaluate()
+    assert run.full_batch_difference() <= 1e-6
+    assert after.loss < before.loss / 2
+    assert before.accuracy is not None and after.accuracy is not None
+    assert after.accuracy > 0.75
+
+
+def test_a_text_is_judged_by_its_loss_alone() -> None:
+    given = job(execute={"data": "python-docs", "validate": {"every": "10 steps"}})
+    run = Execution(SPEC, given, 4, 7)
+    found = run.evaluate()
+    assert found.accuracy is None
+    assert found.loss == pytest.approx(np.log(128), rel=0.03)
+    assert run.held_out == 64
+
+
+def test_accuracy_is_that_of_the_outputs() -> None:
+    """The classes of lowest loss are those of the largest output, computed apart with the weights of the run."""
+    given = job(model=TABLES["iris"], execute={"data": "iris", "validate": {"every": "10 steps"}})
+    run = Execution(given.model, given, 4, 7)  # type: ignore[arg-type]
+    for _ in range(5):
+        run.step(RING)
+    weights, held = run.snapshot().weights, run._source.held_out()
+    first, shift = weights[16 : 16 + 64].reshape(4, 16), weights[:16]  # leaves in the order of their names
+    second, offset = weights[83:].reshape(16, 3), weights[80:83]
+    outputs = np.maximum(held["inputs"] @ first + shift, 0) @ second + offset
+    assert run.evaluate().accuracy == pytest.approx(np.mean(outputs.argmax(axis=1) == held["labels"]), abs=1e-9)
+
+
+def test_schedules_and_patience_go_on_from_a_snapshot() -> None:
+    given = job(
+        model=TABLES["iris"],
+        optimizer={"name": "sgd", "learning_rate": 0.5, "schedule": {"warmup": "3 steps"}},
+        execute={"data": "iris", "validate": {"every": "1 steps"}, "stop": {"patience": 4}},
+    )
+
+    def go(run: Execution, steps: int) -> list[tuple[float, float, bool]]:
+        taken = []
+        for _ in range(steps):
+            loss, look = run.step(RING), run.evaluate()
+            taken.append((loss, look.loss, look.stop))
+        return taken
+
+    whole = Execution(given.model, given, 4, 7)  # type: ignore[arg-type]
+    start = whole.digest()
+    whole.step(RING)
+    assert whole.digest() == start, "the warm-up begins at a rate of zero"
+    whole.restore(Execution(given.model, given, 4, 7).snapshot())  # type: ignore[arg-type]
+    go(whole, 4)
+    kept = Snapshot.from_bytes(whole.snapshot().to_bytes())
+    rest = go(whole, 6)
+    fresh = Execution(given.model, given, 4, 7)  # type: ignore[arg-type]
+    fresh.restore(kept)
+    assert go(fresh, 6) == rest
+    assert fresh.digest() == whole.digest()
 
 
 def test_a_loss_that_diverges_is_an_error() -> None:

@@ -1,0 +1,1 @@
+"""What predictions are held against: models that are measured on the spot, and published measurements."""

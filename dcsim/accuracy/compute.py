@@ -1,0 +1,100 @@
+"""The domain "compute": calibrate this machine, predict steps of models that it never saw, and measure them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dcsim.accuracy import entry
+from dcsim.accuracy.cases.steps import CASES, StepCase
+from dcsim.accuracy.entry import this_machine
+from dcsim.accuracy.machine import Device, Progress, counting, measure_machine
+from dcsim.accuracy.score import Row
+from dcsim.compute.roofline import operation_time
+from dcsim.workload.costs import CostRequest, costs
+from dcsim.workload.measure import Effort, Program, Timing, one_thread, time_programs
+from dcsim.workload.operation import Operation
+
+if TYPE_CHECKING:
+    from dcsim.scenario.workload import ModelSpec
+
+_PRECISION = "fp32"
+_STEPS = Effort(rounds=7, seconds=0.2, group=6)
+
+
+def rows(cases: Sequence[StepCase], device: Device, progress: Progress) -> list[Row]:
+    """Predict and measure ``cases``; call it inside :func:`dcsim.workload.measure.one_thread`."""
+    timings = time_programs([_program(case) for case in cases], _STEPS, counting(progress, "measuring", 0, len(cases)))
+    return [row(case, timing, device) for case, timing in zip(cases, timings, strict=True)]
+
+
+def score_machine(file: Path | None, progress: Progress) -> tuple[list[Row], dict[str, str]]:
+    """Return the rows of all cases, and facts about the device: calibrated now, or by the entry in ``file``.
+
+    Raises
+    ------
+    InputError
+        If the file holds no measured device.
+    """
+    with one_thread() as conditions:
+        machine = this_machine(conditions)
+        if file is None:
+            measured = measure_machine("this-cpu", machine, progress)
+            device, fit = measured.device, measured.fit
+        else:
+            device, fit = Device(*entry.device(entry.read(file))), f"read from {file}"
+        facts = {"conditions": machine.conditions, "calibration": fit, "unit": "CPU seconds of one thread"}
+        return rows(CASES, device, progress), facts
+
+
+def row(case: StepCase, timing: Timing, device: Device) -> Row:
+    """Return the row of one case: the prediction from its traced operations against what it took."""
+    operations = timing.operations
+    if case.mode == "training":
+        request = CostRequest(_model(case), _PRECISION, case.optimizer, case.samples)
+        operations = costs(request).operations
+    return Row(
+        id=case.name,
+        metric="step time",
+        unit="s",
+        measured=timing.seconds,
+        predicted=predicted_seconds(operations, device),
+        naive=naive_seconds(operations, device),
+        groups={"family": case.family, "mode": case.mode},
+    )
+
+
+def predicted_seconds(operations: Sequence[Operation], device: Device) -> float:
+    """Return the time of one program that executes ``operations`` [s]."""
+    call_s = device.accelerator.efficiency.call if device.accelerator.efficiency else 0.0
+    return call_s + _seconds(operations, device)
+
+
+def naive_seconds(operations: Sequence[Operation], device: Device) -> float:
+    """Return the time by the plain roofline [s]: the rate of the best product and of memory, nothing else."""
+    plain = device.accelerator.model_copy(update={"efficiency": None})
+    return _seconds(operations, Device(plain, device.software))
+
+
+def _seconds(operations: Sequence[Operation], device: Device) -> float:
+    return sum(o.count * operation_time(o, device.accelerator, device.software).seconds for o in operations)
+
+
+def _program(case: StepCase) -> Program:
+    from dcsim.workload import model_programs
+    from dcsim.workload.step import Recipe
+
+    recipe = Recipe(_model(case), _PRECISION, case.optimizer)
+    make = model_programs.training if case.mode == "training" else model_programs.scoring
+    return make(case.name, recipe, case.samples)
+
+
+def _model(case: StepCase) -> ModelSpec:
+    from pydantic import TypeAdapter
+
+    from dcsim.scenario.workload import ModelSpec
+
+    adapter: TypeAdapter[Any] = TypeAdapter(ModelSpec)
+    model: ModelSpec = adapter.validate_python(dict(case.model))
+    return model

@@ -1,0 +1,96 @@
+"""Collectives of many groups of ranks at once, coupled in one route: rings, direct exchanges, permutations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dcsim.network.links import Links
+from dcsim.network.planner import Planner
+from dcsim.network.rings import Rank, cards_beside
+from dcsim.network.route import Route, RouteBuilder
+from dcsim.network.tree import Floats, Indices
+from dcsim.parallel.waves import Wave
+from dcsim.workload.operation import CollectiveKind, Group
+
+_HALVES: dict[CollectiveKind, int] = {"all-reduce": 2, "all-gather": 1, "reduce-scatter": 1}
+_PAIRS = 2**18  # above this many connections a direct exchange fills the uplinks evenly
+
+
+class GroupPlanner:
+    """Lays the routes of collectives over the axes of a mesh."""
+
+    def __init__(self, planner: Planner, links: Links, connections: int) -> None:
+        self._planner, self._links, self._connections = planner, links, connections
+
+    def route(self, ranks: Sequence[Rank], groups: Indices, group: Group) -> Route:
+        """Return the route; see :meth:`Fabric.collective`."""
+        if group.kind in _HALVES:
+            rings = [[ranks[rank] for rank in members] for members in groups.tolist()]
+            return self._planner.ring(rings, _HALVES[group.kind])
+        if group.kind == "permute":
+            moved = np.array([pair for pair in group.pairs if pair[0] != pair[1]], dtype=np.int64).reshape(-1, 2)
+            sources, targets = groups[:, moved[:, 0]].ravel(), groups[:, moved[:, 1]].ravel()
+            return self._exchanged(ranks, Wave(sources, targets, 1.0))
+        return self._all_to_all(ranks, groups)
+
+    def _exchanged(self, ranks: Sequence[Rank], wave: Wave) -> Route:
+        return self._planner.exchange(ranks, wave) if len(wave.sources) else RouteBuilder().build(1.0, 0.0)
+
+    def _all_to_all(self, ranks: Sequence[Rank], groups: Indices) -> Route:
+        """Every rank sends an equal part straight to every other of its group, all at once."""
+        count, size = groups.shape
+        if count * size * (size - 1) > _PAIRS:
+            return self._even(ranks, groups)
+        sources, targets = np.repeat(groups, size, axis=1).ravel(), np.tile(groups, (1, size)).ravel()
+        apart = sources != targets
+        return self._exchanged(ranks, Wave(sources[apart], targets[apart], 1.0 / size))
+
+    def _even(self, ranks: Sequence[Rank], groups: Indices) -> Route:
+        """The same with so many connections that their hashes fill the uplinks of a switch evenly.
+
+        With m connections on an uplink its share deviates by about 1 / sqrt(m), a few percent where there are so many.
+        """
+        builder, size = RouteBuilder(), groups.shape[1]
+        endpoints = np.array([endpoint for endpoint, _ in ranks], dtype=np.int64)
+        accelerators = np.array([accelerator for _, accelerator in ranks], dtype=np.int64)
+        near = _members(groups, endpoints)  # ranks of the own group on the own endpoint, itself included
+        inside = near > 1
+        for side in (0, 1):
+            ports = np.array([self._links.ports(endpoint)[side] for endpoint in endpoints[inside].tolist()], np.int64)
+            builder.links(ports + 2 * accelerators[inside], (near[inside] - 1) / size)
+        owners, hosts, shares = self._cards(ranks)
+        shape, starts = self._links.tree.shape, self._links.tree.starts
+        edges = hosts // shape.hosts_per_edge
+        pods = edges // shape.edges_per_pod
+        # A rank's cards are neighbors, so the switch of the first stands for all of them.
+        first = np.searchsorted(owners, np.arange(len(ranks)))
+        together = (near, _members(groups, edges[first]), _members(groups, pods[first]))
+        switches = (hosts, edges, pods)
+        cables = (1, shape.edge_uplinks, shape.edge_uplinks * shape.aggregation_uplinks)
+        for tier, (members, switch, width) in enumerate(zip(together, switches, cables, strict=True)):
+            leaving = np.bincount(switch, shares * (1.0 - members[owners] / size))
+            carried = np.repeat(leaving / width, width)
+            for direction in (0, 1):
+                builder.links(starts[2 * tier + direction] + np.arange(len(carried)), carried)
+        return builder.build(size * self._connections, self._planner.hop_s(endpoints))
+
+    def _cards(self, ranks: Sequence[Rank]) -> tuple[Indices, Indices, Floats]:
+        """Return (rank, host, share of the rank's traffic) of every card beside a rank, in the order of ranks."""
+        rows: list[tuple[int, int, float]] = []
+        for rank, (endpoint, accelerator) in enumerate(ranks):
+            cards = cards_beside(accelerator, self._links.endpoints[endpoint])
+            first = int(self._links.first_nic[endpoint])
+            rows.extend((rank, first + card, 1.0 / len(cards)) for card in cards)
+        owners, hosts, shares = zip(*rows, strict=True)
+        return np.array(owners, np.int64), np.array(hosts, np.int64), np.array(shares)
+
+
+def _members(groups: Indices, places: Indices) -> Indices:
+    """Return for each rank how many ranks of its group are at its place, itself included, shape (ranks,)."""
+    found = np.zeros(groups.size, dtype=np.int64)
+    for members in groups:
+        _, inverse, counts = np.unique(places[members], return_inverse=True, return_counts=True)
+        found[members] = counts[inverse]
+    return found

@@ -1,0 +1,124 @@
+"""The matrix products and convolutions that calibration times: what layers and their gradients do, over sizes.
+
+Sizes are drawn at random, always the same ones: a grid would hold powers of two only, whose rows fall on each other in
+caches, and would miss what kernels do with the rest of a vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from math import log2, prod
+from random import Random
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from dcsim.workload.measure import Program
+from dcsim.workload.models.abstract import array
+
+_SEED = 20260701
+_WIDTHS = (10, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 300, 384, 512, 640, 768, 1000, 1024, 1536, 2048, 3072)
+_CHANNELS = (8, 16, 20, 24, 32, 48, 50, 64, 96, 128, 160, 192, 256, 384, 512)
+_FEW = (1, 2, 3, 4)  # input features of a first layer, for which kernels have cliffs
+_LENGTHS = (16, 32, 50, 64, 96, 128, 160, 200, 256, 320, 512)
+_SIDES = (2, 3, 4, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 48, 56, 64, 96)
+_MOST, _LEAST = 8e8, 1e5  # FLOPs of a sample
+_SLOW = 3e7  # FLOPs of a convolution whose window is larger than its image, at most: such are slow
+_DENSE, _JOINT, _ATTENTION, _BATCHED, _NARROW, _IMAGES = 64, 56, 20, 12, 8, 84
+
+
+def products() -> Iterator[Program]:
+    """Return programs of one matrix product each: dense layers, their gradients, attention, experts."""
+    random = Random(_SEED)
+    for _ in range(_DENSE):
+        rows = random.choice((_whole(random, 1, 16), _whole(random, 8, 256), _whole(random, 128, 4096)))
+        yield from _dense((rows,), *_widths(random, rows), "float32")
+    for _ in range(_JOINT):
+        rows, length = _whole(random, 2, 32), random.choice(_LENGTHS)
+        *_, by_weight = _dense((rows, length), *_widths(random, rows * length), "float32")
+        yield by_weight
+    for _ in range(_NARROW):
+        rows = _whole(random, 8, 1024)
+        yield from _dense((rows,), *_widths(random, rows), "bfloat16")
+    for _ in range(_ATTENTION):
+        yield from _attention(random)
+    for _ in range(_BATCHED):
+        yield from _batched(random)
+
+
+def convolutions() -> Iterator[Program]:
+    """Return programs of one convolution each, many of images: forward, by input and by kernel."""
+    random = Random(_SEED)
+    for inputs, outputs in product(_FEW, _CHANNELS):
+        yield next(_convolution((8, 20, 20, inputs), (3, 3, inputs, outputs), 1))
+    for number in range(_IMAGES):
+        while True:
+            images, side, stride = _whole(random, 1, 64), random.choice(_SIDES), random.choice((1, 1, 1, 2))
+            first = number % 3 == 0
+            inputs = random.choice((1, 3, 3)) if first else random.choice(_CHANNELS)
+            window, outputs = random.choice((3, 3, 5, 7) if first else (1, 3, 3, 3, 5)), random.choice(_CHANNELS)
+            flops = 2.0 * images * (side * window / stride) ** 2 * inputs * outputs
+            if _LEAST < flops < (_SLOW if window > side // stride else _MOST):
+                break
+        yield from _convolution((images, side, side, inputs), (window, window, inputs, outputs), stride)
+
+
+def _convolution(images: tuple[int, ...], kernel: tuple[int, ...], stride: int) -> Iterator[Program]:
+    def convolve(x: jax.Array, w: jax.Array) -> jax.Array:
+        numbers = ("NHWC", "HWIO", "NHWC")
+        return jax.lax.conv_general_dilated(x, w, (stride, stride), "SAME", dimension_numbers=numbers)
+
+    x, w = array(images, jnp.float32), array(kernel, jnp.float32)
+    yield from _linear(f"convolution {images} {kernel} {stride}", convolve, x, w)
+
+
+def _widths(random: Random, rows: int) -> tuple[int, int]:
+    """Return widths of the inputs and outputs of a layer that has ``rows`` rows."""
+    while True:
+        widths = random.choice(_WIDTHS), random.choice(_WIDTHS)
+        if _LEAST < 2.0 * rows * prod(widths) < _MOST:
+            return widths
+
+
+def _dense(rows: tuple[int, ...], inputs: int, outputs: int, dtype: str) -> Iterator[Program]:
+    x, w = array((*rows, inputs), jnp.dtype(dtype)), array((inputs, outputs), jnp.dtype(dtype))
+    yield from _linear(f"dense {dtype} {rows} {inputs} {outputs}", lambda x, w: x @ w, x, w)
+
+
+def _attention(random: Random) -> Iterator[Program]:
+    """Return the scores and the mixing of values of one attention, with their gradients."""
+    while True:
+        rows, length = _whole(random, 1, 16), random.choice(_LENGTHS)
+        heads, width = random.choice((1, 2, 4, 6, 8, 12)), random.choice((16, 24, 32, 48, 64, 80))
+        if _LEAST < 2.0 * rows * length**2 * heads * width < _MOST / 4:
+            break
+    one, many = array((rows, length, heads, width), jnp.float32), array((rows, heads, length, length), jnp.float32)
+    name = f"{rows} {length} {heads} {width}"
+    yield from _linear(f"scores {name}", lambda q, k: jnp.einsum("bqhd,bkhd->bhqk", q, k), one, one)
+    yield from _linear(f"mix {name}", lambda s, v: jnp.einsum("bhqk,bkhd->bqhd", s, v), many, one)
+
+
+def _batched(random: Random) -> Iterator[Program]:
+    while True:
+        batch, rows = _whole(random, 4, 128), _whole(random, 4, 512)
+        inputs, outputs = random.choice(_WIDTHS), random.choice(_WIDTHS)
+        if _LEAST < 2.0 * batch * rows * inputs * outputs < _MOST / 2:
+            break
+    x, w = array((batch, rows, inputs), jnp.float32), array((batch, inputs, outputs), jnp.float32)
+    yield from _linear(f"batched {x.shape} {outputs}", lambda x, w: jnp.einsum("bmk,bkn->bmn", x, w), x, w)
+
+
+def _linear(name: str, function: Callable[..., Any], x: Any, w: Any) -> Iterator[Program]:
+    """Return the bilinear ``function`` and its gradients, each alone."""
+    y = jax.eval_shape(function, x, w)
+    yield Program(name, function, (x, w))
+    yield Program(f"{name} by input", lambda w, g: jax.linear_transpose(lambda x: function(x, w), x)(g)[0], (w, y))
+    yield Program(f"{name} by weight", lambda x, g: jax.linear_transpose(lambda w: function(x, w), w)(g)[0], (x, y))
+
+
+def _whole(random: Random, low: int, high: int) -> int:
+    """Return a whole number between ``low`` and ``high``, even in its logarithm; half of them powers of two."""
+    drawn: int = round(2.0 ** random.uniform(log2(low), log2(high)))
+    return drawn if random.random() < 0.5 else 1 << (drawn.bit_length() - 1)

@@ -1,0 +1,146 @@
+"""The single-shot detector: VGG-16, coarser and coarser maps behind it, and on six maps a class and a box an anchor.
+
+Liu et al., "SSD: Single Shot MultiBox Detector" (ECCV 2016), for images of 300 pixels, with the layers of torchvision's
+`ssd300_vgg16`. Ground truth is matched to anchors when samples are prepared: a batch has a class and a box an anchor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import optax  # type: ignore[import-untyped]
+
+from dcsim.workload.models.abstract import array
+from dcsim.workload.models.convolution import Step, convolution, convolve, pool
+from dcsim.workload.models.layers import Weights
+
+if TYPE_CHECKING:
+    from dcsim.scenario.models import DetectorModel
+    from dcsim.workload.models import Layers
+
+SIDES = (38, 19, 10, 5, 3, 1)  # of the six maps, for images of 300 pixels
+ANCHORS = (4, 6, 6, 6, 4, 4)  # a place of each map
+_BOX = 4
+_NEGATIVES = 3.0  # anchors of the background that count, for each that holds something
+_SCALE = 20.0  # first scale of the normalized fourth stage
+# VGG-16 in units of its first width, with a pool between two stages; the third pool rounds up.
+_STAGES = ((1, 1), (2, 2), (4, 4, 4), (8, 8, 8), (8, 8, 8))
+_WIDE = 16  # of the two layers that were VGG's dense ones
+# The maps behind: a narrow 1x1 convolution, then a 3x3 one that halves the side or takes off its border.
+_EXTRAS = ((4, 8, Step(2, 1)), (2, 4, Step(2, 1)), (2, 4, Step()), (2, 4, Step()))
+
+
+def batch(spec: DetectorModel, size: int) -> dict[str, Any]:
+    """Return the abstract arrays of ``size`` images and the class (0: background) and box of each of their anchors."""
+    return {
+        "inputs": array((size, spec.image, spec.image, spec.channels), jnp.float32),
+        "labels": array((size, anchors()), jnp.int32),
+        "boxes": array((size, anchors(), _BOX), jnp.float32),
+    }
+
+
+def anchors() -> int:
+    """Return the anchors of an image."""
+    return sum(side * side * count for side, count in zip(SIDES, ANCHORS, strict=True))
+
+
+def widths(spec: DetectorModel) -> tuple[int, ...]:
+    """Return the channels of the six maps."""
+    return tuple(part * spec.width for part in (_STAGES[3][-1], _WIDE, *(extra[1] for extra in _EXTRAS)))
+
+
+def init(key: jax.Array, spec: DetectorModel) -> Weights:
+    """Return the parameters."""
+    keys = iter(jax.random.split(key, 64))
+    chain = [spec.channels, *(part * spec.width for stage in _STAGES for part in stage)]
+    backbone = [convolution(next(keys), (3, 3, before, after)) for before, after in pairwise(chain)]
+    wide = _WIDE * spec.width
+    maps = widths(spec)
+    return {
+        "backbone": backbone,
+        "scale": jnp.full((maps[0],), _SCALE, jnp.float32),
+        "wide": [convolution(next(keys), (3, 3, chain[-1], wide)), convolution(next(keys), (1, 1, wide, wide))],
+        "extras": list(_extras(keys, spec)),
+        "classes": [
+            convolution(next(keys), (3, 3, width, count * spec.classes))
+            for width, count in zip(maps, ANCHORS, strict=True)
+        ],
+        "boxes": [
+            convolution(next(keys), (3, 3, width, count * _BOX)) for width, count in zip(maps, ANCHORS, strict=True)
+        ],
+    }
+
+
+def loss(parameters: Weights, batch: dict[str, jax.Array], spec: DetectorModel, layers: Layers = "loop") -> jax.Array:
+    """Return the loss of Liu et al., equation 1 [nat an object]: cross entropy of the classes plus Huber of the boxes.
+
+    The layers differ in size, so there is no loop.
+    """
+    del layers
+    logits, boxes = predictions(parameters, batch["inputs"], spec)
+    with jax.named_scope("head"):
+        return multibox(logits, boxes, batch)
+
+
+def multibox(logits: jax.Array, boxes: jax.Array, batch: dict[str, jax.Array]) -> jax.Array:
+    """Return the loss of predictions, by objects held.
+
+    Of the anchors that hold nothing only those with the largest loss count, three for each that holds something.
+    """
+    entropy = optax.softmax_cross_entropy_with_integer_labels(logits, batch["labels"])
+    held = batch["labels"] > 0
+    place = jnp.argsort(jnp.argsort(jnp.where(held, 0.0, -entropy), axis=1), axis=1)
+    hard = place < _NEGATIVES * held.sum(axis=1, keepdims=True)
+    entropy = jnp.where(held | hard, entropy, 0.0)
+    distance = jnp.where(held[..., None], optax.huber_loss(boxes, batch["boxes"]), 0.0)
+    return (entropy.sum() + distance.sum()) / jnp.maximum(1, held.sum())
+
+
+def predictions(parameters: Weights, images: jax.Array, spec: DetectorModel) -> tuple[jax.Array, jax.Array]:
+    """Return logits, shape (rows, anchors, classes), and boxes, shape (rows, anchors, 4), in float32."""
+    maps = _maps(parameters, images.astype(parameters["scale"].dtype))
+    with jax.named_scope("head"):
+        classes = _heads(maps, parameters["classes"], spec.classes)
+        return classes, _heads(maps, parameters["boxes"], _BOX)
+
+
+def _heads(maps: list[jax.Array], heads: list[Weights], width: int) -> jax.Array:
+    found = (convolve(each, own["weight"], Step(1, 1)) + own["bias"] for each, own in zip(maps, heads, strict=True))
+    return jnp.concatenate([each.reshape(each.shape[0], -1, width) for each in found], axis=1).astype(jnp.float32)
+
+
+def _maps(parameters: Weights, stream: jax.Array) -> list[jax.Array]:
+    """Return the six maps; the first is the fourth stage of VGG-16, normalized over its channels and scaled."""
+    convolutions = iter(parameters["backbone"])
+    maps = []
+    for index, stage in enumerate(_STAGES):
+        if index:
+            stream = pool(stream, 2, 2, (0, stream.shape[1] % 2))
+        for _ in stage:
+            stream = _layer(stream, next(convolutions), Step(1, 1))
+        if index == 3:
+            wide = stream.astype(jnp.float32)
+            length = jnp.sqrt(jnp.square(wide).sum(axis=-1, keepdims=True) + 1e-12)
+            maps.append((wide / length * parameters["scale"]).astype(stream.dtype))
+    stream = pool(stream, 3, 1, (1, 1))
+    stream = _layer(stream, parameters["wide"][0], Step(1, 6, 6))
+    maps.append(_layer(stream, parameters["wide"][1], Step()))
+    for pair, (_, _, step) in zip(parameters["extras"], _EXTRAS, strict=True):
+        maps.append(_layer(_layer(maps[-1], pair[0], Step()), pair[1], step))
+    return maps
+
+
+def _layer(stream: jax.Array, weights: Weights, step: Step) -> jax.Array:
+    return jax.nn.relu(convolve(stream, weights["weight"], step) + weights["bias"])
+
+
+def _extras(keys: Iterator[jax.Array], spec: DetectorModel) -> Iterator[list[Weights]]:
+    before = _WIDE * spec.width
+    for narrow, after, _ in _EXTRAS:
+        sizes = narrow * spec.width, after * spec.width
+        yield [convolution(next(keys), (1, 1, before, sizes[0])), convolution(next(keys), (3, 3, *sizes))]
+        before = sizes[1]

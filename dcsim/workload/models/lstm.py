@@ -1,0 +1,137 @@
+"""LSTM networks that predict the next token, or classify whole texts, in one direction or both.
+
+Hochreiter and Schmidhuber, "Long Short-Term Memory" (Neural Computation 1997), with the forget gate of Gers et al.
+(2000). The inputs of all gates at all times are one product ahead of the loop over time, as in the usual kernels; equal
+layers are a loop too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import sqrt
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import optax  # type: ignore[import-untyped]
+
+from dcsim.workload.models import objectives
+from dcsim.workload.models.abstract import array
+from dcsim.workload.models.layers import Weights, apply, dense, dropped
+
+if TYPE_CHECKING:
+    from dcsim.scenario.models import LstmModel
+    from dcsim.workload.models import Layers
+
+_GATES = 4  # input, forget, cell, output
+_SPREAD = 0.05  # of first weights, uniform: Zaremba et al., "Recurrent Neural Network Regularization" (2014)
+
+
+def batch(spec: LstmModel, size: int) -> dict[str, Any]:
+    """Return the abstract arrays of ``size`` samples: tokens, shape (size, context), and what follows or labels."""
+    tokens = array((size, spec.context), jnp.int32)
+    labels = tokens if spec.classes is None else objectives.labels("cross-entropy", size, spec.classes)
+    arrays = {"inputs": tokens, "labels": labels}
+    return arrays | ({"seeds": array((size,), jnp.uint32)} if spec.dropout else {})
+
+
+def init(key: jax.Array, spec: LstmModel) -> Weights:
+    """Return the parameters; "rest" are the layers that are as wide as what they read, stacked."""
+    keys = iter(jax.random.split(key, 8))
+    across = spec.directions * spec.hidden
+    parameters: Weights = {"tokens": _uniform(next(keys), (spec.vocabulary, spec.embedding))}
+    equal = spec.layers
+    if spec.embedding != across:
+        parameters["first"] = jax.tree.map(lambda array: array[0], _layers(keys, spec, (1, spec.embedding)))
+        equal -= 1
+    if equal:
+        parameters["rest"] = _layers(keys, spec, (equal, across))
+    outputs = spec.vocabulary if spec.classes is None else spec.classes
+    parameters["head"] = dense(_uniform(next(keys), (across, outputs)))
+    return parameters
+
+
+def loss(parameters: Weights, batch: dict[str, jax.Array], spec: LstmModel, layers: Layers = "loop") -> jax.Array:
+    """Return the mean cross entropy of the next token or of the class [nat]; one class is judged by the log loss."""
+    stream = encoded(parameters, batch, spec, layers)
+    with jax.named_scope("head"):
+        if spec.classes is None:
+            logits = apply(stream, parameters["head"]).astype(jnp.float32)
+            return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, batch["labels"]))
+        logits = apply(summary(stream, spec), parameters["head"])
+        return objectives.mean("log" if spec.classes == 1 else "cross-entropy", logits, batch["labels"])
+
+
+def encoded(parameters: Weights, batch: dict[str, jax.Array], spec: LstmModel, layers: Layers = "loop") -> jax.Array:
+    """Return the outputs of the last layer, shape (rows, context, directions x hidden)."""
+    with jax.named_scope("embedding"):
+        stream: jax.Array = parameters["tokens"][batch["inputs"]]
+    if "first" in parameters:
+        stream = _layer(stream, parameters["first"], batch, (spec, 0))
+    if "rest" not in parameters:
+        return stream
+    rest = parameters["rest"]
+    count = jax.tree.leaves(rest)[0].shape[0]
+
+    def step(old: jax.Array, own: tuple[Weights, jax.Array]) -> jax.Array:
+        return _layer(old, own[0], batch, (spec, own[1]))
+
+    once: Any = jax.checkpoint(step, prevent_cse=False) if layers == "recomputed" else step
+    numbers = jnp.arange(1, count + 1)
+    unroll = count if layers == "unrolled" else 1
+    out: jax.Array
+    out, _ = jax.lax.scan(lambda old, own: (once(old, own), None), stream, (rest, numbers), unroll=unroll)
+    return out
+
+
+def summary(stream: jax.Array, spec: LstmModel) -> jax.Array:
+    """Return what each direction gives at its end, shape (rows, directions x hidden)."""
+    return jnp.concatenate([stream[:, -1, : spec.hidden], stream[:, 0, spec.hidden :]], axis=-1)
+
+
+def _layer(
+    stream: jax.Array, weights: Weights, batch: dict[str, jax.Array], place: tuple[LstmModel, int | jax.Array]
+) -> jax.Array:
+    """Run one layer over time in every direction; dropout hits what enters the layer, where the batch brings seeds."""
+    spec, site = place
+    if "seeds" in batch:
+        stream = dropped(stream, batch["seeds"], site, spec.dropout)
+    outs = [
+        _over_time(stream, weights[name], name == "backward") for name in ("forward", "backward") if name in weights
+    ]
+    return jnp.concatenate(outs, axis=-1) if len(outs) > 1 else outs[0]
+
+
+def _over_time(stream: jax.Array, weights: Weights, reverse: bool) -> jax.Array:
+    entering = apply(stream, weights["input"]).swapaxes(0, 1)  # (context, rows, gates x hidden)
+    recurrent = weights["recurrent"]["weight"]
+    nothing = jnp.zeros((stream.shape[0], recurrent.shape[0]), stream.dtype)
+
+    def step(state: tuple[jax.Array, jax.Array], entry: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+        hidden, cell = state
+        into, forget, new, out = jnp.split(entry + hidden @ recurrent, _GATES, axis=-1)
+        cell = jax.nn.sigmoid(forget) * cell + jax.nn.sigmoid(into) * jnp.tanh(new)
+        hidden = jax.nn.sigmoid(out) * jnp.tanh(cell)
+        return (hidden, cell), hidden
+
+    _, out = jax.lax.scan(step, (nothing, nothing), entering, reverse=reverse)
+    return out.swapaxes(0, 1)
+
+
+def _layers(keys: Iterator[jax.Array], spec: LstmModel, sizes: tuple[int, int]) -> Weights:
+    """Return the parameters of ``count`` layers that read ``width`` numbers; the forget gate starts open."""
+    count, width = sizes
+    names = ("forward", "backward")[: spec.directions]
+    gates = _GATES * spec.hidden
+    bias = jnp.zeros((count, gates), jnp.float32).at[:, spec.hidden : 2 * spec.hidden].set(1.0)
+    return {
+        name: {
+            "input": {"weight": _uniform(next(keys), (count, width, gates)), "bias": bias},
+            "recurrent": {"weight": _uniform(next(keys), (count, spec.hidden, gates), 1 / sqrt(spec.hidden))},
+        }
+        for name in names
+    }
+
+
+def _uniform(key: jax.Array, shape: tuple[int, ...], spread: float = _SPREAD) -> jax.Array:
+    return jax.random.uniform(key, shape, jnp.float32, -spread, spread)

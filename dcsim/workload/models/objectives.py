@@ -1,0 +1,39 @@
+"""What a network that ends in numbers is trained for: cross entropy, mean square, log loss or hinge, by Optax."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax  # type: ignore[import-untyped]
+
+from dcsim.workload.models.abstract import array
+
+
+def labels(objective: str, size: int, classes: int) -> Any:
+    """Return the abstract labels of ``size`` samples: numbers where one number is fitted, else classes."""
+    return array((size,), jnp.float32 if objective == "mean-square" and classes == 1 else jnp.int32)
+
+
+def mean(objective: str, outputs: jax.Array, labels: jax.Array) -> jax.Array:
+    """Return the mean loss of ``outputs``, shape (rows, classes), in float32.
+
+    "cross-entropy" [nat] is that of the softmax. The others judge every class by itself, the right one against 1 and
+    the others against 0 (hinge: -1), and add up; a single output is judged by the label itself, 0 or 1, or any number
+    for "mean-square". "log" [nat] is the cross entropy of the sigmoid; "hinge" is max(0, 1 - t y), Cortes and Vapnik,
+    "Support-Vector Networks" (Machine Learning 1995).
+    """
+    wide = outputs.astype(jnp.float32)
+    if objective == "cross-entropy":
+        found: jax.Array = optax.softmax_cross_entropy_with_integer_labels(wide, labels)
+        return jnp.mean(found)
+    classes = wide.shape[-1]
+    targets = labels.astype(jnp.float32)[:, None] if classes == 1 else jax.nn.one_hot(labels, classes)
+    if objective == "mean-square":
+        found = optax.squared_error(wide, targets)
+    elif objective == "log":
+        found = optax.sigmoid_binary_cross_entropy(wide, targets)
+    else:
+        found = optax.hinge_loss(wide, 2 * targets - 1)
+    return jnp.mean(found.sum(axis=-1))

@@ -1,0 +1,87 @@
+"""How ranks agree on a gradient, as the scenario says it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dcsim.errors import ScenarioError
+from dcsim.scenario.compression import Int8, Sign, TopK
+from dcsim.scenario.load import load
+from dcsim.scenario.parallel import Hierarchical, ParameterServer, Plain
+
+SAMPLE = Path(__file__).parent / "sample.yaml"
+KEY = "jobs.learn.parallel.reduce"
+BLOCKS = 'one of ring, tree, hierarchical, parameter-server, or a block such as "{kind: parameter-server, shards: 4}"'
+
+
+@pytest.mark.parametrize(
+    ("text", "reduction"),
+    [
+        ("tree", Plain(kind="tree")),
+        ("{kind: ring}", Plain(kind="ring")),
+        ("hierarchical", Hierarchical(kind="hierarchical", group=None)),
+        ("{kind: hierarchical, group: 4}", Hierarchical(kind="hierarchical", group=4)),
+        ("parameter-server", ParameterServer(kind="parameter-server", shards=1)),
+        ("{kind: parameter-server, shards: 8}", ParameterServer(kind="parameter-server", shards=8)),
+    ],
+)
+def test_a_name_or_a_block_says_the_reduction(text: str, reduction: object) -> None:
+    parallel = load(SAMPLE, [f"{KEY}={text}"]).scenario.jobs[1].parallel
+    assert parallel.reduction == reduction
+
+
+def test_a_ring_unless_told_otherwise() -> None:
+    assert load(SAMPLE).scenario.jobs[1].parallel.reduction == Plain(kind="ring")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("star", f'{KEY}: found "star", expected "ring", "tree", "hierarchical" or "parameter-server"'),
+        ("3", f"{KEY}: found 3, expected {BLOCKS}"),
+        ("{shards: 2}", f"{KEY}: found a block of keys, expected {BLOCKS}"),
+        ("{kind: hierarchical, group: 3}", f"{KEY}.group: found 3, expected a number that divides parallel.data, 8"),
+        ("{kind: parameter-server, shards: 9}", f"{KEY}.shards: found 9, expected at most parallel.data, 8"),
+        ("{kind: tree, x: 1}", f'{KEY}.x: found an unknown key "x", expected one of kind'),
+        (
+            "{kind: parameter-server, shard: 9}",
+            f'{KEY}.shard: found an unknown key "shard", expected one of kind, shards; did you mean "shards"?',
+        ),
+    ],
+)
+def test_a_wrong_reduction_gets_one_message(text: str, message: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        load(SAMPLE, [f"{KEY}={text}"])
+    assert [str(problem) for problem in caught.value.problems] == [f"--set: {message}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "coding"),
+    [
+        ("null", None),
+        ("int8", Int8(kind="int8", block=256, error_feedback=False)),
+        ("sign", Sign(kind="sign", block=256, error_feedback=True)),
+        ("top-k", TopK(kind="top-k", keep=0.01, error_feedback=True)),
+        ("{kind: top-k, keep: 10 %, error_feedback: false}", TopK(kind="top-k", keep=0.1, error_feedback=False)),
+    ],
+)
+def test_a_name_or_a_block_says_the_compression(text: str, coding: object) -> None:
+    parallel = load(SAMPLE, [f"jobs.learn.parallel.compression={text}"]).scenario.jobs[1].parallel
+    assert parallel.coding == coding
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("zip", ': found "zip", expected "top-k", "int8" or "sign"'),
+        ("{kind: top-k, keep: 0 %}", '.keep: found "0 %", expected a ratio above zero'),
+        ("{kind: top-k, block: 3}", '.block: found an unknown key "block", expected one of error_feedback, keep, kind'),
+        ("{kind: sign, block: 0}", ".block: found 0, expected a whole number of at least 1"),
+    ],
+)
+def test_a_wrong_compression_gets_one_message(text: str, message: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        load(SAMPLE, [f"jobs.learn.parallel.compression={text}"])
+    assert [str(problem) for problem in caught.value.problems] == [f"--set: jobs.learn.parallel.compression{message}"]
