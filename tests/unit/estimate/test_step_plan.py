@@ -7,12 +7,12 @@ import pytest
 
 from dcsim.catalogue import part
 from dcsim.estimate.device import Device
-from dcsim.estimate.step_plan import Path, StepPlan, ring_factor, step_plan
+from dcsim.estimate.step_plan import Path, StepPlan, reduction_factor, step_plan
 from dcsim.network.route import Route
 from dcsim.parallel.program import Collective, Compute, Program, Read, Wait
 from dcsim.workload.operation import Operation
 
-KERNEL = Operation("product", "matmul", "forward", "bfloat16", (1, 2048, 2048, 2048), 2.0 * 2048**3, 2.4e7, 2.4e7)
+KERNEL = Operation("product", "matmul", "forward", "bf16", (1, 2048, 2048, 2048), 2.0 * 2048**3, 2.4e7, 2.4e7)
 REDUCE = Path(Route(np.array([1, 5]), np.array([1.5, 0.5]), 1.0, 1e-5), 1e9)
 READ = Path(Route(np.array([5, 8]), np.array([1.0, 1.0]), 1.0, 2e-5), 4e9)
 PROGRAM = Program(
@@ -26,7 +26,7 @@ def device(clock: float = 1.0) -> Device:
 
 @pytest.fixture
 def plan() -> StepPlan:
-    return step_plan(PROGRAM, device(), REDUCE, READ)
+    return step_plan(PROGRAM, device(), {None: (REDUCE,)}, READ)
 
 
 def test_bytes_and_peaks_on_links(plan: StepPlan) -> None:
@@ -52,14 +52,14 @@ def test_what_has_moved_and_peaked_when_a_step_is_cut(plan: StepPlan) -> None:
 def test_energy_is_that_of_kernels_and_of_the_ring(plan: StepPlan) -> None:
     accelerator = device().accelerator
     # A rank of four sends 2 x 3/4 of its 4 MB.
-    assert ring_factor(4) == 1.5
+    assert reduction_factor(4) == 1.5
     assert plan.energy.links_j == pytest.approx(6e6 * accelerator.link_energy_per_byte, rel=1e-12)
     assert plan.energy.memory_j == pytest.approx(3 * 2.4e7 * accelerator.energy_per_byte, rel=1e-12)
     assert plan.energy.arithmetic_j == pytest.approx(3 * KERNEL.flops * accelerator.energy_per_flop, rel=1e-12)
 
 
 def test_a_lower_clock_takes_longer_and_less_arithmetic_energy(plan: StepPlan) -> None:
-    slow = step_plan(PROGRAM, device(0.5), REDUCE, READ)
+    slow = step_plan(PROGRAM, device(0.5), {None: (REDUCE,)}, READ)
     assert slow.times.compute_s > 1.5 * plan.times.compute_s
     assert slow.energy.arithmetic_j == pytest.approx(plan.energy.arithmetic_j * 0.75**2, rel=1e-12)
     assert slow.energy.memory_j == plan.energy.memory_j
@@ -67,6 +67,6 @@ def test_a_lower_clock_takes_longer_and_less_arithmetic_energy(plan: StepPlan) -
 
 
 def test_without_storage_nothing_is_fetched() -> None:
-    plan = step_plan(PROGRAM, device(), REDUCE, None)
+    plan = step_plan(PROGRAM, device(), {None: (REDUCE,)}, None)
     assert plan.links.tolist() == [1, 5]
     assert float(plan.times.stall_s) == 0.0
