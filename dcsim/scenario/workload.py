@@ -110,10 +110,16 @@ class Job(Value):
         if isinstance(self.model, UserModel) and self.model.mesh and self.batch.micro != self.batch.global_:
             rule = f"batch.global, {self.batch.global_}: one call of the function is the step of the whole mesh"
             raise wrong(rule, found=str(self.batch.micro), at="batch.micro")
-        each = self.batch.micro * self.parallel.data
+        local = self.parallel.local_steps
+        each = self.batch.micro * self.parallel.data * local
         if self.batch.global_ % each:
-            rule = f"a multiple of batch.micro x parallel.data = {self.batch.micro} x {self.parallel.data} = {each}"
+            factors = f"batch.micro x parallel.data{' x local_steps' * (local > 1)}"
+            numbers = f"{self.batch.micro} x {self.parallel.data}{f' x {local}' * (local > 1)}"
+            rule = f"a multiple of {factors} = {numbers} = {each}"
             raise wrong(rule, found=str(self.batch.global_), at="batch.global")
+        if self.execute is None and self.parallel.asynchronous:
+            rule = "synchronous: what asynchronous updates do depends on what they are, so they need the key execute"
+            raise wrong(rule, found='"asynchronous"', at="parallel.reduce.updates")
         if self.execute is not None and isinstance(self.model, UserModel):
             rule = "a model with a family, since a function of the user's own is only traced"
             raise wrong(rule, found=f'"{self.model.function}"', at="model.function")

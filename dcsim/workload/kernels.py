@@ -92,10 +92,9 @@ class Kernels:
         """Return copies of the arrays of an optimizer state."""
         return tuple(np.array(leaf) for leaf in self._jax.tree.leaves(state))
 
-    def rebuilt(self, leaves: Sequence[NDArray[Any]]) -> Any:
-        """Return the optimizer state made of ``leaves``."""
-        shape = self._jax.eval_shape(self._start, np.uint32(0))[1]
-        return self._jax.tree.unflatten(self._jax.tree.structure(shape), list(leaves))
+    def rebuilt(self, like: Any, leaves: Sequence[NDArray[Any]]) -> Any:
+        """Return an optimizer state, or several, of the structure of ``like`` and made of ``leaves``."""
+        return self._jax.tree.unflatten(self._jax.tree.structure(like), list(leaves))
 
     def _flat_start(self, seed: Any) -> tuple[Any, Any]:
         weights = self._flat(self._step.init(self._jax.random.key(seed))[0])
