@@ -91,7 +91,7 @@ def cost_request(parts: JobParts, folder: Path) -> CostRequest:
     job, model = parts.job, parts.model
     if isinstance(model, UserModel):
         return CostRequest(model, "", "", job.batch.micro, folder)  # precision and optimizer are the code's own
-    return CostRequest(model=model, precision=job.precision, optimizer=job.optimizer.name, micro=job.batch.micro)
+    return CostRequest(model=model, precision=job.precision, optimizer=job.optimizer.rule, micro=job.batch.micro)
 
 
 def job_plan(parts: JobParts, costs: StepCosts, pool: PoolParts, servers: frozenset[int]) -> JobPlan:

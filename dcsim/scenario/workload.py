@@ -14,19 +14,19 @@ from dcsim.scenario.base import (
     Duration,
     Fraction,
     PositiveDuration,
-    PositiveNumber,
     Value,
     wrong,
 )
 from dcsim.scenario.datasets import mismatch
-from dcsim.scenario.learning import Execute, RateSchedule
+from dcsim.scenario.learning import Execute
 from dcsim.scenario.models import CnnModel, MlpModel, ModelSpec, TransformerModel
 from dcsim.scenario.names import Name
+from dcsim.scenario.optimizers import Optimizer
 from dcsim.scenario.parallel import Parallel
 from dcsim.scenario.steps import Steps, count
 from dcsim.scenario.user import UserModel
 
-__all__ = ["CnnModel", "Job", "MlpModel", "ModelSpec", "TransformerModel"]
+__all__ = ["CnnModel", "Job", "MlpModel", "ModelSpec", "Optimizer", "TransformerModel"]
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -56,14 +56,6 @@ class Batch(Value):
 
     global_: Count = Field(alias="global", description="samples a step over all ranks")
     micro: Count = Field(description="samples a rank takes through the model at once")
-
-
-class Optimizer(Value):
-    """Which Optax optimizer updates the weights."""
-
-    name: Literal["adamw", "adam", "sgd"] = "adamw"
-    learning_rate: PositiveNumber = 3e-4
-    schedule: RateSchedule | None = Field(None, description="how the learning rate changes; it is constant unless set")
 
 
 class Checkpoint(Value):

@@ -30,14 +30,15 @@ class Kernels:
         import jax
 
         from dcsim.workload.models import family
+        from dcsim.workload.optimizers import make_optimizer
         from dcsim.workload.schedules import learning_rate
-        from dcsim.workload.step import Recipe, Step, make_optimizer
+        from dcsim.workload.step import Recipe, Step
 
         # Few layers run a quarter faster laid out, many compile faster in a loop.
         few = getattr(model, "layers", 0) <= _UNROLLED
         self._model, self._loss = model, family(model).loss
         self._jax, self._step = jax, Step(Recipe(model, layers="unrolled" if few else "loop"))
-        self._optimizer = make_optimizer(optimizer.name, learning_rate(optimizer, steps))
+        self._optimizer = make_optimizer(optimizer, learning_rate(optimizer, steps))
 
         self._threads = ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1), "gradients")
         abstract = jax.eval_shape(lambda: self._step.init(jax.random.key(0))[0])
