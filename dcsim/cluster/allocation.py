@@ -50,8 +50,11 @@ def allocate(plan: JobPlan, servers: Sequence[int], fabric: Fabric, store: Store
 def _routes(plan: JobPlan, places: Sequence[Rank], fabric: Fabric) -> dict[Group | None, list[Route]]:
     """Return the routes of every group of ranks that the program names."""
     program = plan.program
-    if program.mesh:
-        named = {i.group: None for i in program.instructions if isinstance(i, Collective) and i.group is not None}
-        return {group: [fabric.collective(places, groups(program.mesh, group), group)] for group in named}
-    waves = waves_of(plan.parts.job.parallel, plan.accelerators_per_server)
-    return {None: [fabric.all_reduce(places)] if waves is None else [fabric.exchange(places, wave) for wave in waves]}
+    named = dict.fromkeys(i.group for i in program.instructions if isinstance(i, Collective))
+    found: dict[Group | None, list[Route]] = {
+        group: [fabric.collective(places, groups(program.mesh, group), group)] for group in named if group is not None
+    }
+    if None in named:
+        waves = waves_of(plan.parts.job.parallel, plan.accelerators_per_server)
+        found[None] = [fabric.all_reduce(places)] if waves is None else [fabric.exchange(places, w) for w in waves]
+    return found

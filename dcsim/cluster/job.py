@@ -9,10 +9,12 @@ import simpy
 
 from dcsim.cluster.account import CHECKPOINT, LAUNCH, LOAD, PARTS, QUEUED, VALIDATION, Account
 from dcsim.cluster.allocation import Allocation, allocate
+from dcsim.cluster.asynchronous import AsynchronousStepping, Worker
 from dcsim.cluster.hall import Hall
 from dcsim.cluster.learning import Learner, Learning
 from dcsim.cluster.stepping import Stepping
 from dcsim.engine import Process
+from dcsim.errors import RunError
 from dcsim.estimate.job_plan import JobPlan
 from dcsim.estimate.step import Floats
 from dcsim.estimate.step_plan import StepEnergy, latency_share
@@ -48,7 +50,7 @@ class TrainingJob:
         self._energy_before_j = 0.0
         self._allocation: Allocation | None = None
         self._failed_s: float | None = None
-        self._stepping: Stepping | None = None
+        self._stepping: Stepping | AsynchronousStepping | None = None
         self._process: simpy.Process | None = None
 
     def start(self) -> simpy.Process:
@@ -119,14 +121,23 @@ class TrainingJob:
         self._end(QUEUED)
         return allocate(self.plan, servers, self._hall.fabric, self._hall.store)
 
-    def _enter(self, allocation: Allocation) -> Stepping:
+    def _enter(self, allocation: Allocation) -> Stepping | AsynchronousStepping:
         self.attempt += 1
         self._allocation = allocation
         self._energy_before_j = self.energy_j - self._drawn_j(allocation)
         self._hall.occupants.update(dict.fromkeys(allocation.servers, self))
         self.latency_share = latency_share(self.plan.program, allocation.paths)
-        self._stepping = Stepping(self.plan, self._hall, allocation, self.attempt, self._stepped)
+        self._stepping = self._steps_of(allocation)
         return self._stepping
+
+    def _steps_of(self, allocation: Allocation) -> Stepping | AsynchronousStepping:
+        """Return what takes the job through its steps: all ranks together, or each by itself."""
+        together = Stepping(self.plan, self._hall, allocation, self.attempt, self._stepped)
+        if not self.plan.parts.job.parallel.asynchronous or self.learning is None:
+            return together
+        if not isinstance(self.learning.learner, Worker):
+            raise RunError(f"the math of {self.name} cannot be done by ranks that do not wait for one another")
+        return AsynchronousStepping(together, self.plan, self._hall, allocation, self.learning.learner)
 
     def _leave(self, allocation: Allocation) -> None:
         self.energy_j = self.energy_now_j
@@ -139,7 +150,7 @@ class TrainingJob:
         self._hall.fleet.set_state(standing, "idle")
         self._hall.scheduler.release(allocation.servers)
 
-    def _attempt_steps(self, allocation: Allocation, stepping: Stepping) -> Process:
+    def _attempt_steps(self, allocation: Allocation, stepping: Stepping | AsynchronousStepping) -> Process:
         """Launch, load, and run to the end, saving on the way."""
         job = self.plan.parts.job
         self._begin("launch")
@@ -219,7 +230,7 @@ class TrainingJob:
         self.account.save()
         self._note("checkpoint", f"step {self.step}")
 
-    def _failed(self, reason: str, stepping: Stepping) -> None:
+    def _failed(self, reason: str, stepping: Stepping | AsynchronousStepping) -> None:
         """Undo what was not saved."""
         stepping.stop(self.step)
         kind, _, _ = self._phase

@@ -71,6 +71,14 @@ class Learning:
         self.stopped = self.reduced = False
 
     @property
+    def staleness(self) -> float | None:
+        """Updates by others between the pull of a gradient's weights and its push, as the mean of all gradients; None
+        where ranks wait for one another.
+        """
+        updates = getattr(self.learner, "updates", 0)
+        return getattr(self.learner, "staleness", 0) / updates if updates else None
+
+    @property
     def look_every(self) -> int | None:
         """Steps between two looks at held-out samples, None if there are none."""
         return self._execute.validate_.steps if self._execute.validate_ else None

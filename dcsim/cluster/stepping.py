@@ -30,8 +30,8 @@ class Stepping:
     """
 
     def __init__(self, plan: JobPlan, hall: Hall, allocation: Allocation, attempt: int, on_steps: OnSteps) -> None:
-        self._plan, self._hall, self._allocation, self._attempt = plan, hall, allocation, attempt
-        self._on_steps = on_steps
+        self._plan, self._hall, self._allocation, self.attempt = plan, hall, allocation, attempt
+        self.on_steps = on_steps
         self._plans: dict[float, StepPlan] = {}
         self._forward: FastForward | None = None
         self._playback: Playback | None = None
@@ -54,6 +54,12 @@ class Stepping:
             else:
                 forward = FastForward(self._hall.fabric, self._allocation.owner, plan, scales, times)
                 step += yield from self._repeat(forward, step)
+
+    def prepare(self) -> StepPlan:
+        """Return the step under the conditions of now, and let the servers draw its mean power from now on."""
+        plan = self._conditions()
+        self._power(plan)
+        return plan
 
     def stop(self, step: int) -> None:
         """Break off: the job died. Steps that ended since the last report, the first of them ``step``, are reported."""
@@ -102,7 +108,7 @@ class Stepping:
         if job.jitter == 0.0:
             return np.ones(count)
         deviation = np.sqrt(np.log1p(job.jitter**2))
-        draws = self._hall.streams.normal(first, count, "jitter", job.name, self._attempt)
+        draws = self._hall.streams.normal(first, count, "jitter", job.name, self.attempt)
         return np.asarray(np.exp(deviation * draws - deviation**2 / 2.0))
 
     def _shared(self, plan: StepPlan) -> bool:
@@ -176,7 +182,7 @@ class Stepping:
         exposed = each - (steps.compute_s + steps.stall_s) / count
         job = self._plan.parts.job.name
         self._hall.records.segments.append(
-            job, self._attempt, first, count, steps.started_s, ended, each, exposed, steps.stall_s / count, self.power_w
+            job, self.attempt, first, count, steps.started_s, ended, each, exposed, steps.stall_s / count, self.power_w
         )
         self._account.work(ended, steps.compute_s, steps.stall_s)
-        self._on_steps(first, steps.ends_s, plan.energy)
+        self.on_steps(first, steps.ends_s, plan.energy)

@@ -55,7 +55,7 @@ def peak_rate(operation: Operation, accelerator: Accelerator) -> float:
     ValueError
         For a collective, whose time is the network's.
     """
-    if operation.kind in _ON_MATRIX_UNITS:
+    if operation.kind in _ON_MATRIX_UNITS or (operation.kind == "custom" and operation.form == "matrix"):
         return matrix_rate(operation.dtype, accelerator)
     if operation.kind == "collective":
         raise ValueError(f"{operation.name}: a collective is timed by the network, not by the roofline")
@@ -65,6 +65,8 @@ def peak_rate(operation: Operation, accelerator: Accelerator) -> float:
 def efficiency(operation: Operation, software: Software) -> float:
     """Return the share of the peak rate that the kernels of a software era attain [1]."""
     shares = {"matmul": software.matmul, "convolution": software.convolution}
+    if operation.kind == "custom" and operation.form == "matrix":
+        return software.matmul
     return shares.get(operation.kind, software.vector)
 
 

@@ -8,11 +8,14 @@ from pathlib import Path
 from dcsim.catalogue.inventory import JobParts, PoolParts
 from dcsim.estimate.device import Device
 from dcsim.parallel.compression import residual_bytes
+from dcsim.parallel.federated import federated
 from dcsim.parallel.memory import RankMemory, replicated
 from dcsim.parallel.meshed import meshed
 from dcsim.parallel.plan import DataParallel, data_parallel
 from dcsim.parallel.program import Compute, Program, Read
+from dcsim.scenario.parallel import Federated
 from dcsim.scenario.user import UserModel
+from dcsim.scenario.workload import Job
 from dcsim.workload.costs import CostRequest
 from dcsim.workload.operation import StepCosts
 
@@ -41,9 +44,14 @@ class JobPlan:
 
     @property
     def checkpoint_bytes(self) -> float:
-        """Weights and optimizer state, written once whatever the number of replicas, and every rank's residual."""
-        state = self.costs.state_bytes or self.costs.parameter_bytes + self.costs.optimizer_bytes
-        return state + self.program.ranks * self.memory.residual_bytes
+        """Weights and optimizer state, written once whatever the number of replicas, and every sender's residual.
+
+        Clients of a federation have optimizer states of their own.
+        """
+        parallel, costs = self.parts.job.parallel, self.costs
+        state = costs.state_bytes or costs.parameter_bytes + parallel.clients * costs.optimizer_bytes
+        senders = parallel.clients if isinstance(parallel.reduction, Federated) else self.program.ranks
+        return state + senders * self.memory.residual_bytes
 
     @property
     def read_bytes_per_step(self) -> float:
@@ -83,7 +91,7 @@ def cost_request(parts: JobParts, folder: Path) -> CostRequest:
     job, model = parts.job, parts.model
     if isinstance(model, UserModel):
         return CostRequest(model, "", "", job.batch.micro, folder)  # precision and optimizer are the code's own
-    return CostRequest(model=model, precision=job.precision, optimizer=job.optimizer.name, micro=job.batch.micro)
+    return CostRequest(model=model, precision=job.precision, optimizer=job.optimizer.rule, micro=job.batch.micro)
 
 
 def job_plan(parts: JobParts, costs: StepCosts, pool: PoolParts, servers: frozenset[int]) -> JobPlan:
@@ -107,12 +115,20 @@ def job_plan(parts: JobParts, costs: StepCosts, pool: PoolParts, servers: frozen
     return JobPlan(
         parts,
         costs,
-        meshed(costs, read_bytes / job.ranks, plan.overlap) if costs.mesh else data_parallel(costs, plan),
+        _program(job, costs, plan),
         Device(pool.accelerator, parts.software),
         replace(memory, residual_bytes=kept),
         servers,
         pool.server.accelerators,
     )
+
+
+def _program(job: Job, costs: StepCosts, plan: DataParallel) -> Program:
+    if costs.mesh:
+        return meshed(costs, plan.read_bytes / job.ranks, plan.overlap)
+    if isinstance(job.parallel.reduction, Federated):
+        return federated(costs, plan, job.parallel.clients, job.parallel.local_steps)
+    return data_parallel(costs, plan)
 
 
 def _sample_bytes(parts: JobParts, costs: StepCosts) -> float:

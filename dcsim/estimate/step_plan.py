@@ -166,7 +166,7 @@ def step_energy(program: Program, device: Device) -> StepEnergy:
 
 def _sent_factor(program: Program, collective: Collective) -> float:
     if collective.group is None:
-        return reduction_factor(program.ranks)
+        return reduction_factor(program.ranks) if program.sent is None else program.sent
     return sent_factor(program.mesh, collective.group)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dcsim.parallel import schedule, waves
 from dcsim.parallel.schedule import Schedule
 from dcsim.parallel.waves import Wave
-from dcsim.scenario.parallel import Hierarchical, Parallel, ParameterServer, Plain
+from dcsim.scenario.parallel import Federated, Hierarchical, Parallel, ParameterServer, Plain
 
 
 def schedule_of(parallel: Parallel, accelerators: int) -> Schedule:
-    """Return the schedule by which a job with ``accelerators`` a server sums its gradients."""
+    """Return the schedule by which a job with ``accelerators`` a server sums its gradients, or its clients' weights."""
     ranks = parallel.data
     match parallel.reduction:
         case Plain(kind="ring"):
@@ -20,6 +20,8 @@ def schedule_of(parallel: Parallel, accelerators: int) -> Schedule:
             return schedule.hierarchical_all_reduce(ranks, group or min(ranks, accelerators))
         case ParameterServer(shards=shards):
             return schedule.parameter_server(ranks, shards)
+        case Federated():
+            return schedule.parameter_server(parallel.clients)
 
 
 def waves_of(parallel: Parallel, accelerators: int) -> tuple[Wave, ...] | None:
@@ -34,3 +36,5 @@ def waves_of(parallel: Parallel, accelerators: int) -> tuple[Wave, ...] | None:
             return waves.hierarchical(ranks, group or min(ranks, accelerators))
         case ParameterServer(shards=shards):
             return waves.parameter_server(ranks, shards)
+        case Federated():
+            return waves.federated(ranks, parallel.clients)

@@ -46,8 +46,13 @@ Instruction = Compute | Collective | Wait | Read
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The instructions of one step for each of ``ranks`` identical ranks, places of ``mesh`` if there is one."""
+    """The instructions of one step for each of ``ranks`` identical ranks, places of ``mesh`` if there is one.
+
+    ``sent`` is what a rank sends in a collective of all ranks over its size, as the mean of all; None as in an
+    all-reduce.
+    """
 
     ranks: int
     instructions: tuple[Instruction, ...] = field(default_factory=tuple)
     mesh: tuple[tuple[str, int], ...] = ()
+    sent: float | None = None

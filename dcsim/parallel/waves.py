@@ -63,6 +63,24 @@ def parameter_server(ranks: int, shards: int) -> tuple[Wave, ...]:
     return Wave(workers, servers, 1.0 / shards), Wave(servers, workers, 1.0 / shards)
 
 
+def federated(ranks: int, clients: int) -> tuple[Wave, ...]:
+    """Return the waves by which ``clients`` groups of ranks average their weights.
+
+    The first rank of each sends to that of the first client, which sends the mean back; then it goes down a binomial
+    tree inside every client.
+    """
+    each, first = ranks // clients, np.arange(clients, dtype=np.int64) * (ranks // clients)
+    found = []
+    if clients > 1:
+        others, server = first[1:], np.zeros(clients - 1, dtype=np.int64)
+        found = [Wave(others, server, 1.0), Wave(server, others, 1.0)]
+    for level in reversed(tree_levels(each)):
+        low, far = np.array(level, dtype=np.int64).T
+        sources = (first[:, None] + low).ravel()
+        found.append(Wave(sources, sources + np.tile(far, clients), 1.0))
+    return tuple(found)
+
+
 def waves_of(schedule: Schedule, chunks: int) -> tuple[Wave, ...]:
     """Return the waves of any schedule over ``chunks`` equal chunks, equal neighboring rounds joined.
 

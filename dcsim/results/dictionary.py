@@ -272,6 +272,14 @@ DEFINITIONS: tuple[Definition, ...] = (
         "lower",
     ),
     Definition(
+        "jobs.*.staleness",
+        "1",
+        "Staleness",
+        "Updates by other ranks between the pull of a gradient's weights and its push, where ranks do not wait.",
+        "mean over gradients of updates since their weights were pulled",
+        "lower",
+    ),
+    Definition(
         "network.peak_utilization_*",
         "1",
         "Peak link load",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, Tag, model_validator
 
 from dcsim import units
-from dcsim.scenario.base import Count, DataSize, Flag, Value, wrong
+from dcsim.scenario.base import Count, DataSize, Flag, Quantity, Value, wrong
 from dcsim.scenario.compression import Compression, CompressionSpec, described
 from dcsim.scenario.kinds import BARE, by_kind
+
+_ROUNDING: Final = 1e-6
 
 
 class Plain(Value):
@@ -32,15 +34,42 @@ class ParameterServer(Value):
 
     kind: Literal["parameter-server"]
     shards: Count = Field(1, description="servers, each beside one of the ranks, with equal parts of the parameters")
+    updates: Literal["synchronous", "asynchronous"] = Field(
+        "synchronous", description="wait for all ranks, or apply each gradient when it comes, stale as it is"
+    )
+
+
+class Federated(Value):
+    """Clients take steps of their own on data of their own; then the mean of their weights is what all go on from.
+
+    A step of the job is such a round.
+    """
+
+    kind: Literal["federated"]
+    local_steps: Count = Field(5, description="optimizer steps that a client takes in a round")
+    clients: Count | None = Field(None, description="equal groups of consecutive ranks; every rank is one unless given")
+    shares: tuple[Annotated[float, Quantity("ratio", positive=True, high=1.0)], ...] | None = Field(
+        None, description="share of the data that each client has, and its weight in the mean; equal unless given"
+    )
+    split: Literal["random", "sorted"] = Field(
+        "random", description="every client has samples of all kinds, or a stretch of them sorted by class"
+    )
 
 
 Reduce = Annotated[
-    Annotated[Literal["ring", "tree", "hierarchical", "parameter-server"], Tag(BARE)]
+    Annotated[Literal["ring", "tree", "hierarchical", "parameter-server", "federated"], Tag(BARE)]
     | Annotated[Plain, Tag("Plain")]
     | Annotated[Hierarchical, Tag("Hierarchical")]
-    | Annotated[ParameterServer, Tag("ParameterServer")],
+    | Annotated[ParameterServer, Tag("ParameterServer")]
+    | Annotated[Federated, Tag("Federated")],
     by_kind(
-        {"ring": "Plain", "tree": "Plain", "hierarchical": "Hierarchical", "parameter-server": "ParameterServer"},
+        {
+            "ring": "Plain",
+            "tree": "Plain",
+            "hierarchical": "Hierarchical",
+            "parameter-server": "ParameterServer",
+            "federated": "Federated",
+        },
         "{kind: parameter-server, shards: 4}",
     ),
 ]
@@ -64,10 +93,19 @@ class Parallel(Value):
                 raise wrong(f"a number that divides parallel.data, {self.data}", found=str(group), at="reduce.group")
             case ParameterServer(shards=shards) if shards > self.data:
                 raise wrong(f"at most parallel.data, {self.data}", found=str(shards), at="reduce.shards")
+            case Federated(clients=int(clients)) if self.data % clients:
+                raise wrong(
+                    f"a number that divides parallel.data, {self.data}", found=str(clients), at="reduce.clients"
+                )
+            case Federated(shares=tuple(shares), clients=clients) if len(shares) != (clients or self.data):
+                rule = f"one for each of the {clients or self.data} clients"
+                raise wrong(rule, found=f"{len(shares)} shares", at="reduce.shares")
+            case Federated(shares=tuple(shares)) if abs(sum(shares) - 1.0) > _ROUNDING:
+                raise wrong("shares that sum to 100 %", found=f"a sum of {100 * sum(shares):g} %", at="reduce.shares")
         return self
 
     @property
-    def reduction(self) -> Plain | Hierarchical | ParameterServer:
+    def reduction(self) -> Plain | Hierarchical | ParameterServer | Federated:
         """The schedule with its defaults: a bare name stands for a block with nothing but its kind."""
         match self.reduce:
             case "ring" | "tree":
@@ -76,8 +114,25 @@ class Parallel(Value):
                 return Hierarchical(kind="hierarchical")
             case "parameter-server":
                 return ParameterServer(kind="parameter-server")
-            case described:
-                return described
+            case "federated":
+                return Federated(kind="federated")
+            case block:
+                return block
+
+    @property
+    def local_steps(self) -> int:
+        """Optimizer steps of a rank in a step of the job."""
+        return self.reduction.local_steps if isinstance(self.reduction, Federated) else 1
+
+    @property
+    def clients(self) -> int:
+        """Groups of ranks with weights and data of their own; without federation all ranks are one."""
+        return (self.reduction.clients or self.data) if isinstance(self.reduction, Federated) else 1
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether gradients are applied when they come."""
+        return isinstance(self.reduction, ParameterServer) and self.reduction.updates == "asynchronous"
 
     @property
     def coding(self) -> CompressionSpec | None:

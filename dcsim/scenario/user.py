@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from math import prod
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
@@ -90,6 +90,7 @@ class KernelCost(Value):
 
     flops: Annotated[float, Quantity("flop")] = 0.0
     bytes: DataSize | None = Field(None, description="memory traffic; operands and results once unless given")
+    units: Literal["matrix", "vector"] = Field("matrix", description="which units of the accelerator compute")
 
 
 class UserModel(Value):

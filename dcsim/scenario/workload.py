@@ -14,19 +14,19 @@ from dcsim.scenario.base import (
     Duration,
     Fraction,
     PositiveDuration,
-    PositiveNumber,
     Value,
     wrong,
 )
 from dcsim.scenario.datasets import mismatch
-from dcsim.scenario.learning import Execute, RateSchedule
+from dcsim.scenario.learning import Execute
 from dcsim.scenario.models import CnnModel, MlpModel, ModelSpec, TransformerModel
 from dcsim.scenario.names import Name
+from dcsim.scenario.optimizers import Optimizer
 from dcsim.scenario.parallel import Parallel
 from dcsim.scenario.steps import Steps, count
 from dcsim.scenario.user import UserModel
 
-__all__ = ["CnnModel", "Job", "MlpModel", "ModelSpec", "TransformerModel"]
+__all__ = ["CnnModel", "Job", "MlpModel", "ModelSpec", "Optimizer", "TransformerModel"]
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -56,14 +56,6 @@ class Batch(Value):
 
     global_: Count = Field(alias="global", description="samples a step over all ranks")
     micro: Count = Field(description="samples a rank takes through the model at once")
-
-
-class Optimizer(Value):
-    """Which Optax optimizer updates the weights."""
-
-    name: Literal["adamw", "adam", "sgd"] = "adamw"
-    learning_rate: PositiveNumber = 3e-4
-    schedule: RateSchedule | None = Field(None, description="how the learning rate changes; it is constant unless set")
 
 
 class Checkpoint(Value):
@@ -110,10 +102,16 @@ class Job(Value):
         if isinstance(self.model, UserModel) and self.model.mesh and self.batch.micro != self.batch.global_:
             rule = f"batch.global, {self.batch.global_}: one call of the function is the step of the whole mesh"
             raise wrong(rule, found=str(self.batch.micro), at="batch.micro")
-        each = self.batch.micro * self.parallel.data
+        local = self.parallel.local_steps
+        each = self.batch.micro * self.parallel.data * local
         if self.batch.global_ % each:
-            rule = f"a multiple of batch.micro x parallel.data = {self.batch.micro} x {self.parallel.data} = {each}"
+            factors = f"batch.micro x parallel.data{' x local_steps' * (local > 1)}"
+            numbers = f"{self.batch.micro} x {self.parallel.data}{f' x {local}' * (local > 1)}"
+            rule = f"a multiple of {factors} = {numbers} = {each}"
             raise wrong(rule, found=str(self.batch.global_), at="batch.global")
+        if self.execute is None and self.parallel.asynchronous:
+            rule = "synchronous: what asynchronous updates do depends on what they are, so they need the key execute"
+            raise wrong(rule, found='"asynchronous"', at="parallel.reduce.updates")
         if self.execute is not None and isinstance(self.model, UserModel):
             rule = "a model with a family, since a function of the user's own is only traced"
             raise wrong(rule, found=f'"{self.model.function}"', at="model.function")

@@ -23,6 +23,8 @@ from dcsim.facility.power import SupplyBank
 from dcsim.facility.site import Facility
 from dcsim.network.fabric import Fabric
 from dcsim.network.layout import Endpoint, FabricLayout, InnerLink
+from dcsim.parallel.schedule import ring_all_reduce
+from dcsim.scenario.parallel import Federated
 from dcsim.scenario.root import Scenario
 from dcsim.scenario.user import UserModel
 from dcsim.simulate.link_series import follow_links
@@ -190,11 +192,20 @@ def _rated_beside_servers(prepared: Prepared, other_power: Level) -> float:
 
 
 def _learner(plan: JobPlan, seed: int) -> Learner | None:
-    if plan.parts.job.execute is None or isinstance(plan.parts.model, UserModel):
+    job, spec, ranks = plan.parts.job, plan.parts.model, plan.program.ranks
+    if job.execute is None or isinstance(spec, UserModel):
         return None
+    if job.parallel.asynchronous:
+        from dcsim.workload.asynchronous import AsynchronousExecution
+
+        return AsynchronousExecution(spec, job, ranks, seed)
+    if isinstance(job.parallel.reduction, Federated):
+        from dcsim.workload.federated import FederatedExecution
+
+        return FederatedExecution(spec, job, ranks, seed, ring_all_reduce(ranks // job.parallel.clients))
     from dcsim.workload.execute import Execution
 
-    return Execution(plan.parts.model, plan.parts.job, plan.program.ranks, seed)
+    return Execution(spec, job, ranks, seed)
 
 
 def _start_failures(scenario: Scenario, hall: Hall, names: list[str]) -> None:

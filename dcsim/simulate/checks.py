@@ -37,10 +37,10 @@ def _flops(center: DataCenter, job: TrainingJob) -> Check:
 
 
 def _traced(job: TrainingJob) -> float:
-    """FLOPs of a step straight from the trace: every micro batch of every rank, one update a rank."""
+    """FLOPs of a step straight from the trace: every micro batch of every rank, its updates."""
     batch, ranks = job.plan.parts.job.batch, job.plan.program.ranks
     operations = job.plan.costs.operations
     micro_batches = ranks if job.plan.costs.mesh else batch.global_ / batch.micro
     passes = sum(o.count * o.flops for o in operations if o.phase != "optimizer")
     update = sum(o.count * o.flops for o in operations if o.phase == "optimizer")
-    return micro_batches * passes + ranks * update
+    return micro_batches * passes + ranks * job.plan.parts.job.parallel.local_steps * update

@@ -115,6 +115,7 @@ def _learned(learning: Learning, job: TrainingJob) -> dict[str, Metric]:
         "time_to_target": (learning.target_s, "s"),
         "energy_to_target": (learning.target_j, "J"),
         "samples_to_target": (reached, "1"),
+        "staleness": (learning.staleness, "1"),
     }
     return {name: Metric(value, unit) for name, (value, unit) in found.items() if value is not None}
 

@@ -9,6 +9,7 @@ from dcsim.workload.attention import Internal
 from dcsim.workload.fusion import Unit
 from dcsim.workload.graph import Node, Value
 from dcsim.workload.operation import Kind, Operation, Phase
+from dcsim.workload.primitives import REDUCTIONS
 
 _RANKS: tuple[Kind, ...] = ("copy", "elementwise", "random", "reduce")  # the last kind met names a fused kernel
 _NAMED = 3
@@ -60,7 +61,7 @@ def _stacked(unit: Unit) -> float:
 def _largest(unit: Unit) -> Value:
     made = unit.writes or [value for node in unit.nodes for value in node.outputs]
     read = [value for value in unit.reads if value.elements > 1]
-    if any(node.primitive in rules.REDUCTIONS for node in unit.nodes):
+    if any(node.primitive in REDUCTIONS for node in unit.nodes):
         made = [*made, *read]
     return max(made, key=lambda value: value.elements)
 
@@ -79,5 +80,5 @@ def _name(unit: Unit) -> str:
 
 
 def _unknown(node: Node) -> str:
-    place = f"{node.place}: " if node.place else ""
-    return f"{place}primitive {node.primitive!r} has no cost rule; only its operands and results are counted, as bytes"
+    text = f"primitive {node.primitive!r} has no cost rule; only its operands and results are counted, as bytes"
+    return ": ".join(filter(None, (str(node.place), text)))

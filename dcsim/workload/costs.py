@@ -16,6 +16,7 @@ from dcsim.workload.operation import CollectiveKind, Exchange, Gradient, Group, 
 from dcsim.workload.user import UserCode, code_of
 
 if TYPE_CHECKING:
+    from dcsim.scenario.optimizers import Rule
     from dcsim.scenario.workload import ModelSpec
 
 _LOG = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ class CostRequest:
 
     model: ModelSpec | UserModel
     precision: str
-    optimizer: str
+    optimizer: Rule | str
     micro: int
     folder: Path | None = None
 
@@ -71,7 +72,8 @@ def _key(request: CostRequest, code: UserCode | None) -> str:
     digest = blake2b(digest_size=20)
     model = request.model.model_dump(mode="json")
     versions = [metadata.version(name) for name in ("jax", "optax")]
-    given = [model, request.precision, request.optimizer, request.micro, versions, code.digest() if code else ""]
+    rule = request.optimizer if isinstance(request.optimizer, str) else request.optimizer.model_dump(mode="json")
+    given = [model, request.precision, rule, request.micro, versions, code.digest() if code else ""]
     digest.update(json.dumps(given, sort_keys=True).encode())
     here = Path(__file__).parent
     for source in sorted(here.rglob("*.py")):

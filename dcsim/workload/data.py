@@ -36,6 +36,9 @@ class Source(Protocol):
     def held_out(self) -> Batch:
         """Return the samples that no one trains on, none if nothing is held out."""
 
+    def sorted_places(self) -> Indices:
+        """Return all places, those of one class together."""
+
 
 class Text:
     """A text as windows of ``context`` tokens and the tokens that follow; its end is held out."""
@@ -54,6 +57,10 @@ class Text:
         """Return windows that begin at ``places``: inputs and the tokens that follow, shape (samples, context)."""
         windows = self._tokens[places[:, None] + np.arange(self._context + 1)].astype(np.int32)
         return {"inputs": windows[:, :-1], "labels": windows[:, 1:]}
+
+    def sorted_places(self) -> Indices:
+        """Return all places in the order of the text, in which topics stand together."""
+        return np.arange(self.places, dtype=np.int64)
 
     def held_out(self) -> Batch:
         """Return windows spread evenly over the end of the text."""
@@ -79,6 +86,10 @@ class Rows:
         """Return the training samples number ``places``."""
         return self._batch(self._train[places])
 
+    def sorted_places(self) -> Indices:
+        """Return all places in the order of their labels."""
+        return np.asarray(np.argsort(self._labels[self._train], kind="stable"), np.int64)
+
     def held_out(self) -> Batch:
         """Return the samples that no one trains on."""
         return self._batch(self._apart)
@@ -103,6 +114,21 @@ class Shards:
             return self._source.samples(draws.integers(self._source.places, size=samples))
         own = self._parts[rank]
         return self._source.samples(own[draws.integers(len(own), size=samples)])
+
+
+def cut(order: Indices, shares: Sequence[float]) -> list[Indices]:
+    """Cut ``order`` into parts of the ``shares`` of it.
+
+    Raises
+    ------
+    InputError
+        If a part would be empty.
+    """
+    stops = np.rint(np.cumsum(shares) * len(order)).astype(np.int64)
+    parts = np.split(order, stops[:-1])
+    if min(len(part) for part in parts) == 0:
+        raise InputError(f"found a client without a sample, expected a larger share of the {len(order)} samples")
+    return parts
 
 
 def source(name: str, model: ModelSpec, held_out: float, draws: np.random.Generator) -> Source:

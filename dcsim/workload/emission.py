@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from dcsim.workload import rules
 from dcsim.workload.attention import Internal
 from dcsim.workload.charges import operation_of
 from dcsim.workload.fusion import Unit
 from dcsim.workload.graph import Loop, Node, Value, walk
 from dcsim.workload.mesh import group_of, payload_bytes
 from dcsim.workload.operation import Exchange, Group, Operation
+from dcsim.workload.primitives import COLLECTIVES
 
 _BACKWARD = frozenset({"backward", "recompute"})
 _NEVER = -1
@@ -130,11 +130,11 @@ class MeshEmitted:
         """Execute ``units`` in order."""
         for unit in units:
             node = unit.nodes[0]
-            if node.loop is not None and any(inner.primitive in rules.COLLECTIVES for inner in walk(node.loop.body)):
+            if node.loop is not None and any(inner.primitive in COLLECTIVES for inner in walk(node.loop.body)):
                 self._unroll(unit, node.loop)
             elif node.loop is not None:
                 self._repeat(unit, node.loop)
-            elif node.primitive in rules.COLLECTIVES:
+            elif node.primitive in COLLECTIVES:
                 self._send(unit, node)
             else:
                 self._compute(unit)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from dcsim.workload import rules
 from dcsim.workload.graph import Block, Loop, Node, Value
+from dcsim.workload.primitives import REDUCTIONS
 
 _FIRST = -1  # the level of arithmetic on single numbers
 _ROW_BYTES = 65536.0  # rows up to this size stay on the chip during a reduction: an assumption
@@ -137,7 +138,7 @@ def _label(node: Node) -> tuple[str, str]:
 
 def _ends(node: Node) -> bool:
     """Whether a kernel ends at ``node``: at a reduction, unless it is along rows that fit on the chip."""
-    if node.primitive not in rules.REDUCTIONS:
+    if node.primitive not in REDUCTIONS:
         return False
     operand = node.inputs[0]
     along = node.parameters.get("axes", node.parameters.get("dimensions", ()))

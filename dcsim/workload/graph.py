@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from dcsim.workload.places import NOWHERE, Place
+
 _NAMES = {
     "float64": "fp64",
     "float32": "fp32",
@@ -57,7 +59,7 @@ class Node:
     outputs: tuple[Value, ...]
     phase: str
     scope: str
-    place: str = ""
+    place: Place = NOWHERE
     loop: Loop | None = None
 
 

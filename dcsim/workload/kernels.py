@@ -30,14 +30,15 @@ class Kernels:
         import jax
 
         from dcsim.workload.models import family
+        from dcsim.workload.optimizers import make_optimizer
         from dcsim.workload.schedules import learning_rate
-        from dcsim.workload.step import Recipe, Step, make_optimizer
+        from dcsim.workload.step import Recipe, Step
 
         # Few layers run a quarter faster laid out, many compile faster in a loop.
         few = getattr(model, "layers", 0) <= _UNROLLED
         self._model, self._loss = model, family(model).loss
         self._jax, self._step = jax, Step(Recipe(model, layers="unrolled" if few else "loop"))
-        self._optimizer = make_optimizer(optimizer.name, learning_rate(optimizer, steps))
+        self._optimizer = make_optimizer(optimizer, learning_rate(optimizer, steps))
 
         self._threads = ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1), "gradients")
         abstract = jax.eval_shape(lambda: self._step.init(jax.random.key(0))[0])
@@ -92,10 +93,9 @@ class Kernels:
         """Return copies of the arrays of an optimizer state."""
         return tuple(np.array(leaf) for leaf in self._jax.tree.leaves(state))
 
-    def rebuilt(self, leaves: Sequence[NDArray[Any]]) -> Any:
-        """Return the optimizer state made of ``leaves``."""
-        shape = self._jax.eval_shape(self._start, np.uint32(0))[1]
-        return self._jax.tree.unflatten(self._jax.tree.structure(shape), list(leaves))
+    def rebuilt(self, like: Any, leaves: Sequence[NDArray[Any]]) -> Any:
+        """Return an optimizer state, or several, of the structure of ``like`` and made of ``leaves``."""
+        return self._jax.tree.unflatten(self._jax.tree.structure(like), list(leaves))
 
     def _flat_start(self, seed: Any) -> tuple[Any, Any]:
         weights = self._flat(self._step.init(self._jax.random.key(seed))[0])

@@ -16,6 +16,8 @@ from dcsim.errors import Problem, ScenarioError
 from dcsim.workload import rules
 from dcsim.workload.graph import Block, Classes, Node, Value, walk
 from dcsim.workload.operation import Group
+from dcsim.workload.places import Place
+from dcsim.workload.primitives import COLLECTIVES, REDUCTIONS
 from dcsim.workload.user import shown
 
 
@@ -50,16 +52,16 @@ def group_of(node: Node, mesh: Mapping[str, int]) -> Group | None:
     if prod(mesh[axis] for axis in axes) == 1:
         return None
     pairs = tuple((int(source), int(target)) for source, target in given["perm"]) if "perm" in given else ()
-    return Group(rules.COLLECTIVES[node.primitive], tuple(axis for axis in axes if mesh[axis] > 1), pairs)
+    return Group(COLLECTIVES[node.primitive], tuple(axis for axis in axes if mesh[axis] > 1), pairs)
 
 
 def payload_bytes(node: Node) -> float:
     """Return what a rank gives to a collective, of an all-gather what it ends up with [B]."""
-    gathered = rules.COLLECTIVES[node.primitive] == "all-gather"
+    gathered = COLLECTIVES[node.primitive] == "all-gather"
     return sum(value.size_bytes for value in (node.outputs if gathered else node.inputs))
 
 
-def check_mesh(equation_mesh: Any, manual: Any, mesh: Mapping[str, int], place: str) -> None:
+def check_mesh(equation_mesh: Any, manual: Any, mesh: Mapping[str, int], place: Place) -> None:
     """Refuse a ``shard_map`` over another mesh than the scenario's, or over some of its axes only."""
     found = {str(axis): int(size) for axis, size in equation_mesh.shape.items()}
     written = ", ".join(f"{axis}: {size}" for axis, size in found.items())
@@ -75,9 +77,9 @@ def check_mesh(equation_mesh: Any, manual: Any, mesh: Mapping[str, int], place: 
         raise ScenarioError([problem_at(place, text, "one over all axes, whose collectives are in the code")])
 
 
-def problem_at(place: str, found: str, expected: str) -> Problem:
-    """Return a problem at "file:line" of the user's code."""
-    file, _, line = place.rpartition(":")
+def problem_at(place: Place, found: str, expected: str) -> Problem:
+    """Return a problem at a line of the user's code."""
+    file, _, line = str(place).rpartition(":")
     return Problem(shown(file) if file else "the traced program", int(line) if file else None, "", found, expected)
 
 
@@ -120,7 +122,7 @@ def _alike(block: Block, regions: Regions) -> Classes:
         if node.loop is not None:
             for inside, outer in node.loop.aliases(node):
                 found.join(inside, outer)
-        elif rules.is_fusible(node) and node.primitive not in rules.REDUCTIONS:
+        elif rules.is_fusible(node) and node.primitive not in REDUCTIONS:
             sizes = [
                 (regions.left.get(value.storage, value.elements), value) for value in (*node.inputs, *node.outputs)
             ]

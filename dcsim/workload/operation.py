@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal[
-    "matmul", "convolution", "elementwise", "gather", "scatter", "reduce", "sort", "random", "copy", "collective"
+    "matmul",
+    "convolution",
+    "elementwise",
+    "gather",
+    "scatter",
+    "reduce",
+    "sort",
+    "random",
+    "copy",
+    "collective",
+    "custom",
 ]
 Phase = Literal["forward", "backward", "recompute", "optimizer"]
 CollectiveKind = Literal["all-reduce", "all-gather", "reduce-scatter", "all-to-all", "permute"]

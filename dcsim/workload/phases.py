@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
+
+from dcsim.workload.places import NOWHERE, Place
 
 _WRAPPED = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*\((.*)\)$")
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]*$")  # einsum names itself after its subscripts, no part of a model
@@ -13,14 +16,16 @@ _MARKS = frozenset({"checkpoint", "rematted_computation", "remat"})
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Phase and scope of an equation; what it encloses inherits them."""
+    """Phase, scope and place of an equation; what it encloses inherits them."""
 
     phase: str
     scope: str = ""
+    place: Place = NOWHERE
 
-    def of(self, stack: str) -> Context:
+    def of(self, stack: str, equation: Any = None) -> Context:
         """Return the context of an equation with the name stack ``stack`` inside this one."""
-        return Context(_phase(stack, self.phase), _scope(stack) or self.scope)
+        place = self.place if equation is None else Place(equation, self.place)
+        return Context(_phase(stack, self.phase), _scope(stack) or self.scope, place)
 
 
 def _phase(stack: str, inherited: str) -> str:

@@ -6,33 +6,38 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from jax.extend import core
 
 from dcsim.errors import Problem, ScenarioError
-from dcsim.workload import rules
+from dcsim.workload import primitives, rules
+from dcsim.workload.custom import estimate_of, kernel_name, unregistered
 from dcsim.workload.graph import Block, Loop, Node, Value, dtype_name, walk
 from dcsim.workload.mesh import Regions, check_mesh, problem_at
 from dcsim.workload.phases import Context
-from dcsim.workload.places import place_of
+from dcsim.workload.places import Place
 
 if TYPE_CHECKING:
     from dcsim.scenario.user import KernelCost
 
-_BODIES = ("jaxpr", "call_jaxpr", "fun_jaxpr", "body_jaxpr")
+_BODIES = ("jaxpr", "call_jaxpr", "fun_jaxpr", "body_jaxpr", "call", "callee")
+_PACKED: Mapping[str, float] = MappingProxyType({"int4": 0.5, "uint4": 0.5, "float4_e2m1fn": 0.5})  # two in a byte
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """What the user states because no trace can tell: trips of loops by "file:line", costs of kernels, the mesh.
 
-    ``regions`` collects where the program enters and leaves ``shard_map``.
+    ``strict`` refuses primitives without a rule instead of counting their bytes alone. ``regions`` collects where the
+    program enters and leaves ``shard_map``.
     """
 
     trips: Mapping[str, int] = field(default_factory=dict)
     kernels: Mapping[str, KernelCost] = field(default_factory=dict)
     mesh: Mapping[str, int] = field(default_factory=dict)
+    strict: bool = False
     regions: Regions = field(default_factory=Regions)
 
 
@@ -64,35 +69,63 @@ class _Reader:
         del constants  # only their shapes matter, and the variables carry those
         for equation in plain.eqns:
             taken = tuple(_look_up(bound, variable) for variable in equation.invars)
-            made = self._apply(equation, taken, context.of(str(equation.source_info.name_stack)))
+            made = self._apply(equation, taken, context.of(str(equation.source_info.name_stack), equation))
             bound.update(zip(equation.outvars, made, strict=True))
         return tuple(_look_up(bound, variable) for variable in plain.outvars)
 
     def _apply(self, equation: Any, inputs: tuple[Value, ...], context: Context) -> tuple[Value, ...]:
         name = equation.primitive.name
-        if name in rules.VIEWS:
-            return tuple(_value(variable.aval, inputs[0]) for variable in equation.outvars)
-        if name == "scan":
-            return self._scan(equation, inputs, context)
-        if name == "cond":
-            return self._branch(equation, inputs, context)
-        if name == "shard_map":
-            return self._sharded(equation, inputs, context)
-        if name == "while":
-            return self._while(equation, inputs, context)
+        if name in primitives.VIEWS:
+            owners = inputs if len(inputs) == len(equation.outvars) else inputs[:1] * len(equation.outvars)
+            return tuple(_value(variable.aval, own) for variable, own in zip(equation.outvars, owners, strict=True))
+        special = {
+            "scan": self._scan,
+            "while": self._while,
+            "cond": self._branch,
+            "shard_map": self._sharded,
+            "custom_linear_solve": self._solve,
+        }
+        if name in special:
+            return special[name](equation, inputs, context)
         body = next((equation.params[key] for key in _BODIES if _is_jaxpr(equation.params.get(key))), None)
-        if body is not None:
+        if body is not None and name not in primitives.CUSTOM and name not in primitives.MUTABLE:
             return self.inline(body, inputs, context)
         return self._node(equation, inputs, context, None)
 
     def _node(self, equation: Any, inputs: tuple[Value, ...], context: Context, loop: Loop | None) -> tuple[Value, ...]:
         outputs = tuple(_value(variable.aval) for variable in equation.outvars)
-        name = equation.primitive.name
-        node = Node(name, equation.params, inputs, outputs, context.phase, context.scope, place_of(equation), loop)
+        name, parameters = equation.primitive.name, equation.params
+        if loop is None and not rules.is_known(name):
+            name, parameters = self._unknown(equation, context)
+        node = Node(name, parameters, inputs, outputs, context.phase, context.scope, context.place, loop)
         self._nodes.append(node)
         if not self._inside:
             self._known.regions.outside.append(node)
         return outputs
+
+    def _unknown(self, equation: Any, context: Context) -> tuple[str, dict[str, Any]]:
+        """Return name and parameters of a primitive without a rule: with the cost that the user states, if any.
+
+        Raises
+        ------
+        ScenarioError
+            For a custom call, and in a user's step for any primitive, whose cost is not stated.
+        """
+        name, primitive = kernel_name(equation), equation.primitive.name
+        stated = self._known.kernels.get(name) or estimate_of(equation)
+        if stated is not None:
+            return f"kernel {name}", {rules.REGISTERED: stated}
+        free = not equation.outvars and primitive not in primitives.MUTABLE  # it prints, or checks
+        if not free and (self._known.strict or primitive in primitives.CUSTOM | primitives.MUTABLE):
+            raise ScenarioError([unregistered(equation, name, context.place)])
+        return primitive, equation.params
+
+    def _solve(self, equation: Any, inputs: tuple[Value, ...], context: Context) -> tuple[Value, ...]:
+        """Take the solver of a linear system; the programs that differentiate it are not executed."""
+        lengths, solver = equation.params["const_lengths"], equation.params["jaxprs"].solve
+        first = lengths.matvec + lengths.vecmat
+        right = inputs[first + lengths.solve + lengths.transpose_solve :]
+        return self.inline(solver, (*inputs[first : first + lengths.solve], *right), context)
 
     def _sharded(self, equation: Any, inputs: tuple[Value, ...], context: Context) -> tuple[Value, ...]:
         """Take the program of one rank, whose arrays are parts of those outside."""
@@ -100,7 +133,7 @@ class _Reader:
         if self._inside:
             return self.inline(given["jaxpr"], inputs, context)
         manual = given.get("newly_manual_axes", given.get("manual_axes", given["mesh"].axis_names))
-        check_mesh(given["mesh"], manual, self._known.mesh, place_of(equation))
+        check_mesh(given["mesh"], manual, self._known.mesh, context.place)
         parts = tuple(
             _value(variable.aval, whole) for variable, whole in zip(given["jaxpr"].invars, inputs, strict=True)
         )
@@ -122,11 +155,11 @@ class _Reader:
 
     def _while(self, equation: Any, inputs: tuple[Value, ...], context: Context) -> tuple[Value, ...]:
         """Take a loop whose trips the user states; its condition is computed in every trip, too."""
-        given, place = equation.params, place_of(equation)
-        file, _, line = place.rpartition(":")
+        given = equation.params
+        file, _, line = str(context.place).rpartition(":")
         trips = next((count for at, count in self._known.trips.items() if _is_same(at, file, line)), None)
         if trips is None:
-            raise ScenarioError([_endless(file, line)])
+            raise ScenarioError([_endless(context.place)])
         checks, constants = given["cond_nconsts"], given["body_nconsts"]
         carried = tuple(_value(variable.aval) for variable in equation.outvars)
         fixed = tuple(_value(variable.aval) for variable in equation.invars[: checks + constants])
@@ -160,7 +193,7 @@ def _value(aval: Any, view_of: Value | None = None) -> Value:
     shape = tuple(int(size) for size in getattr(aval, "shape", ()))
     dtype = getattr(aval, "dtype", None)
     elements = prod(shape)
-    width = 0 if dtype is None else getattr(dtype, "itemsize", 4)
+    width = 0 if dtype is None else _PACKED.get(str(dtype), getattr(dtype, "itemsize", 4))
     return Value(shape, dtype_name(dtype), elements, float(elements * width), view_of)
 
 
@@ -175,9 +208,10 @@ def _is_same(at: str, file: str, line: str) -> bool:
     return number == line and PurePath(file).parts[-len(parts) :] == parts
 
 
-def _endless(file: str, line: str) -> Problem:
+def _endless(place: Place) -> Problem:
+    file, _, line = str(place).rpartition(":")
     expected = (
         "a loop of known length such as jax.lax.scan, or jax.lax.fori_loop with constant bounds, or in the scenario "
         f'under model, for 20 trips: trips: {{"{PurePath(file).name or "FILE.py"}:{line or "LINE"}": 20}}'
     )
-    return problem_at(f"{file}:{line}", "a while loop whose number of trips depends on data", expected)
+    return problem_at(place, "a while loop whose number of trips depends on data", expected)

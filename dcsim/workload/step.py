@@ -6,7 +6,6 @@ in the compute precision, a float32 master copy of the weights and float32 momen
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +14,11 @@ import jax.numpy as jnp
 import optax  # type: ignore[import-untyped]
 
 from dcsim.workload.models import Family, Layers, family
+from dcsim.workload.optimizers import make_optimizer
 
 if TYPE_CHECKING:
-    from dcsim.scenario.workload import ModelSpec
+    from dcsim.scenario.models import ModelSpec
+    from dcsim.scenario.optimizers import Rule
 
 _FORMATS = {"fp32": jnp.float32, "bf16": jnp.bfloat16, "fp16": jnp.float16}
 
@@ -28,7 +29,7 @@ class Recipe:
 
     model: ModelSpec
     precision: str = "fp32"
-    optimizer: str = "adamw"
+    optimizer: Rule | str = "adamw"
     learning_rate: float = 3e-4
     layers: Layers = "loop"
 
@@ -65,13 +66,3 @@ class Step:
     def batch(self, size: int) -> Any:
         """Return the abstract arrays of a batch of ``size`` samples."""
         return self._family.batch(self.recipe.model, size)
-
-
-def make_optimizer(name: str, learning_rate: float | Callable[[Any], Any]) -> optax.GradientTransformation:
-    """Return the Optax optimizer ``name`` with Optax's defaults for all but the learning rate."""
-    makers: dict[str, Callable[[Any], optax.GradientTransformation]] = {
-        "adamw": optax.adamw,
-        "adam": optax.adam,
-        "sgd": optax.sgd,
-    }
-    return makers[name](learning_rate)

@@ -69,7 +69,7 @@ def trace_user(model: UserModel, code: UserCode, micro: int) -> StepCosts:
             closed = jax.make_jaxpr(lambda arrays: step(**arrays, **arguments.constants))(arguments.arrays)
         weights, samples = arguments.weights(model), arguments.samples(model)
         leaves = jax.tree.leaves(arguments.arrays[weights])
-        known = Known(dict(model.trips), dict(model.kernels), dict(model.mesh))
+        known = Known(dict(model.trips), dict(model.kernels), dict(model.mesh), strict=True)
         found = analyze_step(closed, known, [leaf.shape for leaf in leaves])
         if model.mesh and not known.regions.entered:
             raise ScenarioError([_unsharded(model, place or (str(code.files[0]), 1))])

@@ -106,3 +106,45 @@ def test_failures_change_no_bit_of_what_was_learned(tmp_path: Path, moment: floa
     assert broken.manifest["weights"] == whole.manifest["weights"]
     assert value(broken, "steps_taken") == value(whole, "steps_taken")
     assert value(broken, "validation_loss") == value(whole, "validation_loss")
+
+
+SERVER = "jobs.learn.parallel={data: 8, reduce: {kind: parameter-server, updates: asynchronous}}"
+
+
+def test_ranks_that_do_not_wait_are_stale(tmp_path: Path) -> None:
+    """8 ranks of about one pace: between the pull and the push of a gradient most others push once."""
+    result = run(tmp_path, SERVER, "jobs.learn.jitter=0.3", "jobs.learn.optimizer={name: sgd, learning_rate: 0.02}")
+    assert 5.0 < value(result, "staleness") < 8.0
+    assert value(result, "accuracy") > 0.85
+    learning = result.tables["learning"]
+    assert learning["step"].tolist() == list(range(1, 201))
+    assert learning["time_s"].is_monotonic_increasing
+    assert result.tables["segments"]["steps"].sum() == 200
+    parts = result.tables["breakdown"].set_index("part")["seconds"]
+    assert parts.sum() == pytest.approx(value(result, "finish"), rel=1e-9)
+
+
+def test_pushes_wait_at_a_slow_card(tmp_path: Path) -> None:
+    """Behind 1 Gbit/s cards the gradients of two servers meet at that of the parameter server's."""
+    slow = ("cluster.network.link=1 Gbit/s", "jobs.learn.model={family: mlp, inputs: 64, hidden: [256], classes: 10}",
+            "jobs.learn.batch={global: 64, micro: 4}", "jobs.learn.steps=20", "jobs.learn.checkpoint=null",
+            "jobs.learn.execute={data: digits}")  # fmt: skip
+    result = run(tmp_path, SERVER.replace("8", "16"), *slow)
+    elements = 64 * 256 + 256 + 256 * 10 + 10
+    # 8 of 16 ranks reach the server's card from outside, in and out at 125 MB/s less protocol: a step takes at least
+    assert value(result, "step_time") > 8 * 4 * elements / 125e6
+    assert value(result, "exposed_communication") > value(result, "compute_time")
+
+
+def test_clients_of_unequal_data_train_by_themselves(tmp_path: Path) -> None:
+    shares = "{kind: federated, local_steps: 4, clients: 4, shares: [40 %, 30 %, 20 %, 10 %], split: sorted}"
+    rules = (
+        f"jobs.learn.parallel={{data: 8, reduce: {shares}}}",
+        "jobs.learn.steps=50",
+        "jobs.learn.batch={global: 128, micro: 4}",
+        "jobs.learn.optimizer={name: sgd, learning_rate: 0.1}",
+    )
+    result, exact = run(tmp_path, *rules), run(tmp_path, *rules, "detail=step")
+    assert value(result, "accuracy") > 0.85
+    assert result.manifest["weights"] == exact.manifest["weights"]
+    assert value(result, "step_time") == pytest.approx(value(exact, "step_time"), rel=1e-9)

@@ -1,4 +1,8 @@
-"""Whenever a server fails, an executed job ends with the bits of the run that nothing disturbed."""
+"""Whenever a server fails, an executed job ends with the bits of the run that nothing disturbed.
+
+That holds for asynchronous ranks, too, as long as no one else is on their links: they meet at a checkpoint, and what
+they do after it does not depend on when it was.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +42,8 @@ JOBS = (
     "jobs.learn.parallel={data: 16, reduce: hierarchical, compression: top-k}",
     "jobs.learn.parallel={data: 16, reduce: {kind: parameter-server, shards: 3}, compression: sign}",
     "jobs.learn.precision=bf16",
+    "jobs.learn.parallel={data: 16, reduce: {kind: federated, local_steps: 1, clients: 4}, compression: top-k}",
+    "jobs.learn.parallel={data: 16, reduce: {kind: parameter-server, updates: asynchronous}, compression: top-k}",
 )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dcsim.parallel.compression import element_bytes, kernel, residual_bytes
+from dcsim.parallel.federated import INSIDE, federated
 from dcsim.parallel.plan import DataParallel, data_parallel
 from dcsim.parallel.program import Collective, Compute, Program
 from dcsim.scenario.compression import Int8, Sign, TopK
@@ -68,6 +69,19 @@ def test_the_kernel_moves_bytes_and_no_flops() -> None:
 def test_feedback_keeps_a_float_an_element() -> None:
     assert residual_bytes(Sign(kind="sign"), 4) == residual_bytes(TopK(kind="top-k"), 4) == 4.0
     assert residual_bytes(Int8(kind="int8"), 4) == residual_bytes(None, 4) == 0.0
+
+
+def test_a_round_of_clients_is_their_local_steps_and_one_mean() -> None:
+    plan = replace(PLAN, micro_batches=4, bucket_bytes=1e9)
+    program = federated(COSTS, plan, clients=2, local_steps=2)
+    local = ["forward", "backward", "forward", "backward", "gradients 0", "Wait", "optimizer"]
+    assert labels(program) == [*local, *local, "weights", "Wait"]
+    collectives = [i for i in program.instructions if isinstance(i, Collective)]
+    assert [(i.group, i.size_bytes) for i in collectives] == [(INSIDE, 8000.0), (INSIDE, 8000.0), (None, 8000.0)]
+    assert (program.mesh, program.sent) == ((("client", 2), ("rank", 2)), 1.0)
+    small = federated(COSTS, replace(plan, compression=Int8(kind="int8")), clients=4, local_steps=2)
+    assert labels(small)[-3:] == ["compress", "weights", "Wait"]
+    assert [i.size_bytes for i in small.instructions if isinstance(i, Collective)] == [4000 * (1 + 4 / 256)]
 
 
 def labels(program: Program) -> list[str]:

@@ -7,6 +7,7 @@ import pytest
 
 from dcsim.parallel import schedule, waves
 from dcsim.parallel.choice import schedule_of, waves_of
+from dcsim.parallel.federated import sent
 from dcsim.parallel.schedule import Schedule
 from dcsim.parallel.waves import Wave
 from dcsim.scenario.parallel import Parallel
@@ -82,6 +83,7 @@ def test_rounds_that_are_not_alike_are_no_waves() -> None:
         ({"kind": "hierarchical", "group": 2}, schedule.hierarchical_all_reduce(8, 2)),
         ("parameter-server", schedule.parameter_server(8, 1)),
         ({"kind": "parameter-server", "shards": 2}, schedule.parameter_server(8, 2)),
+        ({"kind": "federated", "clients": 4}, schedule.parameter_server(4, 1)),
     ],
 )
 def test_a_job_names_its_schedule(reduction: object, rounds: Schedule) -> None:
@@ -89,6 +91,18 @@ def test_a_job_names_its_schedule(reduction: object, rounds: Schedule) -> None:
     assert schedule_of(parallel, 4) == rounds
     short = waves_of(parallel, 4)
     assert (short is None) == (reduction == "ring")
+
+
+def test_clients_average_by_their_first_ranks() -> None:
+    """3 clients of 4: ranks 4 and 8 send to 0 and get the mean; then 0 to 2, and 0, 2 to 1, 3, in every client."""
+    assert rounds_of(waves.federated(12, 3)) == [
+        (1.0, [(4, 0), (8, 0)]),
+        (1.0, [(0, 4), (0, 8)]),
+        (1.0, [(0, 2), (4, 6), (8, 10)]),
+        (1.0, [(0, 1), (2, 3), (4, 5), (6, 7), (8, 9), (10, 11)]),
+    ]
+    assert sum(wave.sent for wave in waves.federated(12, 3)) == pytest.approx(12 * sent(12, 3))
+    assert waves.federated(1, 1) == ()
 
 
 def rounds_of(short: tuple[Wave, ...]) -> list[tuple[float, list[tuple[int, int]]]]:

@@ -13,7 +13,10 @@ from dcsim.scenario.parallel import Hierarchical, ParameterServer, Plain
 
 SAMPLE = Path(__file__).parent / "sample.yaml"
 KEY = "jobs.learn.parallel.reduce"
-BLOCKS = 'one of ring, tree, hierarchical, parameter-server, or a block such as "{kind: parameter-server, shards: 4}"'
+BLOCKS = (
+    "one of ring, tree, hierarchical, parameter-server, federated, "
+    'or a block such as "{kind: parameter-server, shards: 4}"'
+)
 
 
 @pytest.mark.parametrize(
@@ -39,15 +42,24 @@ def test_a_ring_unless_told_otherwise() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("star", f'{KEY}: found "star", expected "ring", "tree", "hierarchical" or "parameter-server"'),
+        ("star", f'{KEY}: found "star", expected "ring", "tree", "hierarchical", "parameter-server" or "federated"'),
         ("3", f"{KEY}: found 3, expected {BLOCKS}"),
         ("{shards: 2}", f"{KEY}: found a block of keys, expected {BLOCKS}"),
         ("{kind: hierarchical, group: 3}", f"{KEY}.group: found 3, expected a number that divides parallel.data, 8"),
         ("{kind: parameter-server, shards: 9}", f"{KEY}.shards: found 9, expected at most parallel.data, 8"),
+        ("{kind: federated, clients: 3}", f"{KEY}.clients: found 3, expected a number that divides parallel.data, 8"),
+        (
+            "{kind: federated, local_steps: 1, clients: 2, shares: [50 %, 30 %, 20 %]}",
+            f"{KEY}.shares: found 3 shares, expected one for each of the 2 clients",
+        ),
+        (
+            "{kind: federated, local_steps: 1, clients: 2, shares: [50 %, 30 %]}",
+            f"{KEY}.shares: found a sum of 80 %, expected shares that sum to 100 %",
+        ),
         ("{kind: tree, x: 1}", f'{KEY}.x: found an unknown key "x", expected one of kind'),
         (
             "{kind: parameter-server, shard: 9}",
-            f'{KEY}.shard: found an unknown key "shard", expected one of kind, shards; did you mean "shards"?',
+            f'{KEY}.shard: found an unknown key "shard", expected one of kind, shards, updates; did you mean "shards"?',
         ),
     ],
 )
@@ -55,6 +67,23 @@ def test_a_wrong_reduction_gets_one_message(text: str, message: str) -> None:
     with pytest.raises(ScenarioError) as caught:
         load(SAMPLE, [f"{KEY}={text}"])
     assert [str(problem) for problem in caught.value.problems] == [f"--set: {message}"]
+
+
+def test_local_steps_cut_the_batch() -> None:
+    with pytest.raises(ScenarioError, match=r"x parallel.data x local_steps = 8 x 8 x 3 = 192"):
+        load(SAMPLE, [f"{KEY}={{kind: federated, local_steps: 3}}"])
+
+
+def test_only_executed_jobs_can_be_asynchronous() -> None:
+    asynchronous = "jobs.{}.parallel.reduce={{kind: parameter-server, updates: asynchronous}}"
+    assert load(SAMPLE, [asynchronous.format("learn")]).scenario.jobs[1].parallel.asynchronous
+    with pytest.raises(ScenarioError, match='updates: found "asynchronous", expected synchronous: what'):
+        load(SAMPLE, [asynchronous.format("pretrain")])
+
+
+def test_clients_unless_told_otherwise_are_ranks() -> None:
+    parallel = load(SAMPLE, ["jobs.learn.batch.global=320", f"{KEY}=federated"]).scenario.jobs[1].parallel
+    assert (parallel.clients, parallel.local_steps) == (8, 5)
 
 
 @pytest.mark.parametrize(

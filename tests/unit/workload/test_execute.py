@@ -222,7 +222,7 @@ def test_accuracy_is_that_of_the_outputs() -> None:
     run = Execution(given.model, given, 4, 7)  # type: ignore[arg-type]
     for _ in range(5):
         run.step(RING)
-    weights, held = run.snapshot().weights, run._source.held_out()
+    weights, held = run.snapshot().weights, run.source.held_out()
     first, shift = weights[16 : 16 + 64].reshape(4, 16), weights[:16]  # leaves in the order of their names
     second, offset = weights[83:].reshape(16, 3), weights[80:83]
     outputs = np.maximum(held["inputs"] @ first + shift, 0) @ second + offset
