@@ -321,10 +321,12 @@ def test_products_of_decoders_equal_the_closed_form(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in PRESETS if isinstance(model(name), Attending)])
-def test_all_operations_of_transformers_are_within_one_percent_of_the_products(name: str) -> None:
+def test_all_operations_of_transformers_are_hardly_more_than_the_products(name: str) -> None:
+    # Encoders have dropout and the exact GELU, whose erfc counts as the polynomials that XLA makes of it.
+    most = 1.01 if name in DECODERS else 1.015
     costs = traced(name)
     total = sum(o.flops * o.count for o in costs.operations if o.phase != "optimizer") / costs.tokens_per_sample
-    assert products(costs) <= total <= 1.01 * products(costs)
+    assert products(costs) <= total <= most * products(costs)
 
 
 @pytest.mark.parametrize("name", SHELF.names("models"))
