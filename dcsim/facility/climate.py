@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import cos, pi
@@ -61,10 +64,28 @@ def typical_weather(climate: Climate, month: int, hour: float) -> Weather:
 
 def _psychrolib() -> ModuleType:
     """Import psychrolib late and in SI."""
+    if "psychrolib" not in sys.modules:
+        with _absent("numba"):
+            import psychrolib
     import psychrolib
 
     psychrolib.SetUnitSystem(psychrolib.SI)
     return psychrolib  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _absent(module: str) -> Iterator[None]:
+    """Let an import fail: psychrolib compiles itself with Numba where that is installed, ten seconds in each process
+    for a few hundred values of weather, and its last bits would depend on what else is installed.
+    """
+    hidden = sys.modules.get(module)
+    sys.modules[module] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+        if hidden is not None:
+            sys.modules[module] = hidden
 
 
 class Almanac(Protocol):

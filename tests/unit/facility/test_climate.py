@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import datetime
 from math import atan, sqrt
 from pathlib import Path
@@ -124,3 +127,13 @@ def test_leap_day_repeats_the_day_before(tmp_path: Path) -> None:
     write_epw(tmp_path / "x.epw")
     leap = datetime.fromisoformat("2028-02-29T05:00+00:00")
     assert Outdoors(ClimateFile(file="x.epw"), leap, tmp_path).weather(0.0).dry_bulb_c == 5.0
+
+
+def test_weather_is_computed_the_same_way_whether_numba_is_installed_or_not(tmp_path: Path) -> None:
+    (tmp_path / "numba.py").write_text("raise RuntimeError('numba was imported')\n")
+    code = "import sys; from dcsim.facility.climate import wet_bulb; print(wet_bulb(20.0, 0.5), 'numba' in sys.modules)"
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    run = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == [repr(wet_bulb(20.0, 0.5)), "False"]
