@@ -52,6 +52,7 @@ Json = Annotated[
     Path | None, Option("--json", metavar="FILE", help='Write the numbers as JSON; "-" is standard output.')
 ]
 Html = Annotated[Path | None, Option(metavar="FILE", help="Write the comparison as a page.")]
+Hlo = Annotated[Path | None, Option("--hlo", metavar="FILE", help="The text of a compiled HLO module instead.")]
 Timeline = Annotated[bool, Option("--timeline", help="Also write timeline.json.gz, which Perfetto opens.")]
 Quiet = Annotated[bool, Option("--quiet", "-q", help="Print problems only.")]
 Verbose = Annotated[bool, Option("--verbose", "-v", help="Print every metric and check.")]
@@ -178,8 +179,22 @@ def report(run: Run, timeline: Timeline = False) -> int:
     return DONE
 
 
-def trace(file: File, settings: Settings = [], json: Json = None, allow_code: AllowCode = False) -> int:  # noqa: B006
-    """Print the operations of a scenario's training steps."""
+def trace(
+    file: Annotated[Path | None, Argument(metavar="FILE", help="A scenario file.")] = None,
+    settings: Settings = [],  # noqa: B006
+    hlo: Hlo = None,
+    json: Json = None,
+    allow_code: AllowCode = False,
+) -> int:
+    """Print the operations of a scenario's steps, or of a compiled HLO module."""
+    if hlo is not None and file is None:
+        return _trace_module(hlo, json)
+    if file is None or hlo is not None:
+        raise InputError(f"trace: found {'no file' if file is None else 'two files'}, expected FILE or --hlo FILE")
+    return _trace_scenario(file, settings, json, allow_code)
+
+
+def _trace_scenario(file: Path, settings: list[str], json: Path | None, allow_code: bool) -> int:
     from dcsim.report import traced
     from dcsim.scenario.load import load
 
@@ -188,6 +203,18 @@ def trace(file: File, settings: Settings = [], json: Json = None, allow_code: Al
         _write_text(traced.to_json(steps), json)
     if json != Path("-"):
         say("\n\n".join(map(traced.text, steps)))
+    return DONE
+
+
+def _trace_module(file: Path, json: Path | None) -> int:
+    from dcsim.report import compiled
+    from dcsim.workload.hlo import program
+
+    found = program.load(file)
+    if json is not None:
+        _write_text(compiled.to_json(found), json)
+    if json != Path("-"):
+        say(compiled.text(found))
     return DONE
 
 

@@ -9,12 +9,13 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from dcsim import units
+from dcsim.report import operation_table
 from dcsim.report.columns import columns
 
 if TYPE_CHECKING:
     from dcsim.catalogue.inventory import JobParts
     from dcsim.scenario.load import Loaded
-    from dcsim.workload.operation import Operation, StepCosts
+    from dcsim.workload.operation import StepCosts
 
 
 @dataclass(frozen=True)
@@ -71,21 +72,14 @@ def _title(parts: JobParts) -> str:
 def text(step: TracedStep) -> str:
     """Return the operations as a table, the costliest first, with their totals."""
     costs = step.costs
-    done = sorted(costs.operations, key=lambda operation: -operation.flops * operation.count)
-    flops = sum(operation.flops * operation.count for operation in done)
-    moved = sum(operation.bytes * operation.count for operation in done)
     head = [
         f"jobs {', '.join(step.jobs)}: {step.title}, micro batch {step.micro}",
         f"  parameters {costs.parameters:,}, weights {units.show(costs.parameter_bytes, 'B')}, "
         f"optimizer {units.show(costs.optimizer_bytes, 'B')}, "
         f"kept for the backward pass {units.show(costs.residual_bytes, 'B')}",
-        f"  one micro batch: {units.show(flops, 'FLOP', 4)}, {units.show(moved, 'B', 4)} of memory traffic",
+        f"  one micro batch: {operation_table.totals(costs.operations)}",
         "",
-        columns(
-            ("operation", "kind", "phase", "scope", "dtype", "shape", "count", "FLOP each", "bytes each", "of FLOP"),
-            [_row(operation, flops) for operation in done],
-            right=(6, 7, 8, 9),
-        ),
+        operation_table.table(costs.operations),
         *_collectives(costs),
         *(f"warning: {warning}" for warning in costs.warnings),
     ]
@@ -109,22 +103,6 @@ def _collectives(costs: StepCosts) -> list[str]:
         f"  mesh {mesh}: one rank of {prod(size for _, size in costs.mesh):,}",
         columns(head, rows, right=(2, 3, 4)),
     ]
-
-
-def _row(operation: Operation, flops: float) -> tuple[str, ...]:
-    share = operation.flops * operation.count / flops if flops else 0.0
-    return (
-        operation.name,
-        operation.kind,
-        operation.phase,
-        operation.scope or "-",
-        operation.dtype,
-        "x".join(map(str, operation.shape)),
-        f"{operation.count:,}",
-        units.show(operation.flops, "FLOP"),
-        units.show(operation.bytes, "B"),
-        f"{share:.1%}",
-    )
 
 
 def to_json(traced: Sequence[TracedStep]) -> str:

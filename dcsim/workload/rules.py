@@ -14,8 +14,6 @@ from math import log2, prod
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from dcsim.workload import decompositions
 from dcsim.workload.graph import Node
 from dcsim.workload.operation import Kind
@@ -28,6 +26,7 @@ from dcsim.workload.primitives import (
     SCANS,
     TRANSCENDENTAL,
 )
+from dcsim.workload.taps import taps_along
 
 REGISTERED = "registered cost"  # the parameter of a node whose cost the user states
 _ROUNDS = 113.0
@@ -202,7 +201,7 @@ def _convolution(node: Node) -> Charge:
     taps = 1.0
     for axis, along in enumerate(sizes):
         dilations = (given["lhs_dilation"][axis], given["rhs_dilation"][axis])
-        taps *= _taps(along, given["window_strides"][axis], given["padding"][axis][0], dilations)
+        taps *= taps_along(along, given["window_strides"][axis], given["padding"][axis][0], dilations)
     images = left[numbers.lhs_spec[0]] // given["batch_group_count"]
     features = left[numbers.lhs_spec[1]] // given["feature_group_count"]
     outputs = out[numbers.out_spec[1]]
@@ -217,17 +216,6 @@ def _convolution(node: Node) -> Charge:
         + ("-broad" if windows[0] > places else ""),
         geometry=(images, features, outputs, places, *windows, *dilations),
     )
-
-
-def _taps(sizes: tuple[int, int, int], stride: int, padding: int, dilations: tuple[int, int]) -> int:
-    """Pairs of output position and kernel tap along one axis that meet an element of the input.
-
-    ``sizes`` are those of input, kernel and output; ``dilations`` those of input and kernel.
-    """
-    (size, window, out), (spread, step) = sizes, dilations
-    position = np.arange(out)[:, None] * stride - padding + np.arange(window)[None, :] * step
-    inside = (position >= 0) & (position < (size - 1) * spread + 1) & (position % spread == 0)
-    return int(inside.sum())
 
 
 def _gather(node: Node) -> Charge:

@@ -292,6 +292,16 @@ def test_variants_are_all_checked_before_one_is_simulated(scenario: Path, monkey
     assert len(lines(done.stderr)) == 2
 
 
+def test_trace_reads_a_compiled_module(tmp_path: Path) -> None:
+    module = Path(__file__).parents[1] / "fixtures" / "hlo" / "layers.hlo"
+    assert "all-reduce  4 groups of 2, such as {0,4}" in dcsim("trace", "--hlo", module).stdout
+    found = json.loads(dcsim("trace", "--hlo", module, "--json", "-").stdout)
+    assert sum(row["count"] for row in found["collectives"]) == 20
+    for arguments in ((), (module, "--hlo", module), ("--hlo", tmp_path / "absent.hlo")):
+        done = dcsim("trace", *arguments)
+        assert (done.exit_code, done.stderr[:7]) == (2, "dcsim: ")
+
+
 def test_trace_lists_the_operations(scenario: Path) -> None:
     assert "matmul" in dcsim("trace", scenario).stdout
     (step,) = json.loads(dcsim("trace", scenario, "--json", "-").stdout)
