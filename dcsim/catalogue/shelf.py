@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from dcsim.catalogue import parts, reader
+from dcsim.catalogue import fabrics, parts, reader
 from dcsim.errors import InputError
 from dcsim.scenario.base import Value
 from dcsim.scenario.models import FAMILIES, ModelSpec
@@ -33,6 +33,8 @@ RECORDS: Final[Mapping[str, type[Value]]] = MappingProxyType(
         "storage-servers": parts.StorageServer,
         "switches": parts.Switch,
         "links": parts.Link,
+        "gpu-fabrics": fabrics.GpuFabric,
+        "network-fabrics": fabrics.NetworkFabric,
         "disks": parts.Disk,
         "software": parts.Software,
         "psus": parts.Psu,

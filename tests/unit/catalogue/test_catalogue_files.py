@@ -22,6 +22,8 @@ PROMISED = {
     "storage-servers": "storage-nvme-2u",
     "switches": "quantum-2-qm9700 spectrum-sn2700 spectrum-3-sn4700 spectrum-4-sn5600",
     "links": "nvlink2 nvlink3 nvlink4 nvlink5 infinity-fabric ici-v5e pcie5 infiniband-ndr infiniband-hdr roce-400",
+    "gpu-fabrics": "nvlink2 nvlink3 nvlink4 nvlink5 pcie4 infinity-fabric generic",
+    "network-fabrics": "infiniband roce ethernet efa-v1 efa-v2",
     "disks": "nvme-gen4 nvme-gen5 ssd-sata hdd",
     "software": "eager-2020 flash-2023",
     "psus": "titanium platinum",
