@@ -30,7 +30,7 @@ def structure(scenario: Scenario, inventory: Inventory, report: Report) -> Itera
             str(storage.protection.replicas),
             f"at most {storage.nodes}, the number of storage nodes",
         )
-    yield from _radix(scenario, inventory, report)
+    yield from _network(scenario, inventory, report)
     yield from _feed_and_plant(scenario, inventory, report)
 
 
@@ -93,7 +93,10 @@ def _groups(job: Job, accelerators: list[int], report: Report) -> Iterator[Probl
             )
 
 
-def _radix(scenario: Scenario, inventory: Inventory, report: Report) -> Iterator[Problem]:
+def _network(scenario: Scenario, inventory: Inventory, report: Report) -> Iterator[Problem]:
+    if scenario.cluster.network.kind != "fat-tree":
+        yield from _wired(scenario, inventory, report)
+        return
     radix, count = scenario.cluster.network.radix, hosts(scenario, inventory)
     if radix is not None and (radix % 2 or radix**3 // 4 < count):
         # Imported where it is needed: it brings NumPy and NetworkX, and checking a scenario is to stay fast.
@@ -105,6 +108,19 @@ def _radix(scenario: Scenario, inventory: Inventory, report: Report) -> Iterator
             str(radix),
             f"an even number of ports, at least {least}: the fat-tree joins {count} network cards",
         )
+
+
+def _wired(scenario: Scenario, inventory: Inventory, report: Report) -> Iterator[Problem]:
+    """Yield a topology that cannot join all network cards."""
+    from dcsim.estimate.fabric_plan import fabric_layout  # brings NumPy
+    from dcsim.network.topologies.base import MisfitError
+
+    layout = fabric_layout(scenario, inventory)
+    try:
+        if layout.topology is not None:
+            layout.topology.facts(layout.cards)
+    except MisfitError as error:
+        yield report(f"cluster.network.{error.key}", error.found, error.expected)
 
 
 def _feed_and_plant(scenario: Scenario, inventory: Inventory, report: Report) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ import simpy
 
 from dcsim.engine import Clock, LevelArray, Streams
 from dcsim.errors import RunError
+from dcsim.network.graph_routing import GraphRouter
 from dcsim.network.groups import GroupPlanner
 from dcsim.network.hold import Hold, union
 from dcsim.network.layout import FabricLayout
@@ -18,9 +19,11 @@ from dcsim.network.links import Links
 from dcsim.network.planner import Planner
 from dcsim.network.rings import Rank, Rings
 from dcsim.network.route import Leg, Route
-from dcsim.network.routing import Router
+from dcsim.network.routing import Router, Routing
+from dcsim.network.tables import NextHops
 from dcsim.network.traffic import Traffic
 from dcsim.network.tree import Floats, Indices, Tree
+from dcsim.network.wiring import Wiring
 from dcsim.parallel.waves import Wave
 from dcsim.workload.operation import Group
 
@@ -37,7 +40,7 @@ class LinkRow(NamedTuple):
 
 
 class Fabric:
-    """Network cards joined by a fat-tree, ports inside servers, and resources such as disks that transfers cross.
+    """Network cards joined by a network, ports inside servers, and resources such as disks that transfers cross.
 
     Modelled: every transfer is a fluid that pays its latency and then flows at its weighted max-min fair share of the
     links on its route, re-solved whenever a transfer begins or ends; the connections of a route are coupled, so a ring
@@ -51,19 +54,14 @@ class Fabric:
         self.clock = clock
         self._links = Links(layout)
         seed = int(streams.generator("network", layout.policy).integers(2**63))
-        self._planner = Planner(self._links, Router(self.tree, layout.policy, seed), layout)
+        self._planner = Planner(self._links, _router(layout, self._links.wiring, seed), layout)
         self._start_s = clock.now
         self._connections = layout.connections
 
     @property
-    def tree(self) -> Tree:
-        """The tree that joins the network cards."""
-        return self._links.tree
-
-    @property
-    def switches(self) -> int:
-        """Switches of the tree."""
-        return self.tree.shape.switches
+    def wiring(self) -> Tree | Wiring:
+        """The switches and cables that join the network cards."""
+        return self._links.wiring
 
     @property
     def tiers(self) -> dict[str, Indices]:
@@ -236,3 +234,9 @@ class Fabric:
     @cached_property
     def _traffic(self) -> Traffic:
         return Traffic(self.clock, self._links)
+
+
+def _router(layout: FabricLayout, wiring: Tree | Wiring, seed: int) -> Routing:
+    if isinstance(wiring, Tree):
+        return Router(wiring, layout.policy, seed)
+    return GraphRouter(NextHops(wiring), layout.policy, seed, layout.switch_latency_s)

@@ -10,7 +10,7 @@ from dcsim.network.links import Links
 from dcsim.network.planner import Planner
 from dcsim.network.rings import Rank, cards_beside
 from dcsim.network.route import Route, RouteBuilder
-from dcsim.network.tree import Floats, Indices
+from dcsim.network.tree import Floats, Indices, Tree
 from dcsim.parallel.waves import Wave
 from dcsim.workload.operation import CollectiveKind, Group
 
@@ -41,13 +41,13 @@ class GroupPlanner:
     def _all_to_all(self, ranks: Sequence[Rank], groups: Indices) -> Route:
         """Every rank sends an equal part straight to every other of its group, all at once."""
         count, size = groups.shape
-        if count * size * (size - 1) > _PAIRS:
-            return self._even(ranks, groups)
+        if count * size * (size - 1) > _PAIRS and isinstance(self._links.wiring, Tree):
+            return self._even(ranks, groups, self._links.wiring)
         sources, targets = np.repeat(groups, size, axis=1).ravel(), np.tile(groups, (1, size)).ravel()
         apart = sources != targets
         return self._exchanged(ranks, Wave(sources[apart], targets[apart], 1.0 / size))
 
-    def _even(self, ranks: Sequence[Rank], groups: Indices) -> Route:
+    def _even(self, ranks: Sequence[Rank], groups: Indices, tree: Tree) -> Route:
         """The same with so many connections that their hashes fill the uplinks of a switch evenly.
 
         With m connections on an uplink its share deviates by about 1 / sqrt(m), a few percent where there are so many.
@@ -61,7 +61,7 @@ class GroupPlanner:
             ports = np.array([self._links.ports(endpoint)[side] for endpoint in endpoints[inside].tolist()], np.int64)
             builder.links(ports + 2 * accelerators[inside], (near[inside] - 1) / size)
         owners, hosts, shares = self._cards(ranks)
-        shape, starts = self._links.tree.shape, self._links.tree.starts
+        shape, starts = tree.shape, tree.starts
         edges = hosts // shape.hosts_per_edge
         pods = edges // shape.edges_per_pod
         # A rank's cards are neighbors, so the switch of the first stands for all of them.

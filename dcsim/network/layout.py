@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dcsim.network.routing import Policy
+from dcsim.network.topologies.base import Cards, Topology
 from dcsim.network.topology import TreeShape
 
 
@@ -33,12 +34,12 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class FabricLayout:
-    """The endpoints and the tree that joins them.
+    """The endpoints and the network that joins them.
 
     Attributes
     ----------
     endpoints
-        Servers and storage nodes in the order in which their network cards fill the tree.
+        Servers and storage nodes in the order in which their network cards fill the network.
     link_bytes_per_s
         Line rate of a cable [B/s, each direction]; a host cable runs at the slower of that and the card's rate.
     efficiency
@@ -51,6 +52,10 @@ class FabricLayout:
         Ports of a switch; the smallest even number that holds all cards unless given.
     shape
         Any other tree, in place of the k-ary one of ``radix``.
+    topology
+        Any other network, in place of a tree.
+    switch_latency_s
+        Time through a switch past the fifth of a path, which is as many as ``hop_latency_s`` includes [s].
     policy
         How connections choose their uplinks.
     connections
@@ -65,6 +70,8 @@ class FabricLayout:
     oversubscription: float = 1.0
     radix: int | None = None
     shape: TreeShape | None = None
+    topology: Topology | None = None
+    switch_latency_s: float = 0.0
     policy: Policy = "ecmp"
     connections: int = 1
 
@@ -72,3 +79,14 @@ class FabricLayout:
     def hosts(self) -> int:
         """Network cards of all endpoints."""
         return sum(endpoint.nics for endpoint in self.endpoints)
+
+    @property
+    def cards(self) -> Cards:
+        """The network cards as a topology joins them."""
+        each = self.endpoints
+        return Cards(
+            tuple(endpoint.nics for endpoint in each),
+            tuple(endpoint.nic_rate_bytes_per_s for endpoint in each),
+            self.link_bytes_per_s,
+            tuple(endpoint.name for endpoint in each),
+        )

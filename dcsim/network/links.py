@@ -1,4 +1,4 @@
-"""The numbering of every directed link: the tree, the ports inside servers, and resources added by others."""
+"""The numbering of every directed link: the wiring, the ports inside servers, and resources added by others."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dcsim.errors import RunError
 from dcsim.network import topology
 from dcsim.network.layout import Endpoint, FabricLayout
 from dcsim.network.tree import Floats, Indices, Tree, freeze
+from dcsim.network.wiring import Wiring, wire
 
 NVLINK = "nvlink"
 
@@ -18,10 +19,10 @@ class Links:
 
     def __init__(self, layout: FabricLayout) -> None:
         self.endpoints = layout.endpoints
-        self.tree = _tree(layout)
-        self.names = _names(layout, self.tree)
-        self.tiers = self.tree.tiers
-        self._capacities = list(self.tree.capacities * layout.efficiency)
+        self.wiring = _wiring(layout)
+        self.names = _names(layout, self.wiring)
+        self.tiers = self.wiring.tiers
+        self._capacities = list(self.wiring.capacities * layout.efficiency)
         self.first_nic = _before([endpoint.nics for endpoint in layout.endpoints])
         self._first_port = self._add_ports()
 
@@ -54,8 +55,8 @@ class Links:
 
     def _sides(self, side: int) -> NDArray[np.bool_]:
         chosen = np.zeros(len(self.names), dtype=bool)
-        start = self.tree.starts[side]
-        chosen[start : start + self.tree.hosts] = True
+        start = self.wiring.host_links[side]
+        chosen[start : start + self.wiring.hosts] = True
         for first, endpoint in zip(self._first_port, self.endpoints, strict=True):
             if first >= 0:
                 chosen[first + side : first + 2 * endpoint.accelerators : 2] = True
@@ -73,6 +74,10 @@ class Links:
         return first
 
 
+def _wiring(layout: FabricLayout) -> Tree | Wiring:
+    return _tree(layout) if layout.topology is None else wire(layout.topology.graph(layout.cards))
+
+
 def _tree(layout: FabricLayout) -> Tree:
     hosts = layout.hosts
     shape = layout.shape or topology.TreeShape.of_radix(layout.radix or topology.smallest_radix(hosts), hosts)
@@ -84,10 +89,10 @@ def _tree(layout: FabricLayout) -> Tree:
     return freeze(graph)
 
 
-def _names(layout: FabricLayout, tree: Tree) -> list[str]:
+def _names(layout: FabricLayout, wiring: Tree | Wiring) -> list[str]:
     cards = [name for endpoint in layout.endpoints for name in _cards(endpoint)]
     hosts = [f"{card} {direction}" for direction in ("out", "in") for card in cards]
-    return hosts + tree.names[2 * tree.hosts :]
+    return hosts + wiring.names[2 * wiring.hosts :]
 
 
 def _cards(endpoint: Endpoint) -> list[str]:

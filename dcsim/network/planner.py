@@ -9,19 +9,24 @@ import numpy as np
 from dcsim.network.collectives import ring_latency_s, ring_share
 from dcsim.network.layout import FabricLayout
 from dcsim.network.links import Links
+from dcsim.network.rails import Rails
 from dcsim.network.rings import Rank, Rings, cards_beside, rings
 from dcsim.network.route import Leg, Route, RouteBuilder
-from dcsim.network.routing import Router
+from dcsim.network.routing import Routing
 from dcsim.network.tree import Indices
+from dcsim.network.wiring import Wiring
 from dcsim.parallel.waves import Wave
 
 
 class Planner:
     """Lays routes over the numbered links; connections of one pair of network cards are told apart by a label."""
 
-    def __init__(self, links: Links, router: Router, layout: FabricLayout) -> None:
+    def __init__(self, links: Links, router: Routing, layout: FabricLayout) -> None:
         self._links, self._router = links, router
         self._hop_latency_s, self._connections = layout.hop_latency_s, layout.connections
+        wiring = links.wiring
+        local = layout.policy == "rail-local" and isinstance(wiring, Wiring) and bool(np.all(wiring.rails >= 0))
+        self._rails = Rails(links, wiring.rails) if local and isinstance(wiring, Wiring) else None
 
     def rings(self, ranks: Sequence[Rank]) -> Rings:
         """Return the rings of an all-reduce over ``ranks``."""
@@ -54,8 +59,8 @@ class Planner:
             builder.links(into + 2 * np.roll(accelerators, -1), carried)
         if plan.network_hops:
             sources, targets = plan.crossings(self._links.first_nic)
-            self._connect(builder, (sources, targets), amount)
-            return self._connections / amount, self._ring_latency_s(plan)
+            farther_s = self._connect(builder, (sources, targets), amount)
+            return self._connections / amount, self._ring_latency_s(plan, farther_s)
         return 1.0 / amount, self._ring_latency_s(plan)
 
     def exchange(self, ranks: Sequence[Rank], wave: Wave) -> Route:
@@ -67,21 +72,24 @@ class Planner:
         for ends, side in ((sources[inner], 0), (targets[inner], 1)):
             ports = [self._links.ports(endpoint)[side] for endpoint in endpoints[ends].tolist()]
             builder.links(np.array(ports, dtype=np.int64) + 2 * accelerators[ends], amount)
-        spread = 1
+        spread, farther_s = 1, 0.0
         if not inner.all():
             cards = [self._cards(*rank) for rank in ranks]
             spread = max(map(len, cards))
             hosts = np.array([[own[i % len(own)] for own in cards] for i in range(spread)])
             ends = (hosts[:, sources[~inner]].ravel(), hosts[:, targets[~inner]].ravel())
-            self._connect(builder, ends, amount / spread)
+            if self._rails is not None:
+                sent = np.tile(accelerators[sources[~inner]], spread), np.full(len(ends[0]), amount / spread)
+                ends = self._rails.steer(builder, ends, sent), ends[1]
+            farther_s = self._connect(builder, ends, amount / spread)
         hops = [self._inner_latency_s(endpoint) for endpoint in np.unique(endpoints[sources[inner]]).tolist()]
-        hop_s = max(hops, default=0.0) if inner.all() else self._hop_latency_s
+        hop_s = max(hops, default=0.0) if inner.all() else self._hop_latency_s + farther_s
         return builder.build(spread * self._connections / amount, wave.rounds * hop_s)
 
     def legs(self, legs: Sequence[Leg]) -> Route:
         """Return the route of a storage transfer; see :meth:`Fabric.legs`."""
         builder = RouteBuilder()
-        connections, crosses = 0, False
+        connections, longest_s = 0, 0.0
         for leg in legs:
             for resource in (leg.source_resource, leg.target_resource):
                 if resource is not None:
@@ -89,10 +97,10 @@ class Planner:
             if leg.source == leg.target:
                 connections += 1
                 continue
-            crosses = True
-            connections += self._spread(builder, leg)
+            count, hop_s = self._spread(builder, leg)
+            connections, longest_s = connections + count, max(longest_s, hop_s)
         carried = sum(leg.share for leg in legs)
-        return builder.build(connections / carried if carried else 1.0, self._hop_latency_s if crosses else 0.0)
+        return builder.build(connections / carried if carried else 1.0, longest_s)
 
     def between(self, source: Rank, target: Rank, card: int = 0, label: int = 0) -> Route:
         """Return the route of one connection from rank to rank; see :meth:`Fabric.between`."""
@@ -104,8 +112,8 @@ class Planner:
             builder.links(np.array([out + 2 * source[1], into + 2 * target[1]]), 1.0)
             return builder.build(1.0, self._inner_latency_s(source[0]))
         hosts = [np.array([self._links.first_nic[endpoint] + card]) for endpoint, _ in (source, target)]
-        builder.paths(self._router.paths(hosts[0], hosts[1], label), 1.0)
-        return builder.build(1.0, self._hop_latency_s)
+        farther_s = self._router.lay(builder, (hosts[0], hosts[1]), label, np.ones(1))
+        return builder.build(1.0, self._hop_latency_s + farther_s)
 
     def hop_s(self, endpoints: Indices) -> float:
         """Return the time of one hop between ranks on ``endpoints`` [s]: through the network if they are several."""
@@ -117,24 +125,31 @@ class Planner:
         first = int(self._links.first_nic[endpoint])
         return [first + card for card in cards_beside(accelerator, self._links.endpoints[endpoint])]
 
-    def _spread(self, builder: RouteBuilder, leg: Leg) -> int:
-        """Spread a leg evenly over the cards of both ends, as many connections as the end with more cards has."""
+    def _spread(self, builder: RouteBuilder, leg: Leg) -> tuple[int, float]:
+        """Spread a leg evenly over the cards of both ends, as many connections as the end with more cards has.
+
+        Returns the connections and the time of a hop [s].
+        """
         ends = (leg.source, leg.target)
         cards = [self._links.endpoints[end].nics for end in ends]
         count = max(cards)
         hosts = [self._links.first_nic[end] + np.arange(count) % nics for end, nics in zip(ends, cards, strict=True)]
-        self._connect(builder, (hosts[0], hosts[1]), leg.share / count)
-        return int(count * self._connections)
+        farther_s = self._connect(builder, (hosts[0], hosts[1]), leg.share / count)
+        return int(count * self._connections), self._hop_latency_s + farther_s
 
-    def _connect(self, builder: RouteBuilder, hosts: tuple[Indices, Indices], amount: float) -> None:
-        """Move ``amount`` between each pair of hosts, evenly over the connections of a pair."""
+    def _connect(self, builder: RouteBuilder, hosts: tuple[Indices, Indices], amount: float) -> float:
+        """Move ``amount`` between each pair of hosts, evenly over the connections of a pair.
+
+        Returns the latency of the longest path beyond that of a hop [s].
+        """
         sources, targets = (np.repeat(ends, self._connections) for ends in hosts)
         labels = np.tile(np.arange(self._connections), len(hosts[0]))
-        builder.paths(self._router.paths(sources, targets, labels), amount / self._connections)
+        amounts = np.full(len(sources), amount / self._connections)
+        return self._router.lay(builder, (sources, targets), labels, amounts)
 
-    def _ring_latency_s(self, plan: Rings) -> float:
+    def _ring_latency_s(self, plan: Rings, farther_s: float = 0.0) -> float:
         inner = [self._inner_latency_s(visit.endpoint) for visit in plan.visits if len(visit.accelerators) > 1]
-        return ring_latency_s(plan.ranks, plan.network_hops, self._hop_latency_s, max(inner, default=0.0))
+        return ring_latency_s(plan.ranks, plan.network_hops, self._hop_latency_s + farther_s, max(inner, default=0.0))
 
     def _inner_latency_s(self, endpoint: int) -> float:
         inner = self._links.endpoints[endpoint].inner

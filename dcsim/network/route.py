@@ -8,6 +8,8 @@ import numpy as np
 
 from dcsim.network.tree import Floats, Indices
 
+_MOST_ENTRIES = 2**23  # above, what is on the same link is summed before more is laid
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
@@ -55,23 +57,32 @@ class RouteBuilder:
     def __init__(self) -> None:
         self._links: list[Indices] = []
         self._bytes: list[Floats] = []
+        self._entries = 0
 
     def paths(self, paths: Indices, amounts: Floats | float) -> None:
         """Add connections that move ``amounts``, shape (n,), over ``paths``, shape (n, hops), below 0 if unused."""
         used = paths >= 0
-        self._links.append(paths[used])
-        self._bytes.append(np.broadcast_to(np.asarray(amounts, dtype=np.float64).reshape(-1, 1), paths.shape)[used])
+        each = np.broadcast_to(np.asarray(amounts, dtype=np.float64).reshape(-1, 1), paths.shape)
+        self.links(paths[used], each[used])
 
     def links(self, links: Indices, amounts: Floats | float) -> None:
         """Add ``amounts`` to ``links``, both shape (n,)."""
         self._links.append(links)
         self._bytes.append(np.broadcast_to(np.asarray(amounts, dtype=np.float64), links.shape))
+        self._entries += len(links)
+        if self._entries > _MOST_ENTRIES:
+            merged, share = self._sums()
+            self._links, self._bytes, self._entries = [merged], [share], len(merged)
 
     def build(self, weight: float, latency_s: float) -> Route:
         """Return the route; links that carry nothing are left out."""
         if not self._links:
             return Route(np.empty(0, dtype=np.int64), np.empty(0), weight, latency_s)
-        links, place = np.unique(np.concatenate(self._links), return_inverse=True)
-        share = np.bincount(place, np.concatenate(self._bytes), len(links)).astype(np.float64)
+        links, share = self._sums()
         kept = share > 0.0
         return Route(links[kept], share[kept], weight, latency_s)
+
+    def _sums(self) -> tuple[Indices, Floats]:
+        """Return every link once, ascending, and the bytes on it."""
+        links, place = np.unique(np.concatenate(self._links), return_inverse=True)
+        return links, np.bincount(place, np.concatenate(self._bytes), len(links)).astype(np.float64)

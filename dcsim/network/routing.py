@@ -1,18 +1,43 @@
-"""Up-down routes through a fat-tree, as arithmetic on link ids for many connections at once."""
+"""How connections choose their way, and up-down routes through a fat-tree as arithmetic on link ids."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dcsim.network.tree import Indices, Tree
+from dcsim.network.route import RouteBuilder
+from dcsim.network.tree import Floats, Indices, Tree
 
-Policy = Literal["ecmp", "d-mod-k"]
+Policy = Literal["ecmp", "d-mod-k", "static", "adaptive", "rail-local", "valiant", "dimension-order"]
+Ends = tuple[Indices, Indices]  # the hosts that connections leave and enter
 NO_LINK = -1
 _LONGEST = 6  # links of a path between pods
+
+
+class Routing(Protocol):
+    """Chooses the links of connections between hosts, many at once.
+
+    Policies: ``ecmp`` draws one of the shortest paths by a seeded hash of (source, target, label), as switches hash a
+    connection's addresses and ports, so that connections may collide; ``rail-local`` does the same once the planner has
+    taken the network cards of one rail at both ends; ``d-mod-k`` chooses by the target alone; ``static`` takes the
+    first of the shortest paths, always; ``adaptive`` splits every connection over all its shortest paths, in
+    proportion to the links' capacities, as packet spraying and adaptive routing do at their best; ``dimension-order``
+    goes along one dimension of a torus after the other; ``valiant`` goes by a router drawn for each connection.
+    """
+
+    def paths(self, sources: Indices, targets: Indices, labels: Indices | int = 0) -> Indices:
+        """Return the link ids of one path of each connection, shape (connections, hops), NO_LINK where shorter."""
+        ...
+
+    def lay(self, builder: RouteBuilder, ends: Ends, labels: Indices | int, amounts: Floats) -> float:
+        """Add connections between ``ends`` that move ``amounts``, shape (connections,), to a route.
+
+        Returns the latency of the longest path beyond what a hop between two ranks includes [s].
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +48,8 @@ class Router:
     connection's addresses and ports: independent and uniform, so that connections may collide. ``d-mod-k`` chooses by
     the target alone, edge uplink = target mod w1, aggregation uplink = (target div w1) mod w2 with w the up-ports of
     the switch (E. Zahavi, "D-Mod-K Routing Providing Non-Blocking Traffic for Shift Permutations on Real Life Fat
-    Trees", 2010). Neither adapts to load, and a connection is never split over several paths.
+    Trees", 2010). ``static`` always takes the first uplink, ``adaptive`` all of them evenly. The policies are those of
+    :class:`Routing` that a tree has.
     """
 
     tree: Tree
@@ -54,22 +80,51 @@ class Router:
         paths[sources == targets] = NO_LINK
         return paths
 
+    def lay(self, builder: RouteBuilder, ends: Ends, labels: Indices | int, amounts: Floats) -> float:
+        """Add connections to a route; see :meth:`Routing.lay`."""
+        if self.policy == "adaptive":
+            self._lay_evenly(builder, ends, amounts)
+        else:
+            builder.paths(self.paths(*ends, labels), amounts)
+        return 0.0
+
+    def _lay_evenly(self, builder: RouteBuilder, ends: Ends, amounts: Floats) -> None:
+        """Fill the uplinks of every switch evenly, and those of the cores down to it."""
+        shape, starts = self.tree.shape, self.tree.starts
+        edges = [hosts // shape.hosts_per_edge for hosts in ends]
+        switches = [(hosts, edge, edge // shape.edges_per_pod) for hosts, edge in zip(ends, edges, strict=True)]
+        widths = (1, shape.edge_uplinks, shape.edge_uplinks * shape.aggregation_uplinks)
+        for tier, width in enumerate(widths):
+            crossing = switches[0][tier] != switches[1][tier]
+            for direction in (0, 1):
+                moved = np.bincount(switches[direction][tier][crossing], amounts[crossing])
+                used = np.flatnonzero(moved)
+                links = starts[2 * tier + direction] + used[:, None] * width + np.arange(width)
+                builder.links(links.ravel(), np.repeat(moved[used] / width, width))
+
     def _uplinks(self, sources: Indices, targets: Indices, labels: Indices | int) -> tuple[Indices, Indices]:
         width, up = self.tree.shape.edge_uplinks, self.tree.shape.aggregation_uplinks
         if self.policy == "d-mod-k":
             return targets % width, targets // width % up
-        key = np.uint64(self.seed) ^ _mix(sources.astype(np.uint64) << np.uint64(32) | targets.astype(np.uint64))
-        drawn = _mix(key + _mix(np.broadcast_to(np.asarray(labels, dtype=np.int64), sources.shape).astype(np.uint64)))
+        if self.policy == "static":
+            return np.zeros_like(targets), np.zeros_like(targets)
+        drawn = hashed(self.seed, sources, targets, labels)
         low, high = drawn & np.uint64(0xFFFFFFFF), drawn >> np.uint64(32)
-        return _below(low, width), _below(high, up)
+        return below(low, width), below(high, up)
 
 
-def _below(words: NDArray[np.uint64], limit: int) -> Indices:
+def hashed(seed: int, sources: Indices, targets: Indices, labels: Indices | int) -> NDArray[np.uint64]:
+    """Return the 64-bit hash of each connection."""
+    key = np.uint64(seed) ^ mix(sources.astype(np.uint64) << np.uint64(32) | targets.astype(np.uint64))
+    return mix(key + mix(np.broadcast_to(np.asarray(labels, dtype=np.int64), sources.shape).astype(np.uint64)))
+
+
+def below(words: NDArray[np.uint64], limit: Indices | int) -> Indices:
     """Map 32-bit words to 0 .. limit-1 evenly by the high half of a product."""
-    return ((words * np.uint64(limit)) >> np.uint64(32)).astype(np.int64)
+    return ((words * np.asarray(limit, dtype=np.uint64)) >> np.uint64(32)).astype(np.int64)
 
 
-def _mix(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mix(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return the SplitMix64 hash of ``words`` (G. Steele, D. Lea, C. Flood, OOPSLA 2014)."""
     words = words + np.uint64(0x9E3779B97F4A7C15)
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -39,6 +39,11 @@ class Tree:
         return 0, host, 2 * host, 2 * host + edge, 2 * (host + edge), 2 * (host + edge) + core
 
     @property
+    def host_links(self) -> tuple[int, int]:
+        """The first link up from hosts and the first down to them."""
+        return self.starts[0], self.starts[1]
+
+    @property
     def links(self) -> int:
         """Directed links."""
         return 2 * sum(self._sizes)

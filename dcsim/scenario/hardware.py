@@ -7,7 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from dcsim import units
-from dcsim.scenario.base import Count, DataRate, PositiveDuration, Quantity, Value, Whole, wrong
+from dcsim.scenario.base import Count, PositiveDuration, Value, Whole, wrong
+from dcsim.scenario.fabric import Network
 from dcsim.scenario.names import Name
 
 
@@ -18,21 +19,6 @@ class ServerPool(Value):
     type: Name
     count: Annotated[int, Whole(1, 1_000_000)]
     per_rack: Count = 4
-
-
-class Network(Value):
-    """The fabric that joins the network cards of all servers and storage nodes."""
-
-    topology: Literal["fat-tree"] = "fat-tree"
-    link: DataRate = Field(units.parse("400 Gbit/s", "data rate"), description="rate of a link in each direction")
-    oversubscription: Annotated[float, Quantity("ratio", low=1.0)] = Field(
-        1.0,
-        description="host bandwidth over uplink bandwidth of an edge switch, likewise at the aggregation tier",
-    )
-    radix: Annotated[int, Whole(2, 4096, even=True)] | None = Field(
-        None, description="ports of a switch; the smallest that holds all hosts unless given"
-    )
-    switch: Name = Field("quantum-2-qm9700", description="the switch of the catalogue, for latency and power")
 
 
 class Disks(Value):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dcsim.catalogue.inventory import Inventory, PoolParts
+from dcsim.catalogue.inventory import Inventory
 from dcsim.catalogue.parts import Switch
 from dcsim.cluster.failures import Failures
 from dcsim.cluster.hall import Hall
@@ -17,12 +17,13 @@ from dcsim.cluster.store import Store
 from dcsim.compute.fleet import Fleet
 from dcsim.compute.server import ServerSpec
 from dcsim.engine import Clock, Level, Recorder, Streams
+from dcsim.estimate.fabric_plan import fabric_layout
 from dcsim.estimate.job_plan import JobPlan
 from dcsim.facility.plan import FacilityPlan
 from dcsim.facility.power import SupplyBank
 from dcsim.facility.site import Facility
 from dcsim.network.fabric import Fabric
-from dcsim.network.layout import Endpoint, FabricLayout, InnerLink
+from dcsim.network.wiring import Wiring
 from dcsim.parallel.schedule import ring_all_reduce
 from dcsim.scenario.parallel import Federated
 from dcsim.scenario.root import Scenario
@@ -72,49 +73,16 @@ def server_names(inventory: Inventory) -> list[str]:
     return [f"{parts.pool.name}/{index}" for parts in inventory.pools for index in range(parts.pool.count)]
 
 
-def fabric_layout(scenario: Scenario, inventory: Inventory) -> FabricLayout:
-    """Return what the fabric joins: the servers of all pools, then the storage nodes."""
-    network = scenario.cluster.network
-    endpoints = [
-        Endpoint(
-            f"{parts.pool.name}/{index}",
-            parts.server.nics,
-            parts.server.nic_rate,
-            parts.server.accelerators,
-            _inner(parts),
-        )
-        for parts in inventory.pools
-        for index in range(parts.pool.count)
-    ]
-    storage = scenario.cluster.storage
-    if storage is not None and inventory.storage is not None:
-        server = inventory.storage.server
-        endpoints += [Endpoint(f"storage/{node}", server.nics, server.nic_rate) for node in range(storage.nodes)]
-    link = inventory.fabric_link
-    return FabricLayout(
-        tuple(endpoints),
-        network.link,
-        efficiency=link.efficiency,
-        hop_latency_s=link.latency,
-        oversubscription=network.oversubscription,
-        radix=network.radix,
-    )
-
-
 def switch_count(fabric: Fabric, switch: Switch) -> int:
-    """Return how many switches of the catalogue the tree takes.
+    """Return how many switches of the catalogue the network takes.
 
-    A switch has more ports than a small tree needs at one node, so it serves as several nodes: ports in use over ports.
+    A switch has more ports than a small fat-tree needs at one node, so it serves as several: ports in use over ports.
     """
-    shape = fabric.tree.shape
-    ports = fabric.tree.hosts + 2 * (shape.edge_cables + shape.core_cables)
+    wiring = fabric.wiring
+    if isinstance(wiring, Wiring):
+        return wiring.switches
+    ports = wiring.hosts + 2 * (wiring.shape.edge_cables + wiring.shape.core_cables)
     return -(-ports // switch.ports)
-
-
-def _inner(parts: PoolParts) -> InnerLink | None:
-    if parts.link is None:
-        return None
-    return InnerLink(parts.link.rate * parts.link.efficiency, parts.link.latency)
 
 
 def _specs(inventory: Inventory) -> list[ServerSpec]:

@@ -1,0 +1,47 @@
+"""What the fabric of a scenario joins, and how."""
+
+from __future__ import annotations
+
+from dcsim.catalogue.inventory import Inventory, PoolParts
+from dcsim.network.choice import topology
+from dcsim.network.layout import Endpoint, FabricLayout, InnerLink
+from dcsim.scenario.root import Scenario
+
+
+def fabric_layout(scenario: Scenario, inventory: Inventory) -> FabricLayout:
+    """Return what the fabric joins: the servers of all pools, then the storage nodes."""
+    network = scenario.cluster.network
+    endpoints = [
+        Endpoint(
+            f"{parts.pool.name}/{index}",
+            parts.server.nics,
+            parts.server.nic_rate,
+            parts.server.accelerators,
+            _inner(parts),
+        )
+        for parts in inventory.pools
+        for index in range(parts.pool.count)
+    ]
+    storage = scenario.cluster.storage
+    if storage is not None and inventory.storage is not None:
+        server = inventory.storage.server
+        endpoints += [Endpoint(f"storage/{node}", server.nics, server.nic_rate) for node in range(storage.nodes)]
+    link = inventory.fabric_link
+    return FabricLayout(
+        tuple(endpoints),
+        network.link,
+        efficiency=link.efficiency,
+        hop_latency_s=link.latency,
+        oversubscription=network.oversubscription,
+        radix=network.radix,
+        topology=topology(network, inventory.switch),
+        switch_latency_s=inventory.switch.latency,
+        policy=network.policy,
+        connections=network.queue_pairs,
+    )
+
+
+def _inner(parts: PoolParts) -> InnerLink | None:
+    if parts.link is None:
+        return None
+    return InnerLink(parts.link.rate * parts.link.efficiency, parts.link.latency)

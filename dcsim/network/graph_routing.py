@@ -1,0 +1,154 @@
+"""Routes through any wiring, hop by hop over tables of shortest paths, for many connections at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dcsim.network.route import RouteBuilder
+from dcsim.network.routing import NO_LINK, Ends, Policy, below, hashed, mix
+from dcsim.network.tables import Choices, NextHops
+from dcsim.network.tree import Floats, Indices
+from dcsim.network.wiring import NO_GROUP
+
+_LOW = np.uint64(0xFFFFFFFF)
+_INCLUDED = 5  # switches on the longest path of a fat-tree: the latency of a hop between ranks includes so many
+
+
+class GraphRouter:
+    """Chooses among the shortest paths of a wiring; see :class:`~dcsim.network.routing.Routing` for the policies.
+
+    ``d-mod-k`` on a graph divides the target's number by the count of choices at every switch that has a choice, which
+    on a fat-tree is the rule of the closed form. ``valiant`` draws a router outside the groups of both ends where there
+    are groups (L. Valiant, "A scheme for fast parallel communication", SIAM J. Comput. 11, 1982). ``switch_latency_s``
+    is paid for every switch past the fifth, the most that a fat-tree has [s].
+    """
+
+    def __init__(self, tables: NextHops, policy: Policy = "ecmp", seed: int = 0, switch_latency_s: float = 0.0) -> None:
+        self.wiring, self.tables, self.policy, self.seed = tables.wiring, tables, policy, seed
+        self._switch_latency_s, self._tiers = switch_latency_s, self.wiring.tier_numbers
+
+    def paths(self, sources: Indices, targets: Indices, labels: Indices | int = 0) -> Indices:
+        """Return the link ids of each path, shape (connections, hops); see :meth:`Routing.paths`."""
+        up, down = self.wiring.host_links
+        words = hashed(self.seed, sources, targets, labels)
+        nodes, goals = self.wiring.attached[sources], self.wiring.attached[targets]
+        columns = [up + sources]
+        if self.policy == "valiant":
+            middle = self._middle(nodes, goals, words)
+            columns += self._walk(nodes, middle, targets, words)
+            nodes = middle
+        columns += [*self._walk(nodes, goals, targets, words), down + targets]
+        paths = np.stack(columns, axis=1)
+        paths[sources == targets] = NO_LINK
+        return paths
+
+    def lay(self, builder: RouteBuilder, ends: Ends, labels: Indices | int, amounts: Floats) -> float:
+        """Add connections to a route; see :meth:`Routing.lay`."""
+        if self.policy == "adaptive":
+            return self._spray(builder, ends, amounts)
+        paths = self.paths(*ends, labels)
+        builder.paths(paths, amounts)
+        used = paths >= 0
+        delays = np.where(used, self.wiring.latencies_s[paths], 0.0).sum(axis=1)
+        return float(np.max(delays + self._passing_s(used.sum(axis=1)), initial=0.0))
+
+    def _passing_s(self, links: Indices) -> Floats:
+        return np.maximum(links - 1 - _INCLUDED, 0) * self._switch_latency_s
+
+    def _walk(self, nodes: Indices, goals: Indices, targets: Indices, words: NDArray[np.uint64]) -> Iterator[Indices]:
+        """Yield the link of every connection hop by hop from ``nodes`` until all are at ``goals``."""
+        nodes, value = nodes.copy(), targets.copy()
+        while True:
+            moving = np.flatnonzero(nodes != goals)
+            if not len(moving):
+                return
+            found, which = self._choices(nodes[moving], goals[moving])
+            count = found.count[which]
+            if self.policy == "d-mod-k":
+                choice = value[moving] % count
+                value[moving] //= count
+            elif self.policy == "static":
+                choice = np.zeros(len(moving), dtype=np.int64)
+            else:
+                choice = below(mix(words[moving] + mix(nodes[moving].astype(np.uint64))) & _LOW, count)
+            taken = np.full(len(nodes), NO_LINK, dtype=np.int64)
+            taken[moving] = found.links[found.first[which] + choice]
+            nodes[moving] = self.wiring.heads[taken[moving]]
+            yield taken
+
+    def _choices(self, nodes: Indices, goals: Indices) -> tuple[Choices, Indices]:
+        """Return the choices of every different (node, goal), and which of them is that of each connection."""
+        size = len(self.wiring.nodes)
+        keys, which = np.unique(nodes * size + goals, return_inverse=True)
+        found = self.tables.choices(keys // size, keys % size)
+        return (self._first_dimension(found) if self.policy == "dimension-order" else found), which
+
+    def _first_dimension(self, found: Choices) -> Choices:
+        """Keep of the choices those along the dimension of the first: links of a node come in that order."""
+        tiers = self._tiers[found.links]
+        same = tiers == np.repeat(tiers[found.first], found.count)
+        owner = np.repeat(np.arange(len(found.count)), found.count)
+        count = np.bincount(owner[same], minlength=len(found.count))
+        return Choices(np.cumsum(count) - count, count, found.links[same])
+
+    def _middle(self, nodes: Indices, goals: Indices, words: NDArray[np.uint64]) -> Indices:
+        """Return the router by which each connection goes: one with hosts, in a group of neither end."""
+        groups, candidates = self.wiring.groups, np.unique(self.wiring.attached)
+        middle, undecided, salt = goals.copy(), np.flatnonzero(nodes != goals), 0
+        while len(undecided) and salt < len(candidates):
+            salt += 1
+            drawn = candidates[below(mix(words[undecided] + np.uint64(salt)) & _LOW, len(candidates))]
+            own = (groups[drawn] == groups[nodes[undecided]]) | (groups[drawn] == groups[goals[undecided]])
+            good = ~own | (groups[drawn] == NO_GROUP)
+            middle[undecided[good]] = drawn[good]
+            undecided = undecided[~good]
+        return middle
+
+    def _spray(self, builder: RouteBuilder, ends: Ends, amounts: Floats) -> float:
+        """Split what goes from node to node over all shortest paths, at every node by the links' capacities."""
+        wiring, size = self.wiring, len(self.wiring.nodes)
+        apart = ends[0] != ends[1]
+        sources, targets = ends[0][apart], ends[1][apart]
+        own = wiring.host_links[0] + sources, wiring.host_links[1] + targets
+        for links in own:
+            builder.links(links, amounts[apart])
+        own_s = wiring.latencies_s[own[0]] + wiring.latencies_s[own[1]]
+        front = _merged(wiring.attached[sources] * size + wiring.attached[targets], amounts[apart], own_s)
+        passed, longest_s = 2, 0.0
+        while True:
+            there = front.keys // size == front.keys % size
+            passing_s = float(self._passing_s(np.array([passed]))[0])
+            longest_s = max(longest_s, float(np.max(front.delays_s[there] + passing_s, initial=0.0)))
+            if there.all():
+                return longest_s
+            front, passed = self._next_front(builder, front, ~there), passed + 1
+
+    def _next_front(self, builder: RouteBuilder, front: _Front, moving: NDArray[np.bool_]) -> _Front:
+        """Lay the next link of what is ``moving``; return where it arrives."""
+        size, keys = len(self.wiring.nodes), front.keys[moving]
+        found = self.tables.choices(keys // size, keys % size)
+        owner, links = np.repeat(np.arange(len(keys)), found.count), found.links
+        capacities = self.wiring.capacities[links]
+        moved = front.amounts[moving][owner] * capacities / np.bincount(owner, capacities)[owner]
+        builder.links(links, moved)
+        delays_s = front.delays_s[moving][owner] + self.wiring.latencies_s[links]
+        return _merged(self.wiring.heads[links] * size + keys[owner] % size, moved, delays_s)
+
+
+class _Front(NamedTuple):
+    """What is at a node on its way to a goal: node x nodes + goal, bytes per byte of payload, longest delay [s]."""
+
+    keys: Indices
+    amounts: Floats
+    delays_s: Floats
+
+
+def _merged(keys: Indices, amounts: Floats, delays_s: Floats) -> _Front:
+    different, place = np.unique(keys, return_inverse=True)
+    longest_s = np.zeros(len(different))
+    np.maximum.at(longest_s, place, delays_s)
+    return _Front(different, np.bincount(place, amounts, len(different)).astype(np.float64), longest_s)
