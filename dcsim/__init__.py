@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dcsim.results.comparison import Comparison
     from dcsim.results.result import Result
+    from dcsim.results.study import StudyResult
     from dcsim.scenario import Scenario
     from dcsim.scenario.load import Loaded
     from dcsim.simulate import Progress
 
 __version__ = "0.1.0"
-__all__ = ["Result", "Scenario", "__version__", "compare", "load", "run"]
+__all__ = ["Result", "Scenario", "__version__", "compare", "load", "run", "sweep"]
 
 
 def load(path: str | PathLike[str], settings: Sequence[str] = (), seed: int | None = None) -> Loaded:
@@ -76,6 +77,30 @@ def compare(results: Sequence[Result]) -> Comparison:
     from dcsim.results.comparison import compare as build
 
     return build(results)
+
+
+def sweep(
+    study: str | PathLike[str], folder: str | PathLike[str], processes: int = 1, allow_code: bool = False
+) -> StudyResult:
+    """Simulate every point of a study file that is not finished in ``folder`` yet, and return all of them.
+
+    ``processes`` above one need a program that may be imported again: guard it by ``if __name__ == "__main__":``.
+
+    Raises
+    ------
+    dcsim.errors.InputError
+        If the study is wrong, or the folder holds something else.
+    """
+    from pathlib import Path
+
+    from dcsim.results.study import load as read
+    from dcsim.scenario.study import load_study
+    from dcsim.studies.executors import local
+    from dcsim.studies.sweep import execute, opened
+
+    with opened(load_study(study), Path(folder)) as ready:
+        execute(ready, local(ready.context(allow_code), processes), lambda _: None)
+    return read(folder)
 
 
 def __getattr__(name: str) -> Any:

@@ -29,6 +29,7 @@ from dcsim.command import (
     say,
 )
 from dcsim.errors import InputError, RunError
+from dcsim.study_verbs import sweep
 
 if TYPE_CHECKING:
     from dcsim.results.comparison import Comparison
@@ -119,16 +120,22 @@ def run(
 
 
 def check(
-    files: Annotated[list[Path], Argument(metavar="FILE...", help="Scenario files.")], allow_code: AllowCode = False
+    files: Annotated[list[Path], Argument(metavar="FILE...", help="Scenario and study files.")], allow_code: AllowCode = False
 ) -> int:
-    """Validate scenario files without running them."""
+    """Validate scenario and study files without running them."""
     from dcsim import simulate
     from dcsim.scenario.load import load
+    from dcsim.scenario.study import is_study, load_study
 
     status = DONE
     for file in files:
         try:
-            simulate.prepare(load(str(file)), allow_code)
+            if is_study(file):
+                from dcsim.studies.sweep import check_points
+
+                check_points(load_study(file))
+            else:
+                simulate.prepare(load(str(file)), allow_code)
         except InputError as error:
             complain_of(error)
             status = WRONG_INPUT
@@ -284,7 +291,7 @@ def application() -> typer.Typer:
     """Return the command line with its verbs."""
     app = typer.Typer(name="dcsim", rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True)(_bare)
-    for verb in (run, check, show, compare, report, trace, catalogue, schema, explain, calibrate, accuracy):
+    for verb in (run, check, show, compare, sweep, report, trace, catalogue, schema, explain, calibrate, accuracy):
         app.command(verb.__name__, help=verb.__doc__)(command(verb))
     return app
 
@@ -342,11 +349,11 @@ def _save(result: Result, folder: Path, output: RunOutput) -> tuple[Path, bool]:
 
 def _simulate(prepared: Prepared, name: str, quiet: bool) -> Result:
     from dcsim import simulate
-    from dcsim.report.progress import Meter
+    from dcsim.report.progress import Meter, describe
 
     if quiet:
         return simulate.run(prepared, None)
-    with Meter(name, sys.stderr) as meter:
+    with Meter(name, sys.stderr, describe) as meter:
         return simulate.run(prepared, meter)
 
 

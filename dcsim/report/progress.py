@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Generic, Protocol, TextIO, TypeVar
 
 from dcsim import units
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _LIVE_INTERVAL_S = 0.2
 _PLAIN_INTERVAL_S = 5.0
+
+
+Told = TypeVar("Told", contravariant=True)
 
 
 class State(Protocol):
@@ -32,21 +35,27 @@ class State(Protocol):
         """Events handled so far."""
 
 
-class Meter:
-    """Shows the progress of one simulation on ``stream``; use it as a context manager.
+class Meter(Generic[Told]):
+    """Shows the progress of one long work on ``stream``, a line in ``words``; use it as a context manager.
 
     On a terminal one line is rewritten and removed at the end; elsewhere at most one plain line is written every five
     seconds of wall time.
     """
 
-    def __init__(self, name: str, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        self._name, self._stream, self._clock = name, stream, clock
+    def __init__(
+        self,
+        name: str,
+        stream: TextIO,
+        words: Callable[[str, Told, float], str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._name, self._stream, self._words, self._clock = name, stream, words, clock
         self._started_s = clock()
         self._live: Status | None = None
         self._interval_s = _LIVE_INTERVAL_S if stream.isatty() else _PLAIN_INTERVAL_S
         self._due_s = self._started_s + self._interval_s
 
-    def __enter__(self) -> Meter:
+    def __enter__(self) -> Meter[Told]:
         if self._stream.isatty():
             from rich.console import Console
             from rich.status import Status
@@ -61,13 +70,13 @@ class Meter:
         if self._live is not None:
             self._live.stop()
 
-    def __call__(self, state: State) -> None:
+    def __call__(self, state: Told) -> None:
         """Show ``state`` if it is time to."""
         now_s = self._clock()
         if now_s < self._due_s:
             return
         self._due_s = now_s + self._interval_s
-        line = describe(self._name, state, now_s - self._started_s)
+        line = self._words(self._name, state, now_s - self._started_s)
         if self._live is not None:
             from rich.text import Text
 
@@ -84,6 +93,36 @@ def describe(name: str, state: State, elapsed_s: float) -> str:
     if state.fraction:
         parts.insert(1, f"{state.fraction:.0%}")
         parts.append(f"{units.show(elapsed_s * (1.0 / state.fraction - 1.0), 's')} left")
+    return f"{name}: {', '.join(parts)}"
+
+
+class Count(Protocol):
+    """What a sweep tells of itself while it runs: points finished, by this process, failed, and in all."""
+
+    @property
+    def finished(self) -> int:
+        """Points that need not run again."""
+
+    @property
+    def fresh(self) -> int:
+        """Points of them that ran since the start."""
+
+    @property
+    def failed(self) -> int:
+        """Points that have a reason instead of metrics."""
+
+    @property
+    def total(self) -> int:
+        """All points."""
+
+
+def count(name: str, state: Count, elapsed_s: float) -> str:
+    """Return one line: points finished, failed, points per second of wall time and the wall time left [s]."""
+    rate_per_s = state.fresh / elapsed_s if elapsed_s > 0.0 else 0.0
+    parts = [f"{state.finished:,} of {state.total:,} points ({state.finished / state.total:.0%})"]
+    parts += [f"{state.failed:,} failed"] if state.failed else []
+    if rate_per_s:
+        parts += [f"{rate_per_s:.3g}/s", f"{units.show((state.total - state.finished) / rate_per_s, 's')} left"]
     return f"{name}: {', '.join(parts)}"
 
 

@@ -37,10 +37,17 @@ class _Outcome:
     stopped: str
 
 
-def run(prepared: Prepared, progress: Callable[[Progress], None] | None = None) -> Result:
+Enough = Callable[[list[dict[str, Metric]]], bool]
+
+
+def run(
+    prepared: Prepared, progress: Callable[[Progress], None] | None = None, enough: Enough | None = None
+) -> Result:
     """Simulate a prepared scenario; an interrupt or an overheated site ends the run where it is: the result is partial.
 
-    With more than one replication the metrics are means with 95 % intervals, the tables those of the first.
+    With more than one replication the metrics are means with 95 % intervals, the tables those of the first. ``enough``
+    says after each replication, given the metrics of all, whether there are enough; as many as the scenario asks for
+    unless given.
 
     Raises
     ------
@@ -51,10 +58,8 @@ def run(prepared: Prepared, progress: Callable[[Progress], None] | None = None) 
     first = _simulate(prepared, scenario.seed, progress)
     found = [metrics.collect(first.center)]
     partial = first.partial
-    for number in range(1, scenario.replications):
-        if partial:
-            break
-        again = _simulate(prepared, _replication_seed(scenario.seed, number), progress)
+    while not partial and not (enough(found) if enough else len(found) >= scenario.replications):
+        again = _simulate(prepared, _replication_seed(scenario.seed, len(found)), progress)
         partial = again.partial
         if not partial:
             found.append(metrics.collect(again.center))
@@ -123,7 +128,7 @@ def _result(prepared: Prepared, outcome: _Outcome, replications: list[dict[str, 
         metrics=metrics.combine(replications),
         tables=tables.collect(center),
         manifest=_manifest(prepared, outcome, verdicts)
-        | {"warnings": warnings(center) + metrics.left_out(replications)},
+        | {"replications": len(replications), "warnings": warnings(center) + metrics.left_out(replications)},
         scenario_text=dump(prepared.loaded.scenario),
         partial=outcome.partial,
     )
@@ -143,7 +148,6 @@ def _manifest(prepared: Prepared, outcome: _Outcome, verdicts: list[Check]) -> d
         "libraries": {name: version(name) for name in _LIBRARIES},
         "seed": scenario.seed,
         "detail": scenario.detail,
-        "replications": scenario.replications,
         "start": scenario.start.isoformat(),
         "simulated_s": center.clock.now,
         "wall_s": outcome.wall_s,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from importlib import metadata
@@ -53,6 +54,26 @@ def costs(request: CostRequest) -> StepCosts:
     return found
 
 
+def packed(request: CostRequest) -> tuple[str, str]:
+    """Return the traced costs as the name and the text of their file, to be delivered to another machine's cache.
+
+    Raises
+    ------
+    InputError
+        As :func:`costs` does.
+    """
+    code = code_of(request.model, request.folder or Path()) if isinstance(request.model, UserModel) else None
+    return f"{_key(request, code)}.json", json.dumps(asdict(costs(request)))
+
+
+def deliver(found: Mapping[str, str]) -> None:
+    """Put packed costs that are not there yet into this machine's cache."""
+    for name, text in found.items():
+        path = cache.folder() / "costs" / name
+        if not path.exists():
+            _write(path, text)
+
+
 def _trace(request: CostRequest, code: UserCode | None) -> StepCosts:
     from dcsim.workload import runtime
 
@@ -92,8 +113,12 @@ def _load(path: Path) -> StepCosts | None:
 
 
 def _store(path: Path, found: StepCosts) -> None:
+    _write(path, json.dumps(asdict(found)))
+
+
+def _write(path: Path, text: str) -> None:
     try:
-        cache.write(path, json.dumps(asdict(found)))
+        cache.write(path, text)
     except OSError as error:
         _LOG.warning("the traced costs cannot be kept in %s (%s); the next run traces again", path, error)
 

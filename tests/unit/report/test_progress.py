@@ -38,7 +38,7 @@ def test_without_a_known_end_there_is_no_percent_and_no_time_left() -> None:
 
 def test_a_pipe_gets_at_most_a_line_every_five_seconds() -> None:
     watch, pipe = Watch(), io.StringIO()
-    with Meter("run", pipe, watch) as meter:
+    with Meter("run", pipe, describe, watch) as meter:
         for second in range(12):
             watch.time_s = float(second)
             meter(Now(second, second / 12, second))
@@ -53,6 +53,6 @@ class Terminal(io.StringIO):
 
 def test_a_terminal_is_left_clean() -> None:
     terminal = Terminal()
-    with Meter("run", terminal, Watch()) as meter:
+    with Meter("run", terminal, describe, Watch()) as meter:
         meter(Now(1.0, 0.5, 10))
     assert terminal.getvalue().count("\n") <= 2

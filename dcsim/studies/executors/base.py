@@ -1,0 +1,56 @@
+"""What every executor does, and how points are bundled so that handing them over costs little."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from dcsim.results.rows import Row
+from dcsim.studies.point import Point
+
+_CHUNK_S = 0.075
+_LARGEST_CHUNK = 64
+
+Chunk = tuple[Point, ...]
+
+
+class Executor(ABC):
+    """Simulates points; ``workers`` of them at a time, 0 where it is not known yet."""
+
+    @property
+    @abstractmethod
+    def workers(self) -> int:
+        """Points simulated at the same time."""
+
+    @abstractmethod
+    def run(self, points: Iterable[Point]) -> Iterator[Row]:
+        """Yield a row for every point as soon as it is there, in any order; points are taken when there is room.
+
+        Closing the iterator ends the work. A point that kills its worker again and again gets a row with that reason.
+        """
+
+
+class Chunks:
+    """Bundles points into chunks of some 75 ms by the time that points took so far; the first ones go alone."""
+
+    def __init__(self, points: Iterable[Point]) -> None:
+        self._points = iter(points)
+        self._count, self._wall_s = 0, 0.0
+
+    def note(self, row: Row) -> None:
+        """Learn how long a point takes."""
+        self._count += 1
+        self._wall_s += row.wall_s
+
+    def next(self) -> Chunk:
+        """Return the next chunk, empty when all points are handed out."""
+        mean_s = self._wall_s / self._count if self._count else _CHUNK_S
+        size = max(1, min(_LARGEST_CHUNK, int(_CHUNK_S / max(mean_s, 1e-6))))
+        return tuple(islice(self._points, size))
+
+
+def died(point: Point) -> Row:
+    """Return the row of a point whose workers die."""
+    reason = "the process that simulated it died each time, as when memory runs out"
+    return Row(point.key, point.number, point.changes, 0.0, reason=reason)
