@@ -120,7 +120,8 @@ def run(
 
 
 def check(
-    files: Annotated[list[Path], Argument(metavar="FILE...", help="Scenario and study files.")], allow_code: AllowCode = False
+    files: Annotated[list[Path], Argument(metavar="FILE...", help="Scenario and study files.")],
+    allow_code: AllowCode = False,
 ) -> int:
     """Validate scenario and study files without running them."""
     from dcsim import simulate
