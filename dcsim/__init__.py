@@ -100,7 +100,7 @@ def sweep(
 
     with opened(load_study(study), Path(folder)) as ready:
         execute(ready, local(ready.context(allow_code), processes), lambda _: None)
-    return read(folder)
+    return read(Path(folder))
 
 
 def __getattr__(name: str) -> Any:
