@@ -10,10 +10,7 @@ import os
 import threading
 from dataclasses import dataclass
 
-import networkx  # noqa: F401  (preloaded for all workers)
-import numpy  # noqa: F401
-import pandas  # noqa: F401
-import simpy  # noqa: F401
+import pandas  # noqa: F401  (preloaded for all workers, as is all that simulating imports)
 
 from dcsim.results.rows import Row
 from dcsim.simulate import running  # noqa: F401
