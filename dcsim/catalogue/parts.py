@@ -137,6 +137,44 @@ class Disk(Value):
     price: Money
 
 
+class Generation(Value):
+    """A generation of devices: which share of the data sheet's peaks a training step attains."""
+
+    title: str
+    product16: Fraction = Field(description="of the rate of 16-bit matrix products, large and square")
+    product8: Fraction = Field(description="of the rate of products in 8 bits or fewer, casts aside")
+    attention: Fraction = Field(description="of the rate of 16-bit products in fused attention, causal halves left out")
+    memory: Fraction = Field(description="of the memory bandwidth in memory-bound kernels")
+    links: Fraction = Field(description="of the rate of links inside the server, in long messages")
+
+
+class Kernels(Value):
+    """What kernels and messages of a training step have in common on all devices."""
+
+    title: str
+    depth: PositiveNumber = Field(description="depth of a product at which it runs at half of its rate")
+    network: Fraction = Field(description="share of the network's rate that long messages attain")
+    half_mb: PositiveNumber = Field(
+        description="a rank's part of a message at which half of the link's rate is reached [MB]"
+    )
+    jitter: Fraction = Field(description="standard deviation of a server's step over its mean")
+    passes: PositiveNumber = Field(description="reads and writes of a 16-bit attention score, unfused, forward")
+    routed: PositiveNumber = Field(description="reads and writes of an element routed to experts, forward")
+    power: PositiveNumber = Field(description="exponent by which product rates follow a board's power limit")
+
+
+class Training(Value):
+    """What a software era costs beside kernels, and what it hides."""
+
+    launch_us: PositiveNumber = Field(description="time of the host for one kernel [us]")
+    traffic: PositiveNumber = Field(description="memory traffic of memory-bound kernels over the textbook's count")
+    hidden_tensor: Fraction = Field(description="share of tensor-parallel communication beside computation")
+    hidden_data: Fraction = Field(description="share of data-parallel communication beside computation")
+    step_ms: PositiveNumber = Field(description="what comes once a step: data, logging, synchronization [ms]")
+    routing_us: PositiveNumber = Field(description="what comes once a layer of experts and micro batch [us]")
+    unstated: Fraction = Field(description="share of layers recomputed where a published run does not tell")
+
+
 class Software(Value):
     """A software era: which share of the hardware's peak its kernels reach."""
 
@@ -147,6 +185,13 @@ class Software(Value):
     memory: Fraction = Field(description="achieved over peak memory bandwidth")
     launch: Duration = Field(description="of one kernel")
     fused_attention: Flag = Field(description="attention scores stay on the chip")
+    training: Training | None = Field(None, description="fitted to published training runs, where there are any")
+
+    @model_serializer(mode="wrap")
+    def _without_what_was_not_fitted(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # As above: digests of scenarios do not depend on what a fit would hold.
+        written: dict[str, Any] = plain(self)
+        return {key: value for key, value in written.items() if key != "training"}
 
 
 class LossCurve(Value):

@@ -29,6 +29,8 @@ _FACTS: Final = frozenset({"parameters", "published"})  # of a model, which are 
 RECORDS: Final[Mapping[str, type[Value]]] = MappingProxyType(
     {
         "accelerators": parts.Accelerator,
+        "generations": parts.Generation,
+        "kernels": parts.Kernels,
         "servers": parts.Server,
         "storage-servers": parts.StorageServer,
         "switches": parts.Switch,
@@ -51,6 +53,7 @@ _SINGULAR: Final = MappingProxyType(
     {
         "accelerators": "an accelerator",
         "switches": "a switch",
+        "kernels": "a set of kernels",
         "software": "a software era",
         "psus": "a power supply",
         "pdus": "a power distribution unit",

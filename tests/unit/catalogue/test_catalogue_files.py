@@ -18,6 +18,8 @@ TEXTS = {"title", "kind", "accelerator", "link", "psu", "family", "scope", "base
 PROMISED = {
     "accelerators": "v100-sxm2-32 a100-sxm-40 a100-sxm-80 h100-sxm h100-pcie h200-sxm b200-sxm mi300x tpu-v5e "
     "xeon-8480 epyc-9654 alveo-u280",
+    "generations": "volta ampere hopper blackwell cdna2 cdna3 tpu gaudi",
+    "kernels": "training",
     "servers": "dgx-v100 dgx-a100 dgx-h100 hgx-h200 dgx-b200 mi300x-8 tpu-v5e-8 xeon-2s epyc-2s fpga-u280-4",
     "storage-servers": "storage-nvme-2u",
     "switches": "quantum-2-qm9700 spectrum-sn2700 spectrum-3-sn4700 spectrum-4-sn5600",
@@ -25,7 +27,8 @@ PROMISED = {
     "gpu-fabrics": "nvlink2 nvlink3 nvlink4 nvlink5 pcie4 infinity-fabric generic",
     "network-fabrics": "infiniband roce ethernet efa-v1 efa-v2",
     "disks": "nvme-gen4 nvme-gen5 ssd-sata hdd",
-    "software": "eager-2020 flash-2023",
+    "software": "eager-2020 flash-2023 megatron-2021 deepspeed-2022 te-fp8-2024 mlperf-2024 bridge-2026 "
+    "torchtitan-2024 maxtext",
     "psus": "titanium platinum",
     "pdus": "pdu-transformer",
     "ups": "double-conversion eco-mode",

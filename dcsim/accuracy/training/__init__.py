@@ -1,0 +1,1 @@
+"""Published training runs: read, predicted from what they state, fitted and scored."""

@@ -1,0 +1,62 @@
+"""The software era of a run: which named set of efficiency parameters applies, by a written rule.
+
+The rule reads the columns ``software`` and ``release`` only:
+
+1. MaxText, T5X, Pax, JAX and XLA: ``maxtext``.
+2. Megatron-Bridge: ``bridge-2026``.
+3. NeMo, Megatron-Core, MegaScale, HAI-LLM, and frameworks of Meta: ``te-fp8-2024``.
+4. Submissions to MLPerf: ``mlperf-2024``.
+5. torchtitan: ``torchtitan-2024``.
+6. llm-foundry, Composer and other frameworks on FSDP: ``flash-2023``.
+7. DeepSpeed, GPT-NeoX and metaseq up to 2023: ``deepspeed-2022``.
+8. Megatron-LM up to 2022: ``megatron-2021``; later: ``te-fp8-2024``.
+9. Anything else: by the year of its release, ``megatron-2021`` up to 2022, ``flash-2023`` in 2023, ``te-fp8-2024`` up
+   to mid 2025, ``bridge-2026`` after; without a year, ``te-fp8-2024``.
+"""
+
+from __future__ import annotations
+
+import re
+
+ERAS = (
+    "megatron-2021", "deepspeed-2022", "flash-2023", "te-fp8-2024", "mlperf-2024", "bridge-2026", "torchtitan-2024",
+    "maxtext",
+)  # fmt: skip
+
+_BY_WORD = (
+    (("maxtext", "t5x", "pax", "jax", "xla", "axlearn", "levanter"), "maxtext"),
+    (("bridge",), "bridge-2026"),
+    (("nemo", "megatron-core", "megascale", "hai-llm", "meta)", "transformer engine"), "te-fp8-2024"),
+    (("mlperf",), "mlperf-2024"),
+    (("torchtitan",), "torchtitan-2024"),
+    (("foundry", "composer", "mosaic", "lightning", "fsdp"), "flash-2023"),
+)
+_EARLY = (("deepspeed", "neox", "metaseq", "fairseq", "colossal"), "deepspeed-2022")
+
+
+def year_of(release: str) -> float | None:
+    """Return the year of a release with its month as a fraction, "2022-05" or "24.07"; None where it has none."""
+    found = re.match(r"(20\d\d)(?:[-.](\d\d))?", release)
+    if found is None:
+        found = re.match(r"(2\d)\.(\d\d)", release)
+        if found is None:
+            return None
+        return 2000.0 + float(found.group(1)) + (float(found.group(2)) - 1.0) / 12.0
+    return float(found.group(1)) + (float(found.group(2) or 1.0) - 1.0) / 12.0
+
+
+def era_of(software: str, release: str) -> str:
+    """Return the era by the rule of this module."""
+    name, year = software.lower(), year_of(release)
+    for words, era in _BY_WORD:
+        if any(word in name for word in words):
+            return era
+    if any(word in name for word in _EARLY[0]):
+        return _EARLY[1] if year is None or year < 2024.0 else "te-fp8-2024"
+    if year is None:
+        return "te-fp8-2024"
+    if year < 2023.0:
+        return "megatron-2021"
+    if year < 2024.0:
+        return "te-fp8-2024" if "megatron" in name else "flash-2023"
+    return "te-fp8-2024" if year < 2025.5 else "bridge-2026"

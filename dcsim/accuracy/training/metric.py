@@ -1,0 +1,101 @@
+"""What a table reports of a run, and how a predicted step gives the same: step time, throughput, utilization, time."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from dcsim.accuracy.training.case import Case
+from dcsim.accuracy.training.device import DataSheet
+from dcsim.accuracy.training.model import Model, parameters
+from dcsim.accuracy.training.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The measured value, its name and unit; ``value = scale * step ** power`` for a step in seconds."""
+
+    metric: str
+    unit: str
+    measured: float
+    scale: float
+    power: float
+
+    def of_step(self, step_s: float) -> float:
+        """Return the metric of a step that takes ``step_s`` [s]."""
+        return float(self.scale * step_s**self.power)
+
+    @property
+    def step_s(self) -> float:
+        """The step time that gives the measured value [s]."""
+        return float((self.measured / self.scale) ** (1.0 / self.power))
+
+
+_GPT3_TOKENS = (1.05e9, 8.3e7)
+"""Tokens to the quality of MLPerf's GPT-3 and by how much 1,024 more sequences of batch raise them.
+
+By logged throughput times time to train of the H100 submissions of v3.1 and v4.1 at batches of 2,048 to 3,072.
+"""
+
+
+def target_of(case: Case, model: Model, plan: Plan, sheet: DataSheet) -> Target | str:
+    """Return what is to be predicted: the step time where the table has it, else the metric that it reports."""
+    step = case.positive("step_s")
+    if step is not None:
+        return Target("step_s", "s", step, 1.0, 1.0)
+    metric, value = case.text("metric"), case.positive("value")
+    if value is None:
+        return "the table has no measured value"
+    tokens = plan.batch * model.sequence
+    devices = case.positive("n_devices") or 1.0
+    match metric:
+        case "step_s":
+            return Target(metric, "s", value, 1.0, 1.0)
+        case "tokens_per_s_per_device":
+            return Target(metric, "1/s", value, tokens / devices, -1.0)
+        case "samples_per_s":
+            return Target(metric, "1/s", value, plan.batch, -1.0)
+        case "tflops_per_device" | "tflops_per_device_hw":
+            return Target(metric, "TFLOP/s", value, counted_flops(case, model, plan) / devices / 1e12, -1.0)
+        case "mfu_pct" | "hfu_pct":
+            peak = devices * sheet.rate16
+            return Target(metric, "%", value, 100.0 * counted_flops(case, model, plan) / peak, -1.0)
+        case "time_to_train_min":
+            steps = steps_to_train(case, model, plan)
+            return (
+                "the table does not tell how many samples were trained"
+                if steps is None
+                else Target(metric, "min", value, steps / 60.0, 1.0)
+            )
+    return f'the metric "{metric}" is none that a step time gives'
+
+
+def steps_to_train(case: Case, model: Model, plan: Plan) -> float | None:
+    """Return the steps of a whole training run, from the notes or from what is logged elsewhere of the benchmark."""
+    found = re.search(r"(\d+) samples/epochs trained", case.text("notes"))
+    name = case.text("model").lower()
+    if name.startswith("gpt3-175b"):
+        return (_GPT3_TOKENS[0] + _GPT3_TOKENS[1] * plan.batch / 1024.0) / (plan.batch * model.sequence)
+    if found is None:
+        return None
+    count = float(found.group(1))
+    return count * (1281167.0 if count < 1000 else 1.0) / plan.batch
+
+
+def counted_flops(case: Case, model: Model, plan: Plan) -> float:
+    """Return the FLOPs of a step as the source counts them, by the words of ``flop_formula``.
+
+    "96*B*s*l*h^2" and "recompute" count the layers' forward pass twice, "6N" the parameters once forward and twice
+    backward; attention is counted whole unless the words say "causal" without "non".
+    """
+    words = case.text("flop_formula").lower()
+    tokens = plan.batch * model.sequence
+    hidden, layers = model.hidden, model.layers
+    again = 4.0 if ("96*" in words or "recompute" in words or "hardware" in words) and plan.recomputed >= 1.0 else 3.0
+    mixed = model.layers - model.dense_layers if model.experts else 0.0
+    idle = mixed * (model.experts - model.chosen) * (2.0 + model.gated) * hidden * model.expert_ffn
+    head = hidden * model.vocabulary
+    inside = parameters(model) - idle - head
+    square = 2.0 * layers * model.heads * (model.width + model.value_width) * model.sequence
+    half = 0.5 if "causal" in words and "non-causal" not in words else 1.0
+    return tokens * (again * (2.0 * inside + half * square) + 3.0 * 2.0 * head)

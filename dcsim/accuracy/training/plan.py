@@ -1,0 +1,203 @@
+"""The plan of a run: what the table states, what its words mean, and defaults for what it leaves blank."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from dcsim.accuracy.training.case import Case
+from dcsim.accuracy.training.device import DataSheet
+from dcsim.accuracy.training.model import Model, parameters
+from dcsim.parallel.parallelism import EVERYTHING, GRADIENTS, NOT_SHARDED, OPTIMIZER
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Numbers of one plan, by the names of :class:`dcsim.parallel.parallelism.Parallelism`."""
+
+    tensor: float
+    pipeline: float
+    virtual: float
+    data: float
+    context: float
+    expert: float
+    sequence: float
+    sharding: float
+    micro: float
+    micro_batches: float
+    recomputed: float
+    recomputed_core: float
+    balanced: float
+    zero_bubble: float
+    adapters: float
+    unstated: float
+    """1 where the table does not say what is recomputed."""
+
+    @property
+    def batch(self) -> float:
+        """Sequences of a step."""
+        return self.micro * self.micro_batches * self.data
+
+
+_USUAL_TENSOR = 8.0
+_ONE_MICRO = 2.0**18  # tokens of a device up to which sharded weights are gathered once a step: an assumption
+_RECOMPUTED = (
+    # Words of the column and the share of the layers' forward pass that runs again.
+    ("full", 1.0),
+    ("none", 0.0),
+    ("minimal", 0.1),
+    ("qkv_proj", 0.7),
+    ("per-op", 0.5),
+    # PaLM, Appendix B: hardware over model FLOP utilization, 57.8 / 46.2 = 1.25, is 3/4 of a forward pass more.
+    ("partial", 0.75),
+    ("selective", 0.0),
+    ("norm", 0.05),
+)
+
+
+def plan_of(case: Case, model: Model, sheet: DataSheet, software: str) -> Plan | str:
+    """Return the plan of a run, or in words what is missing."""
+    devices = case.positive("n_devices")
+    if devices is None:
+        return "the table does not state the number of devices"
+    adapters = 1.0 if re.search(r"\blora\b", case.text("notes"), re.IGNORECASE) else 0.0
+    sizes = _sizes(case, model, sheet, (devices, adapters))
+    tensor, pipeline, context, data = sizes
+    batch = _batch(case, data)
+    if batch is None:
+        batch = data * _usual_batch(model, pipeline)
+    micro, count = _micro(case, batch, (data, pipeline), software)
+    recomputed, core, unstated = _recompute(case, software)
+    virtual = case.positive("virtual_stages")
+    return Plan(
+        tensor=tensor,
+        pipeline=pipeline,
+        virtual=max(virtual or _virtual(model, pipeline, software), 1.0) if pipeline > 1 else 1.0,
+        data=data,
+        context=context,
+        expert=min(case.positive("ep") or 1.0, max(model.experts, 1.0)) if model.experts else 1.0,
+        sequence=_sequence(case, software, tensor),
+        sharding=_sharding(case, sheet),
+        micro=micro,
+        micro_batches=count,
+        recomputed=recomputed,
+        recomputed_core=core,
+        balanced=_balanced(case, model, pipeline * (virtual or 1.0)),
+        zero_bubble=1.0 if re.search(r"dualpipe|zero.?bubble", case.text("virtual_stages"), re.IGNORECASE) else 0.0,
+        adapters=adapters,
+        unstated=unstated,
+    )
+
+
+def _sizes(case: Case, model: Model, sheet: DataSheet, given: tuple[float, float]) -> tuple[float, float, float, float]:
+    """Return tensor, pipeline, context and data sizes.
+
+    Where the table has none: TPUs shard everything over all devices; others split tensors inside the node and add
+    stages until weights and optimizer states fit half of the memory.
+    """
+    devices, adapters = given
+    tensor, pipeline, context = (case.positive(column) for column in ("tp", "pp", "cp"))
+    data = case.positive("dp")
+    node = case.positive("node_size") or sheet.domain
+    context = context or 1.0
+    if sheet.generation == "tpu":
+        tensor, pipeline = tensor or 1.0, pipeline or 1.0
+    state = parameters(model) * (3.0 if adapters else 18.0)
+    if tensor is None:
+        wanted = state / (0.5 * sheet.memory)
+        tensor = 1.0
+        limit = min(node, _USUAL_TENSOR, devices / (pipeline or 1.0))
+        while tensor < min(wanted, limit) and tensor * 2.0 <= limit:
+            tensor *= 2.0
+    if pipeline is None:
+        pipeline = 1.0
+        while state / (tensor * pipeline) > 0.5 * sheet.memory and tensor * pipeline * 2.0 <= devices:
+            pipeline *= 2.0
+    whole = tensor * pipeline * context
+    if data is None or data * whole > devices * 1.001:
+        data = max(devices / whole, 1.0)
+    return tensor, pipeline, context, data
+
+
+def _batch(case: Case, data: float) -> float | None:
+    found = case.positive("global_batch")
+    micro = case.positive("micro_batch")
+    if found is None and micro is not None:
+        return micro * data
+    return found
+
+
+def _usual_batch(model: Model, pipeline: float) -> float:
+    """Return sequences of a data-parallel rank where the table states no batch.
+
+    An assumption: 16,384 tokens, and eight micro batches for every stage of a pipeline.
+    """
+    return 8.0 * pipeline if pipeline > 1 else max(round(16384.0 / model.sequence), 1.0)
+
+
+def _micro(case: Case, batch: float, sizes: tuple[float, float], software: str) -> tuple[float, float]:
+    """Return the micro batch and how many a data-parallel rank has.
+
+    torchtitan states what a rank has in all; its pipelines cut that into as many micro batches as stages or more.
+    """
+    data, pipeline = sizes
+    each = batch / data
+    micro = case.positive("micro_batch")
+    if micro is None:
+        whole = pipeline == 1 and ("fsdp" in case.text("dp_sharding").lower() or not case.text("dp_sharding"))
+        micro = each if whole and each * (case.positive("seq") or 2048.0) <= _ONE_MICRO else 1.0
+    if "torchtitan" in software.lower() and pipeline > 1 and micro >= each:
+        micro = max(each / max(pipeline, each), min(1.0, each))
+    micro = min(micro, each)
+    return micro, each / micro
+
+
+def _recompute(case: Case, software: str) -> tuple[float, float, float]:
+    """Return the shares of layers and of attention cores that run again, and 1 where nothing is stated."""
+    words = case.text("recompute").lower()
+    if not words:
+        return 0.0, 0.0, 1.0
+    if words == "selective" and "torchtitan" in software.lower():  # every other matrix product is kept
+        return 0.5, 0.0, 0.0
+    share = next((share for word, share in _RECOMPUTED if word in words), 0.0)
+    return share, 1.0 if "selective" in words and share == 0.0 else 0.0, 0.0
+
+
+def _virtual(model: Model, pipeline: float, software: str) -> float:
+    """Return the chunks of a stage where none are stated: recent frameworks interleave about six, older ones do not."""
+    if not re.search(r"nemo|bridge|core|meta\)|mlperf|megascale", software.lower()):
+        return 1.0
+    layers = model.layers / pipeline
+    fitting = [n for n in (6, 5, 4, 3, 2) if abs(layers / n - round(layers / n)) < 1e-9]
+    return float(fitting[0]) if fitting else 4.0
+
+
+def _sequence(case: Case, software: str, tensor: float) -> float:
+    stated = case.number("seq_parallel")
+    if stated is not None:
+        return stated
+    modern = re.search(r"nemo|bridge|core|mlperf|maxtext|t5x|titan|megascale|meta\)|hai", software.lower())
+    return 1.0 if tensor > 1 and modern else 0.0
+
+
+def _sharding(case: Case, sheet: DataSheet) -> float:
+    words = case.text("dp_sharding").lower()
+    if "grad_op" in words or "zero2" in words or "zero-2" in words:
+        return GRADIENTS
+    if "fsdp" in words or "zero3" in words or "zero-3" in words:
+        return EVERYTHING
+    if "zero" in words or "optimizer" in words:
+        return OPTIMIZER
+    if not words and sheet.generation == "tpu":
+        return EVERYTHING
+    return NOT_SHARDED
+
+
+def _balanced(case: Case, model: Model, chunks: float) -> float:
+    """Return 1 where embedding and head are dealt like layers: as stated, or where only then all chunks are alike."""
+    if "own layer slot" in case.text("notes"):
+        return 1.0
+    if chunks <= 1:
+        return 0.0
+    alone = model.layers % chunks == 0
+    return 1.0 if not alone and (model.layers + 2.0) % chunks == 0 else 0.0

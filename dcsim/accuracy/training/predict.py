@@ -1,0 +1,183 @@
+"""Predictions of many runs at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dcsim.accuracy.training.constants import (
+    COMMON,
+    ERA,
+    FUSED,
+    GENERATION,
+    HIDDEN_PIPELINE,
+    Constants,
+    value,
+)
+from dcsim.accuracy.training.setting import Setting
+from dcsim.compute.kernels import Chip
+from dcsim.estimate.messages import Links
+from dcsim.estimate.training import Habits, Work, step_parts
+from dcsim.parallel.parallelism import Parallelism, Precision
+from dcsim.parallel.shape import Shape
+
+Floats = NDArray[np.float64]
+
+_MODERN_PIPELINE = 0.8
+_HOP_INSIDE_S, _HOP_OUTSIDE_S = 3e-6, 8e-6
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The settings of many runs as arrays, apart from constants; built once, evaluated for many constants."""
+
+    shape: Shape
+    plan: Parallelism
+    precision: Precision
+    columns: dict[str, Floats]
+    generations: tuple[str, ...]
+    eras: tuple[str, ...]
+    generation: NDArray[np.int64]
+    era: NDArray[np.int64]
+
+
+def facts_of(settings: Sequence[Setting]) -> Facts:
+    """Return settings as arrays of shape (runs,)."""
+
+    def column(values: Sequence[float]) -> Floats:
+        return np.array(values, dtype=np.float64)
+
+    shape = Shape(**{f.name: column([getattr(s.model, f.name) for s in settings]) for f in fields(Shape)})
+    plan = Parallelism(**{f.name: column([getattr(s.plan, f.name) for s in settings]) for f in fields(Parallelism)})
+    precision = Precision(
+        activation_bytes=column([2.0] * len(settings)),
+        **{
+            name: column([getattr(s.formats, name) for s in settings])
+            for name in ("narrow", "block", "weight_bytes", "gradient_bytes", "dispatch_bytes")
+        },
+    )
+    columns = {
+        "rate": column([s.formats.rate for s in settings]),
+        **{
+            name: column([getattr(s.sheet, name) for s in settings])
+            for name in ("rate16", "bandwidth", "cores", "power")
+        },
+        **{name: column([getattr(s, name) for s in settings]) for name in ("link", "network", "domain", "slowed")},
+        "unstated": column([s.plan.unstated for s in settings]),
+        "target": column([s.target.step_s for s in settings]),
+        "fused": column([FUSED.get(s.era, 1.0) for s in settings]),
+        "hidden_pipeline": column([HIDDEN_PIPELINE.get(s.era, _MODERN_PIPELINE) for s in settings]),
+    }
+    generations = tuple(sorted({s.sheet.generation for s in settings}))
+    eras = tuple(sorted({s.era for s in settings}))
+    return Facts(
+        shape, plan, precision, columns, generations, eras,
+        np.array([generations.index(s.sheet.generation) for s in settings], dtype=np.int64),
+        np.array([eras.index(s.era) for s in settings], dtype=np.int64),
+    )  # fmt: skip
+
+
+def work_of(facts: Facts, constants: Constants) -> Work:
+    """Return the arguments of the model for some constants."""
+    of_generation = {field: _owned(constants, facts.generations, field)[..., facts.generation] for field in GENERATION}
+    of_era = {field: _owned(constants, facts.eras, field)[..., facts.era] for field in ERA}
+    common = {field: np.asarray(value(constants, "", field)) for field in COMMON}
+    one = np.ones_like(facts.columns["rate"])
+    return Work(
+        facts.shape, _plan(facts, of_era["unstated"]), facts.precision, _chip(facts, of_generation, common),
+        _links(facts, of_generation["links"], common),
+        Habits(
+            launch_s=of_era["launch_us"] * 1e-6,
+            traffic=of_era["traffic"],
+            fused=facts.columns["fused"],
+            passes=common["passes"] * one,
+            hidden_tensor=of_era["hidden_tensor"],
+            hidden_data=of_era["hidden_data"],
+            hidden_pipeline=facts.columns["hidden_pipeline"],
+            hidden_expert=0.0 * one,
+            step_s=of_era["step_ms"] * 1e-3,
+            routing_s=of_era["routing_us"] * 1e-6,
+            routed=common["routed"] * one,
+            jitter=common["jitter"] * one,
+        ),
+    )  # fmt: skip
+
+
+def _owned(constants: Constants, owners: Sequence[str], field: str) -> Floats:
+    """Return a constant of every owner, shape (owners,), or (sets, owners) where there are many sets of constants."""
+    found = [np.asarray(value(constants, owner, field), dtype=np.float64) for owner in owners]
+    sets = max((one.shape[0] for one in found if one.ndim), default=0)
+    if not sets:
+        return np.array(found)
+    return np.concatenate([np.broadcast_to(one, (sets, 1)) for one in found], axis=1)
+
+
+def _plan(facts: Facts, unstated: Floats) -> Parallelism:
+    given = {f.name: getattr(facts.plan, f.name) for f in fields(Parallelism)}
+    blank = facts.columns["unstated"] > 0
+    return Parallelism(**{**given, "recomputed": np.where(blank, unstated, given["recomputed"])})
+
+
+def _chip(facts: Facts, shares: dict[str, Floats], common: dict[str, Floats]) -> Chip:
+    columns = facts.columns
+    limited = columns["power"] ** common["power"]
+    narrow = facts.precision.narrow > 0
+    return Chip(
+        rate=columns["rate"] * limited,
+        rate16=columns["rate16"] * limited,
+        bandwidth=columns["bandwidth"],
+        cores=columns["cores"],
+        product=np.where(narrow, shares["product8"], shares["product16"]),
+        product16=shares["product16"],
+        attention=shares["attention"],
+        memory=shares["memory"],
+        depth=common["depth"] * np.ones_like(limited),
+    )
+
+
+def _links(facts: Facts, share: Floats, common: dict[str, Floats]) -> Links:
+    columns = facts.columns
+    one = np.ones_like(share)
+    return Links(
+        inside=columns["link"] * share,
+        outside=columns["network"] * common["network"],
+        domain=columns["domain"],
+        hop_inside=_HOP_INSIDE_S * one,
+        hop_outside=_HOP_OUTSIDE_S * one,
+        half=common["half_mb"] * 1e6 * one,
+    )
+
+
+def parts(facts: Facts, constants: Constants) -> dict[str, Floats]:
+    """Return the parts of every step [s]; they sum to the step time."""
+    found = step_parts(work_of(facts, constants))
+    extra = facts.columns["slowed"] - 1.0
+    return {**found, "jitter": found["jitter"] + extra * sum(found.values(), np.zeros_like(extra))}
+
+
+def seconds(facts: Facts, constants: Constants) -> Floats:
+    """Return every step time [s]."""
+    found = parts(facts, constants)
+    return np.asarray(sum(found.values(), np.zeros_like(facts.columns["rate"])))
+
+
+def subset(facts: Facts, chosen: NDArray[np.bool_]) -> Facts:
+    """Return some of the runs, and the owners of constants that they ask for."""
+
+    def few(whole: object) -> dict[str, Floats]:
+        return {f.name: getattr(whole, f.name)[chosen] for f in fields(whole)}  # type: ignore[arg-type]
+
+    generations, generation = _few_owners(facts.generations, facts.generation[chosen])
+    eras, era = _few_owners(facts.eras, facts.era[chosen])
+    return Facts(
+        Shape(**few(facts.shape)), Parallelism(**few(facts.plan)), Precision(**few(facts.precision)),
+        {name: values[chosen] for name, values in facts.columns.items()}, generations, eras, generation, era,
+    )  # fmt: skip
+
+
+def _few_owners(names: Sequence[str], places: NDArray[np.int64]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    kept, inverse = np.unique(places, return_inverse=True)
+    return tuple(names[place] for place in kept.tolist()), inverse.astype(np.int64)

@@ -1,0 +1,101 @@
+"""A run as the model sees it: model, plan, device, links, precision, era and what was measured."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from dcsim.accuracy.training.case import Case
+from dcsim.accuracy.training.device import DataSheet, data_sheet, link_rate, network_rate
+from dcsim.accuracy.training.era import era_of
+from dcsim.accuracy.training.metric import Target, target_of
+from dcsim.accuracy.training.model import Model, model_of
+from dcsim.accuracy.training.plan import Plan, plan_of
+from dcsim.parallel.parallelism import EVERYTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """Numbers of one run, by the names of :class:`dcsim.parallel.parallelism.Precision`, and its peak rate [FLOP/s]."""
+
+    narrow: float
+    block: float
+    weight_bytes: float
+    gradient_bytes: float
+    dispatch_bytes: float
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One run that can be predicted."""
+
+    case: Case
+    model: Model
+    plan: Plan
+    sheet: DataSheet
+    formats: Formats
+    era: str
+    link: float
+    network: float
+    domain: float
+    slowed: float
+    """What the notes say of a disturbed machine: time over that of a sound one [1]."""
+    target: Target
+
+
+def setting_of(case: Case) -> Setting | str:
+    """Return the setting of a run, or the reason why it cannot be predicted."""
+    sheet = data_sheet(case.text("device"))
+    if sheet is None:
+        return f'no data sheet of the device "{case.text("device")}"'
+    model = model_of(case)
+    if isinstance(model, str):
+        return model
+    software = case.text("software")
+    plan = plan_of(case, model, sheet, software)
+    if isinstance(plan, str):
+        return plan
+    target = target_of(case, model, plan, sheet)
+    if isinstance(target, str):
+        return target
+    domain = case.positive("node_size") or sheet.domain
+    if sheet.generation == "tpu":
+        domain = _slice(case, sheet)
+    return Setting(
+        case, model, plan, sheet, _formats(case, plan, sheet), era_of(software, case.text("release")),
+        link_rate(case, sheet, plan.tensor), network_rate(case, sheet, domain), domain, _slowed(case), target,
+    )  # fmt: skip
+
+
+def _slice(case: Case, sheet: DataSheet) -> float:
+    """Return the TPUs that a torus joins: the devices over the slices that the words of ``inter_link`` count."""
+    devices = case.positive("n_devices") or 1.0
+    found = re.search(r"(\d+) (slices|pods)", case.text("inter_link"))
+    slices = float(found.group(1)) if found else 1.0
+    if found is None and re.search("multislice", case.text("inter_link"), re.IGNORECASE):
+        slices = max(devices / sheet.domain, 2.0)
+    return max(devices / slices, 1.0)
+
+
+def _formats(case: Case, plan: Plan, sheet: DataSheet) -> Formats:
+    words = case.text("precision").lower()
+    narrow = 1.0 if re.search("fp8|fp4|int8", words) else 0.0
+    block = 1.0 if re.search("mx|nv|block", words) else 0.0
+    rate = sheet.rate8 if narrow else sheet.rate16
+    if "fp4" in words:
+        rate = 2.0 * sheet.rate8
+    if words in ("fp32", "tf32"):
+        rate = sheet.rate16 / 2.0
+    half = 2.0
+    gradient = 4.0 if plan.sharding < EVERYTHING and narrow + ("bf16" in words) > 0 else half
+    if plan.sharding >= EVERYTHING and "amp" in words:
+        gradient = half
+    if "deepspeed" in case.text("software").lower() and "zero1" in case.text("dp_sharding"):
+        gradient *= 2.0  # DeepSpeed of that time sums gradients by all-reduce
+    return Formats(narrow, block, half, gradient, 1.0 if narrow else half, rate)
+
+
+def _slowed(case: Case) -> float:
+    """Return 1.055 where a run is from before a repair that its source puts at 5 to 6 %."""
+    return 1.055 if re.search(r"before .*\bfix\b", case.text("notes")) else 1.0

@@ -1,0 +1,80 @@
+"""The time of messages of a training step, for many cases at once: alpha-beta forms on groups of ranks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What joins ranks, every field of shape (cases,).
+
+    ``inside`` is the payload rate of a device to its peers in the domain of ``domain`` devices, ``outside`` that to
+    other domains [B/s], with the shares attained; ``hop_inside`` and ``hop_outside`` are the time of a round [s], and
+    ``half`` is the size of a rank's part of a message at which half of the rate is reached inside [B].
+    """
+
+    inside: Floats
+    outside: Floats
+    domain: Floats
+    hop_inside: Floats
+    hop_outside: Floats
+    half: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """A group: its size, and how many of its members share a domain, every field of shape (cases,)."""
+
+    size: Floats
+    near: Floats
+
+
+def members(size: Floats, stride: Floats, links: Links) -> Members:
+    """Return the group of ``size`` ranks that are ``stride`` apart in the order of ranks."""
+    near = np.clip(np.floor(links.domain / stride), 1.0, None)
+    return Members(size, np.minimum(size, near))
+
+
+def gather_seconds(size_bytes: Floats, group: Members, links: Links) -> Floats:
+    """Return the time of an all-gather or a reduce-scatter of ``size_bytes`` in all [s].
+
+    Rings in two levels: over the members of a domain, each of which then has its own ring over the domains, through its
+    own network card (R. Thakur, R. Rabenseifner, W. Gropp, Int. J. High Perform. Comput. Appl. 19 (2005) 49).
+    """
+    near, far = group.near, np.ceil(group.size / group.near)
+    inside = size_bytes * (near - 1.0) / near
+    outside = size_bytes / near * (far - 1.0) / far
+    # Rounds of a ring are pipelined: the time of hops grows with the ring, up to the reach of trees.
+    hops_in, hops_out = np.minimum(near - 1.0, 8.0), 2.0 * np.log2(np.maximum(far, 1.0))
+    rate = links.inside * size_bytes / (size_bytes + links.half * near)
+    first = inside / np.maximum(rate, 1.0) + hops_in * links.hop_inside * (near > 1)
+    second = outside / links.outside + hops_out * links.hop_outside
+    return np.asarray(np.where(group.size > 1, first * (near > 1) + second * (far > 1), 0.0))
+
+
+def reduce_seconds(size_bytes: Floats, group: Members, links: Links) -> Floats:
+    """Return the time of an all-reduce of ``size_bytes``: a reduce-scatter and an all-gather [s]."""
+    return 2.0 * gather_seconds(size_bytes, group, links)
+
+
+def exchange_seconds(size_bytes: Floats, group: Members, links: Links) -> Floats:
+    """Return the time of an all-to-all in which each rank gives ``size_bytes``, its own share included [s]."""
+    near, far = group.near, group.size / group.near
+    inside = size_bytes * (near - 1.0) / group.size / links.inside
+    outside = size_bytes * (1.0 - 1.0 / far) / links.outside
+    hops = (near - 1.0) * links.hop_inside * 0.25 + (far - 1.0) * links.hop_outside
+    return np.asarray(np.where(group.size > 1, np.maximum(inside, outside) + hops, 0.0))
+
+
+def send_seconds(size_bytes: Floats, stride: Floats, links: Links) -> Floats:
+    """Return the time to hand ``size_bytes`` to the rank that is ``stride`` on [s]."""
+    outside = stride >= links.domain
+    rate = np.where(outside, links.outside, links.inside)
+    hop = np.where(outside, links.hop_outside, links.hop_inside)
+    return np.asarray(size_bytes / rate + hop)

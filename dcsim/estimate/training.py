@@ -1,0 +1,376 @@
+"""The time of a training step in closed form, for many plans at once, as parts that sum to it.
+
+The step of a pipeline whose stages take different times is that of its slowest stage for every micro batch, and once
+the others' for the first one; what chunks of layers a stage holds divides the latter (D. Narayanan et al., "Efficient
+large-scale language model training on GPU clusters using Megatron-LM", SC 2021, section 2.2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dcsim.compute import kernels
+from dcsim.compute.kernels import Chip, at_least
+from dcsim.estimate import messages
+from dcsim.estimate.messages import Links
+from dcsim.parallel import layer
+from dcsim.parallel.layer import Product
+from dcsim.parallel.parallelism import EVERYTHING, GRADIENTS, OPTIMIZER, Parallelism, Precision
+from dcsim.parallel.shape import (
+    Shape,
+    attention_parameters,
+    expert_parameters,
+    feed_parameters,
+    head_parameters,
+    shared_parameters,
+)
+
+Floats = NDArray[np.float64]
+
+PARTS = (
+    "matmul", "attention", "memory", "tensor", "context", "expert", "recompute", "launch", "pipeline", "bubble", "data",
+    "optimizer", "fixed", "jitter",
+)  # fmt: skip
+"""What a step's time is made of; communication is what of it is exposed."""
+
+KERNELS = 24.0
+"""Kernels of a layer's forward pass, and half of those of its backward pass: an assumption, counted in eager mode."""
+
+_ADAM_BYTES = 30.0  # gradient read, master weight and two moments read and written in 32 bits, weight written in 16
+_LOSS_BYTES = 20.0  # a logit: written and read in 16 and 32 bits by softmax and cross entropy, forward and backward
+_BACKWARD = 2.0  # memory-bound kernels of the backward pass move about twice what those of the forward pass do
+_FLASH_BACKWARD = 2.5  # five products instead of two (FlashAttention-2)
+_UNALIGNED = 0.125  # rate of products whose rows are no multiple of 16 bytes: matrix units stay idle (NVIDIA's guide)
+_GATHERS = 4.0  # reduce-scatters or all-gathers of the stream in a layer's forward pass: two all-reduces
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What a software era does, every field of shape (cases,).
+
+    Attributes
+    ----------
+    launch_s
+        Time of the host for one kernel [s].
+    traffic
+        Memory traffic of memory-bound kernels over the textbook's count [1].
+    fused
+        1 where attention is one kernel; otherwise scores pass through memory ``passes`` times in the forward pass.
+    passes
+        Reads and writes of a score in 16 bits in the forward pass [1].
+    hidden_tensor, hidden_data, hidden_pipeline, hidden_expert
+        Shares of tensor, data, pipeline and expert communication that run beside computation [1].
+    step_s
+        What comes once a step: data, logging, synchronization [s].
+    routing_s
+        What comes once an expert layer and micro batch, forward and backward: synchronization, indices [s].
+    routed
+        Reads and writes of each routed element in the forward pass [1].
+    jitter
+        Standard deviation of a domain's step over its mean [1].
+    """
+
+    launch_s: Floats
+    traffic: Floats
+    fused: Floats
+    passes: Floats
+    hidden_tensor: Floats
+    hidden_data: Floats
+    hidden_pipeline: Floats
+    hidden_expert: Floats
+    step_s: Floats
+    routing_s: Floats
+    routed: Floats
+    jitter: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """All that a step depends on."""
+
+    shape: Shape
+    plan: Parallelism
+    precision: Precision
+    chip: Chip
+    links: Links
+    habits: Habits
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Times of one layer, or of the head, for one micro batch [s]: products, attention, memory and communication."""
+
+    matmul: Floats
+    attention: Floats
+    memory: Floats
+    tensor: Floats
+    context: Floats
+    expert: Floats
+
+    @property
+    def total(self) -> Floats:
+        """All of it."""
+        return self.matmul + self.attention + self.memory + self.tensor + self.context + self.expert
+
+
+def step_parts(work: Work) -> dict[str, Floats]:
+    """Return the parts of the step's time [s], named as in :data:`PARTS`; they sum to the step.
+
+    Parts of a micro batch are those of the mean stage; that other stages take longer is part of the bubble.
+    """
+    plan, shape, habits = work.plan, work.shape, work.habits
+    mean = _layer(work)
+    forward, backward, head = _forward(work, mean), _backward(work, mean), _head(work)
+    again = plan.recomputed * forward.total + (1.0 - plan.recomputed) * plan.recomputed_core * forward.attention
+    layers = shape.layers + shape.extra_layers
+    count = plan.micro_batches / plan.pipeline
+    found = {
+        name: count * (layers * (getattr(forward, name) + getattr(backward, name)) + getattr(head, name))
+        for name in ("matmul", "attention", "memory", "tensor", "context", "expert")
+    }
+    found["recompute"] = count * layers * again
+    each = forward.total + backward.total + again
+    launch = _launch(work, each)
+    found["launch"] = count * layers * launch
+    found["pipeline"] = _handing_on(work)
+    found["bubble"] = _bubble(work, each + launch, head.total)
+    found["data"] = _data(work, (forward.total, backward.total + again), head.total)
+    found["optimizer"] = _optimizer(work)
+    found["fixed"] = habits.step_s * np.ones_like(each)
+    sum_s = sum(found.values(), np.zeros_like(each))
+    domains = np.maximum(plan.ranks / work.links.domain, 1.0)
+    found["jitter"] = sum_s * habits.jitter * np.sqrt(2.0 * np.log(domains))
+    return found
+
+
+def step_seconds(work: Work) -> Floats:
+    """Return the time of a step [s]."""
+    parts = step_parts(work)
+    return np.asarray(sum(parts.values(), np.zeros_like(parts["matmul"])))
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """What forward and backward passes of the mean layer share: products with their share of the layers, and times."""
+
+    products: list[tuple[float | Floats, Product]]
+    memory: Floats
+    core: Floats
+    scores: Floats
+    tensor: Floats
+    context: Floats
+    expert: Floats
+
+
+def _layer(work: Work) -> _Layer:
+    shape, plan = work.shape, work.plan
+    dense = np.where(shape.mixture, shape.dense_layers / shape.layers, 1.0)
+    products: list[tuple[float | Floats, Product]] = [(1.0, one) for one in layer.attention_products(shape, plan)]
+    products += [(dense, one) for one in layer.feed_products(shape, plan, shape.ffn)]
+    products += [(1.0 - dense, one) for one in layer.feed_products(shape, plan, shape.shared_ffn)]
+    products += [(1.0 - dense, one) for one in layer.expert_products(shape, plan)]
+    products = [(share, one) for share, one in products if np.any(one.count * share > 0)]
+    core, scores = _core(work)
+    expert = (1.0 - dense) * _expert(work)
+    return _Layer(products, _memory(work, dense), core, scores, _tensor(work), _context(work, core), expert)
+
+
+def _forward(work: Work, mean: _Layer) -> Pass:
+    matmul = sum((share * _product(one, work) for share, one in mean.products), np.zeros_like(mean.core))
+    memory = mean.memory + _cast(mean.products, work)
+    return Pass(np.asarray(matmul), mean.core + mean.scores, memory, mean.tensor, mean.context, mean.expert)
+
+
+def _backward(work: Work, mean: _Layer) -> Pass:
+    """Two products for each of the forward pass, one where only adapters are trained: their own are left out."""
+    matmul = sum((share * _gradients(one, work) for share, one in mean.products), np.zeros_like(mean.core))
+    attention = np.where(work.habits.fused > 0, _FLASH_BACKWARD, 2.0) * mean.core + _BACKWARD * mean.scores
+    memory = _BACKWARD * mean.memory + _cast(mean.products, work)
+    return Pass(np.asarray(matmul), attention, memory, mean.tensor, 2.0 * mean.context, mean.expert)
+
+
+def _head(work: Work) -> Pass:
+    """Logits and loss, forward and backward together."""
+    zero = np.zeros_like(work.shape.hidden)
+    (product,) = layer.head_products(work.shape, work.plan)
+    matmul = _product(product, work, narrow=False) + _gradients(product, work, narrow=False)
+    logits = product.m * product.n
+    memory = kernels.traffic_seconds(_LOSS_BYTES * logits * work.habits.traffic, work.chip)
+    heads = 1.0 + work.shape.extra_layers
+    return Pass(heads * matmul, zero, heads * memory, zero, zero, zero)
+
+
+def _product(product: Product, work: Work, narrow: bool = True) -> Floats:
+    sizes = (product.batch, product.m, product.n, product.k)
+    return product.count * kernels.product_seconds(sizes, work.chip, narrow)
+
+
+def _gradients(product: Product, work: Work, narrow: bool = True) -> Floats:
+    inputs = kernels.product_seconds((product.batch, product.m, product.k, product.n), work.chip, narrow)
+    weights = kernels.product_seconds((product.batch, product.k, product.n, product.m), work.chip, narrow)
+    return product.count * (inputs + (1.0 - work.plan.adapters) * weights)
+
+
+def _cast(products: list[tuple[float | Floats, Product]], work: Work) -> Floats:
+    """Operands of narrow products are read in 16 bits and written in 8, as they are and transposed."""
+    moved = sum((share * p.count * p.batch * p.m * p.k for share, p in products), np.zeros_like(work.shape.hidden))
+    return kernels.traffic_seconds(work.precision.narrow * 4.0 * moved, work.chip)
+
+
+def _core(work: Work) -> tuple[Floats, Floats]:
+    """Return the time of the attention core and of what passes through memory for it, in the forward pass [s].
+
+    Several kernels multiply the whole square at the rate of other products.
+    """
+    shape, plan, habits, chip = work.shape, work.plan, work.habits, work.chip
+    flops, elements = layer.core_flops(shape, plan), layer.score_elements(shape, plan)
+    fused = habits.fused > 0
+    square = 2.0 * elements * (shape.width + shape.value_width)
+    depth = shape.width / (shape.width + chip.depth)
+    aligned = np.where(np.mod(shape.width, 8.0) > 0, _UNALIGNED, 1.0)
+    apart = square / (chip.rate16 * chip.product16 * depth * aligned)
+    core = np.where(fused, kernels.attention_seconds(flops, chip), apart)
+    scores = np.where(fused, 0.0, kernels.traffic_seconds(2.0 * habits.passes * elements, chip))
+    return np.asarray(core), np.asarray(scores)
+
+
+def _memory(work: Work, dense: Floats) -> Floats:
+    shape, plan, habits = work.shape, work.plan, work.habits
+    inner = dense * (1.0 + shape.gated) * shape.ffn + (1.0 - dense) * (1.0 + shape.gated) * (
+        shape.shared_ffn + shape.chosen * shape.expert_ffn
+    )
+    elements = layer.layer_traffic(shape, plan, inner) * habits.traffic
+    elements = elements + (1.0 - dense) * habits.routed * layer.routed_elements(shape, plan)
+    return kernels.traffic_seconds(work.precision.activation_bytes * elements, work.chip)
+
+
+def _tensor(work: Work) -> Floats:
+    """Two all-reduces of the stream, or as many gathers and scatters of it; experts need none of theirs."""
+    plan, links = work.plan, work.links
+    group = messages.members(plan.tensor, np.ones_like(plan.tensor), links)
+    each = messages.gather_seconds(layer.stream_bytes(work.shape, plan, work.precision), group, links)
+    return _GATHERS * each * (1.0 - work.habits.hidden_tensor)
+
+
+def _context(work: Work, core: Floats) -> Floats:
+    """Keys and values of all ranks of a context group, as far as the attention core does not hide them."""
+    shape, plan, links = work.shape, work.plan, work.links
+    group = messages.members(plan.context, plan.tensor, links)
+    size = layer.tokens(shape, plan) * plan.context * (shape.groups / plan.tensor) * 2.0 * shape.width
+    there = plan.context > 1
+    size = np.where(there, size * work.precision.activation_bytes, 0.0)
+    return np.asarray(np.where(there, at_least(core, messages.gather_seconds(size, group, links)) - core, 0.0))
+
+
+def _expert(work: Work) -> Floats:
+    """Dispatch and combination of tokens, and what routing costs beside."""
+    shape, plan, links, habits = work.shape, work.plan, work.links, work.habits
+    group = messages.members(plan.expert, np.ones_like(plan.expert), links)
+    elements = layer.routed_elements(shape, plan)
+    there = messages.exchange_seconds(elements * work.precision.dispatch_bytes, group, links)
+    back = messages.exchange_seconds(elements * work.precision.activation_bytes, group, links)
+    return (there + back) * (1.0 - habits.hidden_expert) + 0.5 * habits.routing_s
+
+
+def _launch(work: Work, each: Floats) -> Floats:
+    """Time of a layer's kernels beyond what they take on the device, forward, backward and again [s]."""
+    plan, shape, habits = work.plan, work.shape, work.habits
+    passes = 3.0 + plan.recomputed
+    messages_ = np.where(plan.tensor > 1, 4.0 * (2.0 + plan.recomputed), 0.0)
+    expert = np.where(shape.mixture, 0.5, 0.0)
+    host = habits.launch_s * (KERNELS * (1.0 + expert) * passes + messages_)
+    return at_least(each, host) - each
+
+
+def _stages(work: Work, each: Floats, head: Floats) -> Floats:
+    """Return the time of the slowest stage for one micro batch [s]."""
+    layers, stages = work.shape.layers + work.shape.extra_layers, work.plan.pipeline
+    most, least = np.ceil(layers / stages - 1e-9), np.floor(layers / stages + 1e-9)
+    dealt = np.maximum(most * each, least * each + head)
+    slots = np.ceil((layers + 2.0) / stages - 1e-9)
+    balanced = np.maximum(slots * each, (slots - 1.0) * each + head)
+    return np.asarray(np.where(work.plan.balanced > 0, balanced, dealt))
+
+
+def _bubble(work: Work, each: Floats, head: Floats) -> Floats:
+    plan = work.plan
+    whole = (work.shape.layers + work.shape.extra_layers) * each + head
+    slowest = np.maximum(_stages(work, each, head), whole / plan.pipeline)
+    waiting = plan.micro_batches * (slowest - whole / plan.pipeline)
+    filling = (whole - slowest) / plan.virtual
+    filling = filling * np.where(plan.zero_bubble > 0, 1.0 / 3.0, 1.0)
+    return np.asarray(np.where(plan.pipeline > 1, waiting + filling, 0.0))
+
+
+def _handing_on(work: Work) -> Floats:
+    """Activations and their gradients, handed on by every chunk of layers for every micro batch.
+
+    Each tensor rank sends its part, which the next stage gathers (Narayanan et al., SC 2021, section 4.1).
+    """
+    plan, links = work.plan, work.links
+    size = layer.stream_bytes(work.shape, plan, work.precision) / plan.tensor
+    each = messages.send_seconds(size, plan.tensor * plan.context * plan.data, links)
+    steady = 2.0 * plan.micro_batches * plan.virtual * each * (1.0 - work.habits.hidden_pipeline)
+    filling = 2.0 * (plan.pipeline - 1.0) * each
+    return np.asarray(np.where(plan.pipeline > 1, steady + filling, 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Parameters of a rank: those that all data-parallel ranks hold alike, and those of its experts."""
+
+    plain: Floats
+    expert: Floats
+
+
+def _held(shape: Shape, plan: Parallelism) -> _Held:
+    dense = np.where(shape.mixture, shape.dense_layers, shape.layers)
+    inside = (shape.layers + shape.extra_layers) * attention_parameters(shape) + dense * feed_parameters(shape)
+    inside = inside + shape.expert_layers * shared_parameters(shape) + 2.0 * head_parameters(shape)
+    experts = shape.expert_layers * shape.experts * expert_parameters(shape)
+    return _Held(inside / (plan.tensor * plan.pipeline), experts / (plan.expert * plan.pipeline))
+
+
+def _data(work: Work, each: tuple[Floats, Floats], head: Floats) -> Floats:
+    """What gradients and weights of data-parallel ranks take, as far as it is exposed [s]."""
+    plan, shape, precision, links = work.plan, work.shape, work.precision, work.links
+    held = _held(shape, plan)
+    group = messages.members(plan.data * plan.context, plan.tensor, links)
+    others = np.maximum(plan.data * plan.context * plan.tensor / plan.expert, 1.0)
+    far = messages.members(others, np.where(shape.mixture, plan.expert, plan.tensor), links)
+
+    def gather(width: Floats) -> Floats:
+        plain = messages.gather_seconds(held.plain * width, group, links)
+        return plain + np.where(shape.mixture, messages.gather_seconds(held.expert * width, far, links), 0.0)
+
+    trained = 1.0 - plan.adapters
+    gradients, weights = trained * gather(precision.gradient_bytes), gather(precision.weight_bytes)
+    layers = (shape.layers + shape.extra_layers) / plan.pipeline
+    forward = layers * each[0] + head / 3.0 / plan.pipeline
+    backward = layers * each[1] + head * 2.0 / 3.0 / plan.pipeline
+    once = _exposed(gradients, backward, work) + _exposed(
+        np.where(plan.sharding >= OPTIMIZER, trained * weights, gradients), forward, work
+    )
+    again = np.where(plan.sharding >= EVERYTHING, 1.0, 0.0)
+    gathered = _exposed(weights * (1.0 + again) + gradients, forward + backward, work)
+    often = np.where(plan.sharding >= EVERYTHING, plan.micro_batches, 1.0)
+    sharded = plan.sharding >= GRADIENTS
+    return np.asarray(np.where(sharded, often * gathered, once))
+
+
+def _exposed(message_s: Floats, window_s: Floats, work: Work) -> Floats:
+    hidden = work.habits.hidden_data
+    return np.asarray((1.0 - hidden) * message_s + hidden * (at_least(window_s, message_s) - window_s))
+
+
+def _optimizer(work: Work) -> Floats:
+    plan, shape = work.plan, work.shape
+    held = _held(shape, plan)
+    ranks = plan.data * plan.context
+    shards = np.where(plan.sharding >= OPTIMIZER, ranks, 1.0)
+    expert_shards = np.where(plan.sharding >= OPTIMIZER, np.maximum(ranks * plan.tensor / plan.expert, 1.0), 1.0)
+    elements = held.plain / shards + held.expert / expert_shards
+    return kernels.traffic_seconds((1.0 - plan.adapters) * _ADAM_BYTES * elements, work.chip)

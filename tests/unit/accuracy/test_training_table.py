@@ -1,0 +1,140 @@
+"""The domain "training": rules that read a row, rows that lack things, and the shipped runs."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from dcsim.accuracy import score
+from dcsim.accuracy.training import table
+from dcsim.accuracy.training.case import Case, read
+from dcsim.accuracy.training.constants import FITTED, shipped
+from dcsim.accuracy.training.device import data_sheet, network_rate
+from dcsim.accuracy.training.era import era_of
+from dcsim.accuracy.training.model import model_of
+from dcsim.accuracy.training.setting import Setting, setting_of
+from dcsim.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def cases() -> list[Case]:
+    return read(table.SHIPPED)
+
+
+@pytest.mark.parametrize(
+    ("software", "release", "era"),
+    [
+        ("Megatron-LM", "2021-04", "megatron-2021"),
+        ("Megatron-DeepSpeed", "2022-02", "deepspeed-2022"),
+        ("llm-foundry", "2023", "flash-2023"),
+        ("NeMo", "24.07", "te-fp8-2024"),
+        ("Megatron-Bridge", "26.02.01", "bridge-2026"),
+        ("MaxText", "2024", "maxtext"),
+        ("MLPerf submission", "v4.1", "mlperf-2024"),
+        ("torchtitan", "2025-06", "torchtitan-2024"),
+        ("something new", "2023-05", "flash-2023"),
+        ("something new", "", "te-fp8-2024"),
+    ],
+)
+def test_the_rule_of_eras(software: str, release: str, era: str) -> None:
+    assert era_of(software, release) == era
+
+
+@pytest.mark.parametrize(
+    ("words", "gb_per_s"),
+    [("8x400Gb/s NDR IB per node", 50.0), ("800Gb/s per node", 12.5), ("400Gb/s per GPU", 50.0), ("", 25.0)],
+)
+def test_network_rates_are_read_from_words(words: str, gb_per_s: float) -> None:
+    sheet = data_sheet("A100-80GB-SXM")
+    assert sheet is not None
+    assert network_rate(Case({"inter_link": words}), sheet, 8.0) == pytest.approx(gb_per_s * 1e9)
+
+
+@pytest.mark.parametrize(
+    ("name", "sheet"),
+    [("H100-SXM-80GB", "h100"), ("H200-SXM-141GB", "h200"), ("H20", "h20"), ("A100-40GB-SXM (DGX-A100)", "a100-40")],
+)
+def test_devices_are_found_by_their_names(name: str, sheet: str) -> None:
+    found = data_sheet(name)
+    assert found is not None
+    assert found.name == sheet
+
+
+def test_size_tells_gates_and_heads() -> None:
+    row = {"model": "new", "layers": "32", "hidden": "4096", "heads": "32", "kv_heads": "8", "ffn": "14336"}
+    model = model_of(Case({**row, "vocab": "128256", "params_b": "8.03"}))
+    assert not isinstance(model, str)
+    assert model.gated == 1.0
+    plain = model_of(Case({**row, "vocab": "128256", "params_b": "6.15"}))
+    assert not isinstance(plain, str)
+    assert plain.gated == 0.0
+
+
+def test_every_shipped_run_is_predicted(cases: list[Case]) -> None:
+    rows, _ = table.score_runs(None)
+    assert [row.id for row in rows] == [case.id for case in cases]
+    summary = score.summary(rows)["all"]
+    assert summary["coverage"] >= 0.97
+    assert summary["median"] < 0.06
+    assert summary["mean"] < 0.12
+
+
+def test_runs_that_a_public_tool_was_tuned_on(cases: list[Case]) -> None:
+    # Calculon's errors on these: 3.65 % on average, 8.87 % at worst.
+    rows = [row for row in table.rows_of(cases, shipped(), {}) if row.id.startswith("korthikanti-t5")]
+    errors = [abs(row.error or 0.0) for row in rows]
+    assert sum(errors) / len(errors) < 0.0365
+    assert max(errors) < 0.0887
+
+
+def test_no_blank_makes_a_row_fail(cases: list[Case]) -> None:
+    chosen = cases[::29]
+    for column in cases[0].texts:
+        blanked = [Case({**case.texts, column: ""}) for case in chosen]
+        for row in table.rows_of(blanked, shipped(), {}):
+            assert row.predicted is not None or row.reason
+
+
+@pytest.mark.parametrize("text", ["0", "-3", "nan", "inf", "words", "1e300"])
+def test_nonsense_is_refused_with_a_reason_or_left_out(cases: list[Case], text: str) -> None:
+    for column in ("layers", "tp", "pp", "global_batch", "n_devices", "heads", "seq", "node_size", "value", "step_s"):
+        rows = table.rows_of([Case({**cases[0].texts, column: text})], shipped(), {})
+        assert rows[0].predicted is not None or rows[0].reason
+
+
+def test_at_most_eighty_constants_are_fitted() -> None:
+    assert sum(map(len, FITTED.values())) <= 80
+    assert all(len(fields) <= 7 for fields in FITTED.values())
+
+
+def test_fitted_rows_are_flagged(tmp_path: Path, cases: list[Case]) -> None:
+    other = {**cases[0].texts, "id": "a-run-of-my-own"}
+    file = tmp_path / "cases.csv"
+    with file.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.DictWriter(out, list(other))
+        writer.writeheader()
+        writer.writerows([dict(cases[0].texts), other])
+    rows, facts = table.score_runs(file)
+    assert [row.fitted for row in rows] == [True, False]
+    written = json.loads(score.to_json(rows, facts))
+    assert {"id", "metric", "unit", "measured", "predicted", "error", "low", "high", "fitted", "reason"} <= set(
+        written["rows"][0]
+    )
+
+
+def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("a,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(InputError, match="no column id"):
+        table.score_runs(file)
+
+
+def test_sizes_of_a_row_are_read(cases: list[Case]) -> None:
+    found = setting_of(next(case for case in cases if case.id == "korthikanti-t5-001"))
+    assert isinstance(found, Setting)
+    plan = found.plan
+    assert (plan.tensor, plan.pipeline, plan.virtual, plan.micro, plan.micro_batches) == (8.0, 8.0, 3.0, 1.0, 64.0)
+    assert plan.recomputed_core == 1.0

@@ -1,0 +1,111 @@
+"""The step in closed form: parts that sum, pipelines on paper, messages on paper."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from dcsim.catalogue import Shelf
+from dcsim.compute.kernels import Chip
+from dcsim.estimate import messages
+from dcsim.estimate.messages import Links, Members
+from dcsim.estimate.training import PARTS, Habits, Work, step_parts, step_seconds
+from dcsim.parallel.model_shape import shape_of
+from dcsim.parallel.parallelism import Parallelism, Precision
+from dcsim.scenario.transformers import Decoder
+
+
+def record(kind: type, given: dict[str, float]) -> object:
+    return kind(**{field.name: np.array([given.get(field.name, 0.0)]) for field in fields(kind)})
+
+
+def work(model: str = "llama3-8b", **plan: float) -> Work:
+    spec = Shelf().model(model)
+    assert isinstance(spec, Decoder)
+    ones = ("tensor", "pipeline", "virtual", "data", "context", "expert", "micro", "micro_batches")
+    chip = {
+        "rate": 989e12, "rate16": 989e12, "bandwidth": 3.35e12, "cores": 132.0, "product": 0.7, "product16": 0.7,
+        "attention": 0.5, "memory": 0.8, "depth": 128.0,
+    }  # fmt: skip
+    links = {
+        "inside": 4e11, "outside": 4e10, "domain": 8.0, "hop_inside": 2e-6, "hop_outside": 5e-6, "half": 1e6,
+    }  # fmt: skip
+    habits = {"launch_s": 5e-6, "traffic": 1.0, "fused": 1.0, "passes": 6.0, "hidden_data": 0.5, "routed": 8.0}
+    precision = {"activation_bytes": 2.0, "weight_bytes": 2.0, "gradient_bytes": 4.0, "dispatch_bytes": 2.0}
+    return Work(
+        shape_of(spec),
+        record(Parallelism, dict.fromkeys(ones, 1.0) | plan),  # type: ignore[arg-type]
+        record(Precision, precision),  # type: ignore[arg-type]
+        record(Chip, chip),  # type: ignore[arg-type]
+        record(Links, links),  # type: ignore[arg-type]
+        record(Habits, habits),  # type: ignore[arg-type]
+    )
+
+
+PLANS = [
+    {},
+    {"data": 8.0, "sharding": 3.0, "micro_batches": 2.0},
+    {"tensor": 4.0, "sequence": 1.0, "pipeline": 4.0, "virtual": 2.0, "micro_batches": 8.0, "data": 2.0},
+    {"context": 4.0, "recomputed": 1.0},
+    {"tensor": 2.0, "recomputed_core": 1.0, "data": 16.0, "sharding": 1.0},
+]
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_parts_are_positive_and_sum_to_the_step(plan: dict[str, float]) -> None:
+    parts = step_parts(work(**plan))
+    assert tuple(parts) == PARTS
+    assert all(float(part[0]) >= 0.0 for part in parts.values())
+    assert float(step_seconds(work(**plan))[0]) == pytest.approx(sum(float(p[0]) for p in parts.values()), rel=1e-12)
+
+
+def test_experts_too() -> None:
+    parts = step_parts(work("mixtral-8x7b", expert=8.0, data=8.0))
+    assert float(parts["expert"][0]) > 0.0
+
+
+def test_the_bubble_is_that_of_equal_stages() -> None:
+    # Without head and messages, (p - 1) / (v m) of the time that stages are busy (Narayanan et al., SC 2021).
+    one = work(pipeline=4.0, virtual=2.0, micro_batches=8.0)
+    shape = replace(one.shape, vocabulary=np.zeros(1), scored=np.zeros(1))
+    far = replace(one.links, outside=np.array([1e30]), inside=np.array([1e30]), hop_inside=np.zeros(1))
+    parts = step_parts(replace(one, shape=shape, links=far))
+    busy = sum(float(parts[name][0]) for name in ("matmul", "attention", "memory", "launch"))
+    assert float(parts["bubble"][0]) == pytest.approx(busy * 3 / (2 * 8), rel=1e-9)
+
+
+def test_the_head_makes_the_last_stage_the_slowest() -> None:
+    parts = step_parts(work(pipeline=4.0, micro_batches=8.0))
+    equal = step_parts(
+        replace(work(pipeline=4.0, micro_batches=8.0), shape=replace(work().shape, vocabulary=np.zeros(1)))
+    )
+    assert float(parts["bubble"][0]) > float(equal["bubble"][0])
+
+
+def test_many_plans_at_once_are_each_by_itself() -> None:
+    single = [float(step_seconds(work(**plan))[0]) for plan in PLANS]
+
+    def stacked(kind: type, values: list[object]) -> object:
+        return kind(**{f.name: np.concatenate([getattr(v, f.name) for v in values]) for f in fields(kind)})
+
+    works = [work(**plan) for plan in PLANS]
+    joined = Work(*(
+        stacked(type(getattr(works[0], f.name)), [getattr(w, f.name) for w in works]) for f in fields(Work)  # type: ignore[arg-type]
+    ))  # fmt: skip
+    assert step_seconds(joined).tolist() == pytest.approx(single, rel=1e-12)
+
+
+def test_an_all_reduce_inside_a_server() -> None:
+    links = work().links
+    group = Members(np.array([8.0]), np.array([8.0]))
+    # Twice 7/8 of 800 MB at 400 GB/s x 800 / (800 + 8), and twice 7 hops.
+    expected = 2 * (0.7e9 / (4e11 * 800 / 808) + 7 * 2e-6)
+    assert float(messages.reduce_seconds(np.array([8e8]), group, links)[0]) == pytest.approx(expected, rel=1e-12)
+
+
+def test_groups_of_one_send_nothing() -> None:
+    group = Members(np.ones(1), np.ones(1))
+    for message in (messages.gather_seconds, messages.exchange_seconds):
+        assert float(message(np.array([1e9]), group, work().links)[0]) == 0.0
