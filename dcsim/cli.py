@@ -226,29 +226,17 @@ def calibrate(out: Annotated[Path, Option(metavar="FILE")] = Path("this-cpu.yaml
 
 def accuracy(
     domain: Annotated[str, Argument(metavar="DOMAIN", help="What is predicted: compute or training.")],
-    cases: Annotated[
-        Path | None, Option(metavar="FILE", help="A table of runs, CSV; the shipped one if not given.")
-    ] = None,
+    cases: Annotated[Path | None, Option(metavar="FILE", help="Runs as CSV; the shipped ones if not given.")] = None,
     calibration: Annotated[Path | None, Option(metavar="FILE", help="Of dcsim calibrate; anew if not given.")] = None,
     json: Json = None,
     quiet: Quiet = False,
 ) -> int:
     """Hold predictions against measurements: steps on this machine's CPU, or published training runs."""
-    from dcsim.accuracy import score
+    from dcsim.accuracy import domains, score
+    from dcsim.report.progress import teller
 
-    _check_files(json)
-    match domain:
-        case "compute":
-            from dcsim.accuracy import compute
-            from dcsim.report.progress import teller
-
-            rows, facts = compute.score_machine(calibration, teller(None if quiet else sys.stderr))
-        case "training":
-            from dcsim.accuracy.training import table
-
-            rows, facts = table.score_runs(cases)
-        case _:
-            raise InputError(f'accuracy: found "{domain}", expected compute or training')
+    given = domains.Given(cases, calibration, teller(None if quiet else sys.stderr))
+    rows, facts = domains.score_domain(domain, given)
     if json is not None:
         write_text(score.to_json(rows, facts), json)
     if not quiet and json != Path("-"):

@@ -161,6 +161,7 @@ class Kernels(Value):
     passes: PositiveNumber = Field(description="reads and writes of a 16-bit attention score, unfused, forward")
     routed: PositiveNumber = Field(description="reads and writes of an element routed to experts, forward")
     power: PositiveNumber = Field(description="exponent by which product rates follow a board's power limit")
+    flash2: Fraction = Field(description="rate of fused attention written for Ampere over later ones, on later GPUs")
 
 
 class Training(Value):

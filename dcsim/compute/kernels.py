@@ -79,11 +79,11 @@ def attention_seconds(flops: Floats, chip: Chip) -> Floats:
     return flops / (chip.rate16 * chip.attention)
 
 
-def at_least(gpu_s: Floats, cpu_s: Floats, sharpness: float = 4.0) -> Floats:
+def at_least(gpu_s: Floats, cpu_s: Floats, sharpness: float = 8.0) -> Floats:
     """Return the time of kernels that take ``gpu_s`` and whose launches take ``cpu_s`` on the host [s].
 
     The host runs ahead, so that the longer one counts; where both are alike, each waits for the other now and then: the
-    norm of the order ``sharpness``, an assumption that is at most 19 % above the maximum.
+    norm of the order ``sharpness``, an assumption that is at most 9 % above the maximum.
     """
     longest = np.maximum(np.maximum(gpu_s, cpu_s), 1e-30)
     return np.asarray(longest * ((gpu_s / longest) ** sharpness + (cpu_s / longest) ** sharpness) ** (1 / sharpness))

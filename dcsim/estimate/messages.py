@@ -63,11 +63,18 @@ def reduce_seconds(size_bytes: Floats, group: Members, links: Links) -> Floats:
     return 2.0 * gather_seconds(size_bytes, group, links)
 
 
-def exchange_seconds(size_bytes: Floats, group: Members, links: Links) -> Floats:
-    """Return the time of an all-to-all in which each rank gives ``size_bytes``, its own share included [s]."""
-    near, far = group.near, group.size / group.near
-    inside = size_bytes * (near - 1.0) / group.size / links.inside
-    outside = size_bytes * (1.0 - 1.0 / far) / links.outside
+def exchange_seconds(size_bytes: Floats, chosen: Floats, group: Members, links: Links) -> Floats:
+    """Return the time of an all-to-all in which each rank gives ``size_bytes``, its own share included [s].
+
+    They are tokens, each for ``chosen`` members of the group at random. A token crosses to a domain once, whatever
+    the number of its members there, and is handed on inside (DeepSeek-AI, DeepSeek-V3 Technical Report (2024), section
+    3.2.2).
+    """
+    near, far = group.near, np.maximum(group.size / group.near, 1.0)
+    token = size_bytes / np.maximum(chosen, 1.0)
+    reached = (far - 1.0) * (1.0 - (1.0 - 1.0 / far) ** chosen)
+    inside = size_bytes * (near - 1.0) / near / links.inside
+    outside = token * reached / links.outside
     hops = (near - 1.0) * links.hop_inside * 0.25 + (far - 1.0) * links.hop_outside
     return np.asarray(np.where(group.size > 1, np.maximum(inside, outside) + hops, 0.0))
 

@@ -270,8 +270,8 @@ def _expert(work: Work) -> Floats:
     shape, plan, links, habits = work.shape, work.plan, work.links, work.habits
     group = messages.members(plan.expert, np.ones_like(plan.expert), links)
     elements = layer.routed_elements(shape, plan)
-    there = messages.exchange_seconds(elements * work.precision.dispatch_bytes, group, links)
-    back = messages.exchange_seconds(elements * work.precision.activation_bytes, group, links)
+    there = messages.exchange_seconds(elements * work.precision.dispatch_bytes, shape.chosen, group, links)
+    back = messages.exchange_seconds(elements * work.precision.activation_bytes, shape.chosen, group, links)
     return (there + back) * (1.0 - habits.hidden_expert) + 0.5 * habits.routing_s
 
 
@@ -279,9 +279,8 @@ def _launch(work: Work, each: Floats) -> Floats:
     """Time of a layer's kernels beyond what they take on the device, forward, backward and again [s]."""
     plan, shape, habits = work.plan, work.shape, work.habits
     passes = 3.0 + plan.recomputed
-    messages_ = np.where(plan.tensor > 1, 4.0 * (2.0 + plan.recomputed), 0.0)
     expert = np.where(shape.mixture, 0.5, 0.0)
-    host = habits.launch_s * (KERNELS * (1.0 + expert) * passes + messages_)
+    host = habits.launch_s * KERNELS * (1.0 + expert) * passes
     return at_least(each, host) - each
 
 

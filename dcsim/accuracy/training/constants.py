@@ -59,13 +59,17 @@ COMMON: Mapping[str, Prior] = MappingProxyType(
         "jitter": Prior(0.006, 0.7),
         "passes": Prior(6.0, 0.3),
         "routed": Prior(8.0, 0.4),
-        "power": Prior(0.5, 0.4),
+        "power": Prior(0.7, 0.4),
+        "flash2": Prior(0.6, 0.3, "share"),
     }
 )
 """Common to all: see :class:`dcsim.catalogue.parts.Kernels`."""
 
 FUSED = MappingProxyType({"megatron-2021": 0.0, "deepspeed-2022": 0.0})
 """Eras whose attention is not one kernel; all others fuse."""
+
+OLDER_ATTENTION = frozenset({"flash-2023", "torchtitan-2024"})
+"""Eras whose fused attention was written for Ampere: FlashAttention-2 and its like on later GPUs."""
 
 HIDDEN_PIPELINE = MappingProxyType({"megatron-2021": 0.0, "deepspeed-2022": 0.0, "torchtitan-2024": 0.0})
 """Eras whose stages wait for their messages; others send beside computation."""

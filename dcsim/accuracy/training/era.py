@@ -9,7 +9,7 @@ The rule reads the columns ``software`` and ``release`` only:
 5. torchtitan: ``torchtitan-2024``.
 6. llm-foundry, Composer and other frameworks on FSDP: ``flash-2023``.
 7. DeepSpeed, GPT-NeoX and metaseq up to 2023: ``deepspeed-2022``.
-8. Megatron-LM up to 2022: ``megatron-2021``; later: ``te-fp8-2024``.
+8. Megatron-LM up to 2023: ``megatron-2021``; later: ``te-fp8-2024``.
 9. Anything else: by the year of its release, ``megatron-2021`` up to 2022, ``flash-2023`` in 2023, ``te-fp8-2024`` up
    to mid 2025, ``bridge-2026`` after; without a year, ``te-fp8-2024``.
 """
@@ -58,5 +58,5 @@ def era_of(software: str, release: str) -> str:
     if year < 2023.0:
         return "megatron-2021"
     if year < 2024.0:
-        return "te-fp8-2024" if "megatron" in name else "flash-2023"
+        return "megatron-2021" if "megatron" in name else "flash-2023"
     return "te-fp8-2024" if year < 2025.5 else "bridge-2026"

@@ -14,6 +14,7 @@ from dcsim.accuracy.training.constants import (
     FUSED,
     GENERATION,
     HIDDEN_PIPELINE,
+    OLDER_ATTENTION,
     Constants,
     value,
 )
@@ -26,6 +27,7 @@ from dcsim.parallel.shape import Shape
 
 Floats = NDArray[np.float64]
 
+_LATER = ("hopper", "blackwell")
 _MODERN_PIPELINE = 0.8
 _HOP_INSIDE_S, _HOP_OUTSIDE_S = 3e-6, 8e-6
 
@@ -69,6 +71,8 @@ def facts_of(settings: Sequence[Setting]) -> Facts:
         "unstated": column([s.plan.unstated for s in settings]),
         "target": column([s.target.step_s for s in settings]),
         "fused": column([FUSED.get(s.era, 1.0) for s in settings]),
+        "older": column([1.0 * (s.era in OLDER_ATTENTION and s.sheet.generation in _LATER) for s in settings]),
+        "hidden_expert": column([0.9 * s.plan.zero_bubble for s in settings]),
         "hidden_pipeline": column([HIDDEN_PIPELINE.get(s.era, _MODERN_PIPELINE) for s in settings]),
     }
     generations = tuple(sorted({s.sheet.generation for s in settings}))
@@ -97,7 +101,7 @@ def work_of(facts: Facts, constants: Constants) -> Work:
             hidden_tensor=of_era["hidden_tensor"],
             hidden_data=of_era["hidden_data"],
             hidden_pipeline=facts.columns["hidden_pipeline"],
-            hidden_expert=0.0 * one,
+            hidden_expert=facts.columns["hidden_expert"],
             step_s=of_era["step_ms"] * 1e-3,
             routing_s=of_era["routing_us"] * 1e-6,
             routed=common["routed"] * one,
@@ -132,7 +136,7 @@ def _chip(facts: Facts, shares: dict[str, Floats], common: dict[str, Floats]) ->
         cores=columns["cores"],
         product=np.where(narrow, shares["product8"], shares["product16"]),
         product16=shares["product16"],
-        attention=shares["attention"],
+        attention=shares["attention"] * np.where(columns["older"] > 0, common["flash2"], 1.0),
         memory=shares["memory"],
         depth=common["depth"] * np.ones_like(limited),
     )

@@ -63,7 +63,7 @@ def setting_of(case: Case) -> Setting | str:
     if sheet.generation == "tpu":
         domain = _slice(case, sheet)
     return Setting(
-        case, model, plan, sheet, _formats(case, plan, sheet), era_of(software, case.text("release")),
+        case, model, plan, sheet, _formats(case, plan, sheet), era_of(_system(case, software), case.text("release")),
         link_rate(case, sheet, plan.tensor), network_rate(case, sheet, domain), domain, _slowed(case), target,
     )  # fmt: skip
 
@@ -88,12 +88,17 @@ def _formats(case: Case, plan: Plan, sheet: DataSheet) -> Formats:
     if words in ("fp32", "tf32"):
         rate = sheet.rate16 / 2.0
     half = 2.0
-    gradient = 4.0 if plan.sharding < EVERYTHING and narrow + ("bf16" in words) > 0 else half
-    if plan.sharding >= EVERYTHING and "amp" in words:
-        gradient = half
+    early = "deepspeed" in case.text("software").lower()
+    gradient = 4.0 if early and "bf16" in words and plan.sharding < EVERYTHING else half
     if "deepspeed" in case.text("software").lower() and "zero1" in case.text("dp_sharding"):
         gradient *= 2.0  # DeepSpeed of that time sums gradients by all-reduce
     return Formats(narrow, block, half, gradient, 1.0 if narrow else half, rate)
+
+
+def _system(case: Case, software: str) -> str:
+    """Return the framework of a run: the notes name it where a table compares several."""
+    found = re.search(r"system: ([\w.-]+)", case.text("notes"))
+    return found.group(1) if found else software
 
 
 def _slowed(case: Case) -> float:

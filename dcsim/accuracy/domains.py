@@ -1,0 +1,43 @@
+"""The domains in which predictions are held against measurements, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dcsim.accuracy.score import Row
+from dcsim.errors import InputError
+
+DOMAINS = ("compute", "training")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the command line gives: a table of cases, a calibration, and where progress is told."""
+
+    cases: Path | None
+    calibration: Path | None
+    progress: Callable[[str], None]
+
+
+def score_domain(domain: str, given: Given) -> tuple[list[Row], dict[str, str]]:
+    """Return the rows of a domain and facts about them.
+
+    Raises
+    ------
+    InputError
+        For an unknown domain, or what the domain does not take.
+    """
+    match domain:
+        case "compute":
+            from dcsim.accuracy import compute
+
+            if given.cases is not None:
+                raise InputError("accuracy compute: found --cases, expected none: it measures cases of its own")
+            return compute.score_machine(given.calibration, given.progress)
+        case "training":
+            from dcsim.accuracy.training import table
+
+            return table.score_runs(given.cases)
+    raise InputError(f'accuracy: found "{domain}", expected {" or ".join(DOMAINS)}')
