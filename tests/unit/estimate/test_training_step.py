@@ -107,5 +107,14 @@ def test_an_all_reduce_inside_a_server() -> None:
 
 def test_groups_of_one_send_nothing() -> None:
     group = Members(np.ones(1), np.ones(1))
-    for message in (messages.gather_seconds, messages.exchange_seconds):
-        assert float(message(np.array([1e9]), group, work().links)[0]) == 0.0
+    size = np.array([1e9])
+    assert float(messages.gather_seconds(size, group, work().links)[0]) == 0.0
+    assert float(messages.exchange_seconds(size, np.array([2.0]), group, work().links)[0]) == 0.0
+
+
+def test_a_token_crosses_to_a_domain_once() -> None:
+    # 16 members in two domains, two choices a token: 1 - (1/2)^2 of the tokens, 0.5 GB, go to the other one.
+    group = Members(np.array([16.0]), np.array([8.0]))
+    links = replace(work().links, inside=np.array([1e30]), hop_inside=np.zeros(1), hop_outside=np.zeros(1))
+    found = float(messages.exchange_seconds(np.array([1e9]), np.array([2.0]), group, links)[0])
+    assert found == pytest.approx(0.75 * 0.5e9 / 4e10, rel=1e-12)
