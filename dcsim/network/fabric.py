@@ -17,8 +17,8 @@ from dcsim.network.hold import Hold, union
 from dcsim.network.layout import FabricLayout
 from dcsim.network.links import Links
 from dcsim.network.planner import Planner
-from dcsim.network.rings import Rank, Rings
-from dcsim.network.route import Leg, Route
+from dcsim.network.rings import Place, Rank, Rings
+from dcsim.network.route import Leg, Route, Routes
 from dcsim.network.routing import Router, Routing
 from dcsim.network.tables import NextHops
 from dcsim.network.traffic import Traffic
@@ -186,6 +186,35 @@ class Fabric:
             Triggers when the last byte has arrived.
         """
         return self._traffic.transfer(route, size_bytes, owner, route.latency_s if latency_s is None else latency_s)
+
+    def connections(self, sources: Sequence[Place], targets: Sequence[Place]) -> Routes:
+        """Return the routes of many connections between ranks, each as of :meth:`between`.
+
+        Connection i goes from ``sources[i]`` to ``targets[i]``, (endpoint, accelerator, network card) each, and has
+        label i. Between two endpoints it takes the cards, within one the links between accelerators.
+        """
+        return self._planner.connections(sources, targets)
+
+    def transfers(self, routes: Routes, sizes_bytes: Floats, owner: str, which: Indices | None = None) -> simpy.Event:
+        """Move many payloads at once, each over its own route and at its own fair share.
+
+        Parameters
+        ----------
+        routes
+            Where they go.
+        sizes_bytes
+            Payload of each flow [B], 0 or more, shape (flows,).
+        owner
+            As of :meth:`transfer`.
+        which
+            The route of each flow by its number in ``routes``, shape (flows,); all in order unless given.
+
+        Returns
+        -------
+        simpy.Event
+            Triggers when the last byte of the last flow has arrived.
+        """
+        return self._traffic.transfers(routes, sizes_bytes, owner, which)
 
     def cancel(self, owner: str) -> None:
         """Drop all transfers and holds of ``owner``, whose job died; bytes moved stay booked, events never trigger."""

@@ -52,9 +52,13 @@ class GraphRouter:
             return self._spray(builder, ends, amounts)
         paths = self.paths(*ends, labels)
         builder.paths(paths, amounts)
+        return float(np.max(self.delays_s(paths), initial=0.0))
+
+    def delays_s(self, paths: Indices) -> Floats:
+        """Return the latency of each path beyond what a hop includes; see :meth:`Routing.delays_s`."""
         used = paths >= 0
-        delays = np.where(used, self.wiring.latencies_s[paths], 0.0).sum(axis=1)
-        return float(np.max(delays + self._passing_s(used.sum(axis=1)), initial=0.0))
+        delays_s = np.where(used, self.wiring.latencies_s[paths], 0.0).sum(axis=1)
+        return np.asarray(delays_s + self._passing_s(used.sum(axis=1)))
 
     def _passing_s(self, links: Indices) -> Floats:
         return np.maximum(links - 1 - _INCLUDED, 0) * self._switch_latency_s

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-
-from dcsim.engine import Clock, LevelArray
+from dcsim.engine import LevelArray
 from dcsim.network.tree import Floats, Indices
 
 
 class Load:
     """``levels`` [B/s] is ``flowing`` (of transfers) plus ``held`` (of holds), each of shape (links,)."""
 
-    def __init__(self, clock: Clock, names: Sequence[str]) -> None:
-        self.levels = LevelArray(clock, names, "B/s")
-        self.flowing: Floats = np.zeros(len(names))
-        self.held: Floats = np.zeros(len(names))
+    def __init__(self, levels: LevelArray, flowing: Floats, held: Floats) -> None:
+        self.levels, self.flowing, self.held = levels, flowing, held
 
-    def flow(self, before: Indices, links: Indices, loads: Floats) -> None:
-        """Let transfers load ``links`` and nothing else, where before they loaded the links ``before``."""
-        self.flowing[before] = 0.0
-        self.flowing[links] = loads
-        changed = np.zeros(len(self.flowing), dtype=bool)
-        changed[before] = changed[links] = True
-        self.publish(np.flatnonzero(changed))
+    def flow(self, where: Indices, loads: Floats) -> None:
+        """Let transfers load the links ``where`` with ``loads`` [B/s], the others as before."""
+        self.flowing[where] = loads
+        self.publish(where)
 
     def publish(self, where: Indices) -> None:
         """Give the levels at ``where`` their new value."""

@@ -10,9 +10,9 @@ from dcsim.network.collectives import ring_latency_s, ring_share
 from dcsim.network.layout import FabricLayout
 from dcsim.network.links import Links
 from dcsim.network.rails import Rails
-from dcsim.network.rings import Rank, Rings, cards_beside, rings
-from dcsim.network.route import Leg, Route, RouteBuilder
-from dcsim.network.routing import Routing
+from dcsim.network.rings import Place, Rank, Rings, cards_beside, rings
+from dcsim.network.route import Leg, Route, RouteBuilder, Routes
+from dcsim.network.routing import NO_LINK, Routing
 from dcsim.network.tree import Indices
 from dcsim.network.wiring import Wiring
 from dcsim.parallel.waves import Wave
@@ -115,6 +115,27 @@ class Planner:
         farther_s = self._router.lay(builder, (hosts[0], hosts[1]), label, np.ones(1))
         return builder.build(1.0, self._hop_latency_s + farther_s)
 
+    def connections(self, sources: Sequence[Place], targets: Sequence[Place]) -> Routes:
+        """Return the routes of connections between ranks; see :meth:`Fabric.connections`."""
+        (start, from_gpu, from_card), (end, to_gpu, to_card) = (
+            np.array(places).reshape(-1, 3).T for places in (sources, targets)
+        )
+        hosts = self._links.first_nic[start] + from_card, self._links.first_nic[end] + to_card
+        ends = list(zip(sources, targets, strict=True))
+        if self._router.policy in ("adaptive", "valiant"):  # split over links, or over one twice
+            return _merged([self.between((a, b), (c, d), e, i) for i, ((a, b, e), (c, d, _)) in enumerate(ends)])
+        paths = self._router.paths(*hosts, np.arange(len(start)))
+        latency_s = self._hop_latency_s + self._router.delays_s(paths)
+        for i in np.flatnonzero(start == end).tolist():
+            paths[i] = NO_LINK
+            if from_gpu[i] != to_gpu[i]:
+                out, into = self._links.ports(int(start[i]))
+                paths[i, :2] = out + 2 * from_gpu[i], into + 2 * to_gpu[i]
+            latency_s[i] = self._inner_latency_s(int(start[i])) if from_gpu[i] != to_gpu[i] else 0.0
+        used = paths != NO_LINK
+        starts = np.concatenate(([0], np.cumsum(used.sum(axis=1))))
+        return Routes(starts, paths[used], np.ones(int(starts[-1])), np.ones(len(paths)), latency_s)
+
     def hop_s(self, endpoints: Indices) -> float:
         """Return the time of one hop between ranks on ``endpoints`` [s]: through the network if they are several."""
         several = len(np.unique(endpoints)) > 1
@@ -154,3 +175,15 @@ class Planner:
     def _inner_latency_s(self, endpoint: int) -> float:
         inner = self._links.endpoints[endpoint].inner
         return 0.0 if inner is None else inner.latency_s
+
+
+def _merged(routes: Sequence[Route]) -> Routes:
+    """Return separate routes as one object."""
+    starts = np.cumsum([0, *(len(route.links) for route in routes)], dtype=np.int64)
+    return Routes(
+        starts,
+        np.concatenate([route.links for route in routes]),
+        np.concatenate([route.share for route in routes]),
+        np.array([route.weight for route in routes]),
+        np.array([route.latency_s for route in routes]),
+    )

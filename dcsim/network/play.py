@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from dcsim.engine import Process
 from dcsim.network.fabric import Fabric
-from dcsim.network.route import Route
+from dcsim.network.rings import Place
 from dcsim.parallel.schedule import Schedule
-
-Place = tuple[int, int, int]
 
 
 def play(fabric: Fabric, schedule: Schedule, places: Sequence[Place], size_bytes: float, owner: str) -> Process:
-    """Move every chunk of ``schedule`` as a transfer of its own, with a barrier after each round.
+    """Move every chunk of ``schedule`` as a flow of its own, with a barrier after each round.
 
     Parameters
     ----------
@@ -34,13 +34,11 @@ def play(fabric: Fabric, schedule: Schedule, places: Sequence[Place], size_bytes
         The end of each round.
     """
     chunk_bytes = size_bytes / len(places)
-    routes: dict[tuple[int, int], Route] = {}
+    pairs: dict[tuple[int, int], int] = {}
     for moves in schedule:
-        ends = []
         for move in moves:
-            pair = (move.source, move.target)
-            if pair not in routes:
-                (*source, card), (*target, _) = places[pair[0]], places[pair[1]]
-                routes[pair] = fabric.between((source[0], source[1]), (target[0], target[1]), card)
-            ends.append(fabric.transfer(routes[pair], chunk_bytes, owner))
-        yield fabric.clock.all_of(ends)
+            pairs.setdefault((move.source, move.target), len(pairs))
+    routes = fabric.connections([places[a] for a, _ in pairs], [places[b] for _, b in pairs])
+    for moves in schedule:
+        which = np.array([pairs[move.source, move.target] for move in moves], dtype=np.int64)
+        yield fabric.transfers(routes, np.full(len(which), chunk_bytes), owner, which)

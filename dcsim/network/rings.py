@@ -11,6 +11,7 @@ from dcsim.network.layout import Endpoint
 from dcsim.network.tree import Indices
 
 Rank = tuple[int, int]
+Place = tuple[int, int, int]  # endpoint, accelerator, network card
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,9 @@ class Rings:
                 uses -= np.bincount((entries - 1) % size, minlength=size)
             yield visit, uses
 
-    def order(self, channel: int) -> list[tuple[int, int, int]]:
+    def order(self, channel: int) -> list[Place]:
         """Return (endpoint, accelerator, card) of every rank as ring ``channel`` passes them."""
-        passed: list[tuple[int, int, int]] = []
+        passed: list[Place] = []
         for visit in self.visits:
             start, size = visit.entries[channel], len(visit.accelerators)
             turned = [visit.accelerators[(start + i) % size] for i in range(size)]

@@ -28,12 +28,46 @@ class Route:
         Payload rate per fair share of one connection: links are shared max-min fairly between connections [1].
     latency_s
         Time before the first byte [s].
+    cap_bytes_per_s
+        The highest rate of the payload [B/s].
     """
 
     links: Indices
     share: Floats
     weight: float
     latency_s: float
+    cap_bytes_per_s: float = float("inf")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Routes:
+    """Many routes whose flows go their own ways, each at its own rate; two are equal only if the same object.
+
+    Attributes
+    ----------
+    starts
+        Route i uses the entries ``starts[i]`` to ``starts[i + 1] - 1`` of ``links`` and ``share``, shape (routes + 1,).
+    links, share
+        As of :class:`Route`, shape (entries,).
+    weights
+        As of :class:`Route`, shape (routes,).
+    latency_s
+        Time before the first byte [s], shape (routes,).
+    """
+
+    starts: Indices
+    links: Indices
+    share: Floats
+    weights: Floats
+    latency_s: Floats
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    @property
+    def sizes(self) -> Indices:
+        """Links of each route, shape (routes,)."""
+        return np.diff(self.starts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,15 @@ class Routing(Protocol):
     goes along one dimension of a torus after the other; ``valiant`` goes by a router drawn for each connection.
     """
 
+    @property
+    def policy(self) -> Policy:
+        """The policy."""
+        ...
+
+    def delays_s(self, paths: Indices) -> Floats:
+        """Return the latency of each of :meth:`paths` beyond what a hop between two ranks includes [s]."""
+        ...
+
     def paths(self, sources: Indices, targets: Indices, labels: Indices | int = 0) -> Indices:
         """Return the link ids of one path of each connection, shape (connections, hops), NO_LINK where shorter."""
         ...
@@ -79,6 +88,10 @@ class Router:
         paths[source_edge == target_edge, 1:5] = NO_LINK
         paths[sources == targets] = NO_LINK
         return paths
+
+    def delays_s(self, paths: Indices) -> Floats:
+        """Return zeros: a hop between two ranks includes what a fat-tree has; see :meth:`Routing.delays_s`."""
+        return np.zeros(len(paths))
 
     def lay(self, builder: RouteBuilder, ends: Ends, labels: Indices | int, amounts: Floats) -> float:
         """Add connections to a route; see :meth:`Routing.lay`."""

@@ -2,71 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import simpy
 
-from dcsim.engine import Alarm, Clock
+from dcsim.engine import Alarm, Clock, LevelArray
+from dcsim.network import refill
+from dcsim.network.bundle import Bundle, Bundles
 from dcsim.network.hold import Holds
 from dcsim.network.links import Links
-from dcsim.network.load import Load
-from dcsim.network.route import Route
-from dcsim.network.sharing import NOTHING, Sharing
+from dcsim.network.route import Route, Routes
+from dcsim.network.sharing import Sharing
+from dcsim.network.table import one_or_all
 from dcsim.network.tree import Floats, Indices
 
-# A flow ends when what is left is rounding: of its size, or of the clock, whose alarm at t is off by some 2e-16 t.
-_SIZE_ROUNDING = 1e-12
-_CLOCK_ROUNDING = 1e-14
+_NEVER = float("inf")
+_ONE = np.zeros(1, dtype=np.int64)
 
 
-class Flow:
-    """One transfer; ``sent_share`` is bytes on sending links per byte of payload."""
+class Transfer:
+    """Payload on its way over one route or over many at once; ``event`` triggers when all of it is there.
 
-    __slots__ = ("alarm", "event", "owner", "route", "sent_share", "size_bytes")
+    Flow i of it moves ``sizes_bytes[i]`` over route ``which[i]`` of ``bundle``. ``waiting`` counts those that have not
+    ended, ``alarms`` ring when the latency of some is over.
+    """
 
-    def __init__(self, route: Route, size_bytes: float, owner: str, event: simpy.Event) -> None:
-        self.route, self.size_bytes, self.owner, self.event = route, size_bytes, owner, event
-        self.alarm: Alarm | None = None
-        self.sent_share = 0.0
+    __slots__ = ("alarms", "bundle", "event", "links", "number", "owner", "sizes_bytes", "waiting", "which")
+
+    def __init__(self, bundle: Bundle, which: Indices, sizes_bytes: Floats, owner: str) -> None:
+        self.bundle, self.which, self.sizes_bytes, self.owner = bundle, which, sizes_bytes, owner
+        self.event: simpy.Event
+        self.number = 0
+        self.alarms: list[Alarm] = []
+        self.waiting = len(which)
+        self.links = _gather(bundle, which)[0]
 
 
 class Traffic:
     """The transfers and holds of a fabric.
 
-    Between two changes every flow has a constant rate; arrays hold what is left of each flow at the last change. All
-    changes of one instant are solved together, after the events of that instant.
+    Between two changes every flow has a constant rate. All changes of one instant are solved together, after the events
+    of that instant.
     """
 
     def __init__(self, clock: Clock, links: Links) -> None:
         self._clock = clock
         self.capacities = links.capacities
-        self._load = Load(clock, links.names)
-        self.loads = self._load.levels
-        self._senders, self._receivers = links.senders().astype(np.float64), np.flatnonzero(links.receivers())
-        self.holds = Holds(clock, self._load, self._senders)
-        self._sharing = Sharing(self.capacities)
+        self.loads = LevelArray(clock, links.names, "B/s")
+        senders, self._receivers = links.senders().astype(np.float64), np.flatnonzero(links.receivers())
+        self._sharing = Sharing(self.loads, self.capacities)
+        self.holds = Holds(clock, self._sharing.load, senders)
+        self._bundles = Bundles(senders)
+        self._table = self._sharing.table
         self._users = np.zeros(len(self.capacities), dtype=np.int64)
-        self._of_owner: dict[str, dict[Flow, None]] = {}
-        self._flows: list[Flow] = []
-        self._left: Floats = np.empty(0)
-        self._rates: Floats = np.empty(0)
-        self._since_s = clock.now
-        self._arrived: list[Flow] = []
-        self._solution = NOTHING
+        self._of_owner: dict[str, dict[Transfer, None]] = {}
+        self._open_transfers: dict[int, Transfer] = {}
+        self._opened = 0
         self._next: Alarm | None = None
+        self._next_s = _NEVER
         self._booked = 0.0
 
     @property
     def solves(self) -> int:
-        """How often fair shares were solved afresh."""
+        """How often fair shares were solved afresh or corrected."""
         return self._sharing.solves
 
     @property
     def sent_bytes(self) -> float:
         """Bytes put on sending links: whole sizes of finished transfers, progress of the others, holds [B]."""
-        self._advance()
-        pairs = zip(self._flows, self._left.tolist(), strict=True)
-        present = sum((flow.size_bytes - left) * flow.sent_share for flow, left in pairs)
-        return float(self._booked + present + self.holds.sent_bytes)
+        return self._booked + self._sent(self._table.in_use) + self.holds.sent_bytes
 
     @property
     def received_bytes(self) -> float:
@@ -75,34 +80,40 @@ class Traffic:
 
     def transfer(self, route: Route, size_bytes: float, owner: str, latency_s: float) -> simpy.Event:
         """Begin a transfer; see :meth:`Fabric.transfer`."""
-        flow = Flow(route, size_bytes, owner, self._clock.event())
-        self._of_owner.setdefault(owner, {})[flow] = None
-        self._users[route.links] += 1
-        if latency_s > 0.0:
-            flow.alarm = self._clock.call_at(self._clock.now + latency_s, lambda: self._begin(flow))
+        transfer = self._open(route, _ONE, np.array([size_bytes]), owner)
+        self._after(latency_s, transfer, None)
+        return transfer.event
+
+    def transfers(self, routes: Routes, sizes_bytes: Floats, owner: str, which: Indices | None = None) -> simpy.Event:
+        """Begin many flows at once; see :meth:`Fabric.transfers`."""
+        chosen = np.arange(len(routes)) if which is None else which
+        transfer = self._open(routes, chosen, sizes_bytes, owner)
+        latencies_s = routes.latency_s[chosen]
+        if len(chosen) == 1:
+            self._after(float(latencies_s[0]), transfer, None)
         else:
-            self._begin(flow)
-        return flow.event
+            for latency_s in np.unique(latencies_s).tolist():
+                self._after(latency_s, transfer, np.flatnonzero(latencies_s == latency_s))
+        if not len(chosen):
+            self._ended(transfer, 0)
+        return transfer.event
 
     def cancel(self, owner: str) -> None:
         """Drop the flows and holds of ``owner``."""
         for hold in self.holds.of(owner):
             hold.release()
-        dropped = self._of_owner.get(owner)
+        dropped = list(self._of_owner.get(owner, ()))
         if not dropped:
             return
-        self._advance()
-        for flow in list(dropped):
-            if flow.alarm is not None:
-                flow.alarm.cancel()
-            self._forget(flow)
-        self._arrived = [flow for flow in self._arrived if flow.owner != owner]
-        keep = np.array([flow.owner != owner for flow in self._flows], dtype=bool)
-        for flow, left in zip(self._flows, self._left.tolist(), strict=True):
-            if flow.owner == owner:
-                self._booked += (flow.size_bytes - left) * flow.sent_share
-        self._keep(keep)
-        self._clock.settle(self._solve)
+        for transfer in dropped:
+            for alarm in transfer.alarms:
+                alarm.cancel()
+            self._forget(transfer)
+        slots = self._table.in_use
+        slots = slots[np.isin(self._table.ints[1][refill.OWNER, slots], [transfer.number for transfer in dropped])]
+        if len(slots):
+            self._booked += self._sent(slots)
+            self._release(slots)
 
     def busy(self, links: Indices, owner: str) -> bool:
         """Return whether another owner has a transfer or a hold on ``links``."""
@@ -112,76 +123,126 @@ class Traffic:
         if not users.any():
             return False
         own = np.zeros_like(self._users)
-        for flow in self._of_owner.get(owner, ()):
-            own[flow.route.links] += 1
+        for transfer in self._of_owner.get(owner, ()):
+            np.add.at(own, transfer.links, 1)
         return bool(np.any(users > own[links]))
 
-    def _begin(self, flow: Flow) -> None:
-        """Let a transfer flow whose latency is over."""
-        flow.alarm = None
-        if not len(flow.route.links) or flow.size_bytes <= 0.0:
-            self._forget(flow)
-            flow.event.succeed()
-            return
-        flow.sent_share = float(self._senders[flow.route.links] @ flow.route.share)
-        self._arrived.append(flow)
-        self.holds.touch(flow.route.links, flow.owner)
-        self._clock.settle(self._solve)
+    def _open(self, route: Route | Routes, which: Indices, sizes_bytes: Floats, owner: str) -> Transfer:
+        transfer = Transfer(self._bundles.of(route), which, sizes_bytes, owner)
+        transfer.event, transfer.number = self._clock.event(), self._opened
+        self._opened += 1
+        self._open_transfers[transfer.number] = transfer
+        self._of_owner.setdefault(owner, {})[transfer] = None
+        self._use(transfer, 1)
+        return transfer
 
-    def _advance(self) -> None:
-        """Bring what is left of each flow to this instant."""
-        now = self._clock.now
-        if now > self._since_s:
-            # Rounding may take it a little below zero: what was too much is given back when the flow ends.
-            self._left = self._left - self._rates * (now - self._since_s)
-            self._since_s = now
+    def _use(self, transfer: Transfer, change: int) -> None:
+        if len(transfer.which) == 1:
+            self._users[transfer.links] += change
+        else:
+            np.add.at(self._users, transfer.links, change)
+
+    def _after(self, latency_s: float, transfer: Transfer, flows: Indices | None) -> None:
+        """Begin ``flows`` of a transfer, all of them if None, when their latency is over."""
+        if latency_s > 0.0:
+            begin = self._beginning(transfer, flows)
+            transfer.alarms.append(self._clock.call_at(self._clock.now + latency_s, begin))
+        else:
+            self._begin(transfer, flows)
+
+    def _beginning(self, transfer: Transfer, flows: Indices | None) -> Callable[[], None]:
+        return lambda: self._begin(transfer, flows)
+
+    def _begin(self, transfer: Transfer, flows: Indices | None) -> None:
+        """Let flows share links whose latency is over."""
+        bundle = transfer.bundle
+        which, sizes_bytes = transfer.which, transfer.sizes_bytes
+        if flows is not None:
+            which, sizes_bytes = which[flows], sizes_bytes[flows]
+        if not len(transfer.links) or not sizes_bytes.all() or not bundle.sizes[which].all():
+            moves, count = (sizes_bytes > 0.0) & (bundle.sizes[which] > 0), len(which)
+            which, sizes_bytes = which[moves], sizes_bytes[moves]
+            self._ended(transfer, count - len(which))
+        if len(which):
+            slots = self._admit(bundle, which, sizes_bytes)
+            self._table.ints[1][refill.OWNER, slots] = transfer.number
+            self.holds.touch(transfer.links, transfer.owner)
+            self._sharing.come(slots)
+            self._clock.settle(self._solve)
+
+    def _admit(self, bundle: Bundle, which: Indices, sizes_bytes: Floats) -> Indices:
+        """Give flows their slots and entries."""
+        links, places = _gather(bundle, which)
+        slots = self._table.add(bundle.sizes[which], links, bundle.amounts[places])
+        rows, where, each = self._table.slots, one_or_all(slots), one_or_all(which)
+        rows[refill.CAP, where], rows[refill.WEIGHT, where] = bundle.caps[each], bundle.weights[each]
+        rows[refill.LEFT, where] = rows[refill.BYTES, where] = one_or_all(sizes_bytes)
+        rows[refill.SINCE, where], rows[refill.RATE, where] = self._clock.now, 0.0
+        rows[refill.SENT, where] = bundle.sent[each]
+        self._table.tokens[:, where] = bundle.tokens[:, each]
+        return slots
 
     def _solve(self) -> None:
         """Give every flow its rate and every link its load from now on."""
-        self._advance()
-        self._flows += self._arrived
-        self._left = np.concatenate([self._left, [flow.size_bytes for flow in self._arrived]])
-        self._arrived = []
-        active: dict[Route, int] = {}
-        for flow in self._flows:
-            active[flow.route] = active.get(flow.route, 0) + 1
-        before, self._solution = self._solution, self._sharing.solve(active)
-        rates = self._solution.rates
-        self._rates = np.array([rates[flow.route] for flow in self._flows])
-        if self._solution is not before:
-            self._load.flow(before.links, self._solution.links, self._solution.loads)
+        self._sharing.solve(self._clock.now)
         self._plan_next()
 
     def _plan_next(self) -> None:
         """Set the alarm for the first flow to end."""
+        soonest_s = float(self._table.slots[refill.END].min())
+        if soonest_s == self._next_s:
+            return
         if self._next is not None:
             self._next.cancel()
-            self._next = None
-        if self._flows:
-            soonest = float(np.min(self._left / self._rates))
-            self._next = self._clock.call_at(self._clock.now + soonest, self._finish)
+        self._next_s = soonest_s
+        self._next = None if soonest_s == _NEVER else self._clock.call_at(soonest_s, self._finish)
 
     def _finish(self) -> None:
         """End the flows that have nothing left."""
-        self._next = None
-        self._advance()
-        sizes = np.array([flow.size_bytes for flow in self._flows])
-        rounding = np.maximum(_SIZE_ROUNDING * sizes, _CLOCK_ROUNDING * self._clock.now * self._rates)
-        done = self._left <= rounding
-        ended = [self._flows[i] for i in np.flatnonzero(done)]
-        for flow, left in zip(ended, self._left[done].tolist(), strict=True):
-            self.loads.credit(flow.route.links, flow.route.share * left)
-        self._keep(~done)
-        for flow in ended:
-            self._booked += flow.size_bytes * flow.sent_share
-            self._forget(flow)
-            flow.event.succeed()
+        self._next, self._next_s = None, _NEVER
+        slots = np.flatnonzero(self._table.slots[refill.DUE] <= self._clock.now)
+        self._booked += self._sharing.retire(slots, self._clock.now)
+        owners = self._table.ints[1][refill.OWNER, slots]
+        self._release(slots)
+        numbers, counts = (owners, [1]) if len(owners) == 1 else np.unique(owners, return_counts=True)
+        for number, count in zip(numbers.tolist(), list(counts), strict=True):
+            self._ended(self._open_transfers[number], int(count))
+
+    def _release(self, slots: Indices) -> None:
+        where = one_or_all(slots)
+        rows = self._table.slots
+        rows[refill.END, where] = rows[refill.DUE, where] = _NEVER
+        rows[refill.SENT, where] = 0.0  # booked
+        self._sharing.go(slots)
         self._clock.settle(self._solve)
 
-    def _keep(self, kept: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
-        self._flows = [self._flows[i] for i in np.flatnonzero(kept)]
-        self._left, self._rates = self._left[kept], self._rates[kept]
+    def _ended(self, transfer: Transfer, flows: int) -> None:
+        """Count flows that have ended; with the last the transfer is over."""
+        transfer.waiting -= flows
+        if not transfer.waiting:
+            self._forget(transfer)
+            transfer.event.succeed()
 
-    def _forget(self, flow: Flow) -> None:
-        del self._of_owner[flow.owner][flow]
-        self._users[flow.route.links] -= 1
+    def _forget(self, transfer: Transfer) -> None:
+        del self._of_owner[transfer.owner][transfer], self._open_transfers[transfer.number]
+        self._use(transfer, -1)
+
+    def _sent(self, slots: Indices) -> float:
+        """Return the bytes that the flows in ``slots`` have put on sending links until now [B]."""
+        rows, now_s = self._table.slots, self._clock.now
+        left = rows[refill.LEFT, slots] - rows[refill.RATE, slots] * (now_s - rows[refill.SINCE, slots])
+        return float((rows[refill.BYTES, slots] - left) @ rows[refill.SENT, slots])
+
+
+def _gather(bundle: Bundle, which: Indices) -> tuple[Indices, Indices | slice]:
+    """Return the links of routes ``which`` of a bundle, one route after the other, and the places they are at."""
+    if len(which) == 1:
+        at = int(which[0])
+        places: Indices | slice = slice(int(bundle.starts[at]), int(bundle.starts[at + 1]))
+    elif len(which) == len(bundle.sizes) and np.array_equal(which, np.arange(len(which))):
+        places = slice(None)
+    else:
+        sizes = bundle.sizes[which]
+        starts = np.cumsum(sizes) - sizes
+        places = np.repeat(bundle.starts[which] - starts, sizes) + np.arange(int(sizes.sum()))
+    return bundle.links[places], places

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from dcsim.engine import Clock, Process, Streams
@@ -18,7 +19,7 @@ from dcsim.network.collectives import ring_all_reduce_s, ring_share
 from dcsim.network.fabric import Fabric
 from dcsim.network.layout import Endpoint, FabricLayout
 from dcsim.network.play import play
-from dcsim.network.route import Route
+from dcsim.network.route import Routes
 from dcsim.network.topology import TreeShape
 from dcsim.parallel.schedule import ring_all_reduce
 
@@ -34,9 +35,9 @@ def fabric(hosts: int) -> Fabric:
     return Fabric(Clock(), layout, Streams(0))
 
 
-def connection(net: Fabric, source: int, target: int) -> Route:
-    route = net.between((source, 0), (target, 0))
-    return replace(route, weight=1.0 / len(route.links), latency_s=len(route.links) * LINK_S)
+def connections(net: Fabric, sources: list[int], targets: list[int]) -> Routes:
+    routes = net.connections([(i, 0, 0) for i in sources], [(i, 0, 0) for i in targets])
+    return replace(routes, weights=1.0 / routes.sizes, latency_s=routes.sizes * LINK_S)
 
 
 def permutation(hosts: int, kind: str) -> list[tuple[int, int, float]]:
@@ -51,11 +52,9 @@ def permutation(hosts: int, kind: str) -> list[tuple[int, int, float]]:
 
 def permutation_s(hosts: int, kind: str) -> float:
     net = fabric(hosts)
-    done = []
-    for source, target, size in permutation(hosts, kind):
-        route = connection(net, source, target)
-        done.append(net.transfer(route, size, "all"))
-    net.clock.run(net.clock.all_of(done))
+    sources, targets, sizes = zip(*permutation(hosts, kind), strict=True)
+    routes = connections(net, list(sources), list(targets))
+    net.clock.run(net.transfers(routes, np.array(sizes), "all"))
     assert net.sent_bytes == pytest.approx(net.received_bytes, rel=1e-12)
     return net.clock.now
 
@@ -63,13 +62,16 @@ def permutation_s(hosts: int, kind: str) -> float:
 def churn_s(hosts: int, flows: int) -> float:
     """Every host sends ``flows`` flows of 100 MB to random others, one after the other, all hosts at once."""
     net, draw = fabric(hosts), random.Random(7)
-    targets = [[(i + 1 + draw.randrange(hosts - 1)) % hosts for _ in range(flows)] for i in range(hosts)]
+    targets = [(i + 1 + draw.randrange(hosts - 1)) % hosts for i in range(hosts) for _ in range(flows)]
+    routes = connections(net, [i for i in range(hosts) for _ in range(flows)], targets)
+    size = np.array([1e8])
 
     def sender(host: int) -> Process:
-        for target in targets[host]:
-            yield net.transfer(connection(net, host, target), 1e8, "all")
+        for i in range(host * flows, (host + 1) * flows):
+            yield net.transfers(routes, size, "all", np.array([i]))
 
     net.clock.run(net.clock.all_of([net.clock.process(sender(host)) for host in range(hosts)]))
+    assert net.sent_bytes == pytest.approx(net.received_bytes, rel=1e-12)
     return net.clock.now
 
 
@@ -109,11 +111,15 @@ def test_large_permutations(case: tuple[str, int], expected_s: float) -> None:
 
 
 @pytest.mark.bench
-def test_churn() -> None:
-    assert churn_s(1024, 20) == pytest.approx(0.117283637, rel=1e-6)
+@pytest.mark.parametrize(("hosts", "flows", "expected_s"), [(1024, 20, 0.117283637), (4096, 10, 0.064313350)])
+def test_churn(hosts: int, flows: int, expected_s: float) -> None:
+    assert churn_s(hosts, flows) == pytest.approx(expected_s, rel=1e-6)
 
 
-@pytest.mark.parametrize("hosts", [64, pytest.param(256, marks=pytest.mark.bench)])
+BENCH = pytest.mark.bench
+
+
+@pytest.mark.parametrize("hosts", [64, pytest.param(256, marks=BENCH), pytest.param(1024, marks=BENCH)])
 def test_rings_flow_by_flow(hosts: int) -> None:
     assert ring_s(hosts) == pytest.approx(RINGS[hosts], rel=1e-6)
 

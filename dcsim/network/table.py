@@ -1,0 +1,179 @@
+"""The tables of flows that share links: rows of numbers that NumPy, the interpreter and compiled code all work on."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dcsim.network import refill
+from dcsim.network.compiled import Kernel
+from dcsim.network.refill import NONE
+from dcsim.network.tree import Floats, Indices
+
+Words = NDArray[np.uint64]
+Numbers = TypeVar("Numbers", bound=NDArray[Any])
+
+_SLOTS, _ENTRIES = 64, 512  # to begin with
+_FLOATS, _INTS = 11, 5  # rows of slots
+_ENTRY_INTS = 4
+
+
+class Table:
+    """Flows in slots, and an entry for every link that a flow uses, in one block a flow.
+
+    ``floats`` and ``ints`` are the tables that :mod:`dcsim.network.refill` describes; ``loads`` is one of them.
+    ``present`` tells which slots hold a flow that shares links now; ``tokens`` name what a flow is, two words each.
+    """
+
+    def __init__(self, capacities: Floats, loads: Floats) -> None:
+        links = len(capacities)
+        link_floats, link_ints = np.full((5, links), np.inf), np.zeros((3, links), dtype=np.int64)
+        link_floats[refill.CAPACITY], link_floats[refill.LOAD], link_floats[refill.HELD] = capacities, 0.0, 0.0
+        link_ints[refill.HEAD] = NONE
+        slots, entries = np.zeros((_FLOATS, _SLOTS)), np.zeros((1, _ENTRIES))
+        self.floats: tuple[Floats, Floats, Floats, Floats] = (link_floats, slots, entries, loads)
+        self.ints: tuple[Indices, Indices, Indices] = (
+            link_ints,
+            np.zeros((_INTS, _SLOTS), dtype=np.int64),
+            np.full((_ENTRY_INTS, _ENTRIES), NONE, dtype=np.int64),
+        )
+        slots[refill.END] = slots[refill.DUE] = np.inf
+        self.present: NDArray[np.bool_] = np.zeros(_SLOTS, dtype=bool)
+        self.tokens: Words = np.zeros((2, _SLOTS), dtype=np.uint64)
+        self._taken: NDArray[np.bool_] = np.zeros(_SLOTS, dtype=bool)
+        self._free = list(range(_SLOTS - 1, -1, -1))
+        self._used_entries = self._live_entries = 0
+        self.count = 0  # flows present
+        # Whether the links' lists hold exactly the flows that were present at the last correction.
+        self.listed = False
+        self._views: tuple[list[memoryview], list[memoryview]] | None = None
+
+    @property
+    def slots(self) -> Floats:
+        """The rows of slots, shape (rows, slots)."""
+        return self.floats[1]
+
+    def rows(self, kernel: Kernel) -> tuple[object, object]:
+        """Return ``floats`` and ``ints`` as the kernel takes them: views are the quick way to single numbers."""
+        if kernel.compiled:
+            return self.floats, self.ints
+        if self._views is None:
+            self._views = [_view(table) for table in self.floats], [_view(table) for table in self.ints]
+        return self._views
+
+    @property
+    def in_use(self) -> Indices:
+        """Slots that hold a flow, present or about to be."""
+        return np.flatnonzero(self._taken)
+
+    def add(self, sizes: Indices, links: Indices, amounts: Floats) -> Indices:
+        """Give flows with ``sizes`` entries each, in order in ``links`` and ``amounts``, a slot each; return them."""
+        count, entries = len(sizes), len(links)
+        self._make_room(count, entries)
+        slots = np.array(self._free[-count:], dtype=np.int64)
+        del self._free[-count:]
+        start, stop = self._used_entries, self._used_entries + entries
+        self.ints[2][refill.LINK, start:stop] = links
+        self.floats[2][refill.AMOUNT, start:stop] = amounts
+        ints, where = self.ints[1], one_or_all(slots)
+        ints[refill.SIZE, where] = one_or_all(sizes)
+        ints[refill.FIRST, where] = start + (np.cumsum(sizes) - sizes if count > 1 else 0)
+        self._taken[where] = True
+        self._used_entries, self._live_entries = stop, self._live_entries + entries
+        return slots
+
+    def remove(self, slots: Indices) -> None:
+        """Free slots whose flows are no longer present."""
+        where = one_or_all(slots)
+        self._taken[where] = False
+        self._live_entries -= int(self.ints[1][refill.SIZE, where].sum())
+        self._free.extend(slots.tolist())
+
+    def appear(self, slots: Indices) -> None:
+        """Let flows be present."""
+        self.present[slots] = True
+        self.count += len(slots)
+
+    def vanish(self, slots: Indices) -> None:
+        """Let flows be present no longer."""
+        self.present[slots] = False
+        self.count -= len(slots)
+
+    def entries(self, slots: Indices) -> tuple[Indices, Indices]:
+        """Return the entries of ``slots`` one slot after the other, and where each slot's begin, shape (slots + 1,)."""
+        ints = self.ints[1]
+        if len(slots) == 1:
+            start, size = int(ints[refill.FIRST, slots[0]]), int(ints[refill.SIZE, slots[0]])
+            return np.arange(start, start + size), np.array([0, size])
+        first, sizes = ints[refill.FIRST, slots], ints[refill.SIZE, slots]
+        starts = np.concatenate(([0], np.cumsum(sizes)))
+        return np.repeat(first - starts[:-1], sizes) + np.arange(starts[-1]), starts
+
+    def links_of(self, slots: Indices) -> Indices:
+        """Return the links of ``slots``; one that several use comes several times."""
+        links: Indices = self.ints[2][refill.LINK][self.entries(slots)[0]]
+        return links
+
+    def relist(self) -> None:
+        """Write the lists of the links anew, of the flows present."""
+        slots = np.flatnonzero(self.present)
+        places, starts = self.entries(slots)
+        head, table = self.ints[0][refill.HEAD], self.ints[2]
+        head[:] = NONE
+        table[refill.SLOT, places] = np.repeat(slots, np.diff(starts))
+        order = places[np.argsort(table[refill.LINK, places], kind="stable")]
+        links = table[refill.LINK, order]
+        new = np.concatenate(([True], links[1:] != links[:-1]))[: len(links)]
+        table[refill.PREVIOUS, order] = np.where(new, NONE, np.roll(order, 1))
+        table[refill.NEXT, order] = np.where(np.roll(new, -1), NONE, np.roll(order, -1))
+        head[links[new]] = order[new]
+        self.listed = True
+
+    def _make_room(self, slots: int, entries: int) -> None:
+        if slots > len(self._free):
+            self._more_slots(slots)
+        capacity = self.floats[2].shape[1]
+        if self._used_entries + entries > capacity:
+            wanted = 4 * (self._live_entries + entries)
+            self._compact(max(capacity, wanted))
+
+    def _more_slots(self, wanted: int) -> None:
+        old = len(self._taken)
+        more = max(old, wanted)
+        self.floats = (self.floats[0], _wider(self.floats[1], more), *self.floats[2:])
+        self.floats[1][refill.END, old:] = self.floats[1][refill.DUE, old:] = np.inf
+        self.ints = (self.ints[0], _wider(self.ints[1], more), self.ints[2])
+        self.present, self._taken = _wider(self.present, more), _wider(self._taken, more)
+        self.tokens = _wider(self.tokens, more)
+        self._free[:0] = range(old + more - 1, old - 1, -1)
+        self._views = None
+
+    def _compact(self, capacity: int) -> None:
+        """Move the blocks of all slots in use to the front of new tables of entries."""
+        slots = np.flatnonzero(self._taken)
+        places, starts = self.entries(slots)
+        floats, ints = np.zeros((1, capacity)), np.full((_ENTRY_INTS, capacity), NONE, dtype=np.int64)
+        floats[:, : len(places)] = self.floats[2][:, places]
+        ints[: refill.NEXT, : len(places)] = self.ints[2][: refill.NEXT, places]
+        self.ints[1][refill.FIRST, slots] = starts[:-1]
+        self.floats, self.ints = (*self.floats[:2], floats, self.floats[3]), (*self.ints[:2], ints)
+        self._used_entries = self._live_entries = len(places)
+        self.listed, self._views = False, None
+
+
+def one_or_all(values: Any) -> Any:
+    """Return the only value of an array, several as they are: one place is tenfold faster to reach by a number."""
+    return values[0] if len(values) == 1 else values
+
+
+def _wider(table: Numbers, more: int) -> Numbers:
+    """Return ``table`` with ``more`` columns of zeros."""
+    wider = np.zeros((*table.shape[:-1], table.shape[-1] + more), dtype=table.dtype)
+    wider[..., : table.shape[-1]] = table
+    return cast(Numbers, wider)
+
+
+def _view(table: Any) -> memoryview:
+    return memoryview(table)
