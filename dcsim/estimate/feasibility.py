@@ -11,8 +11,10 @@ from dcsim.catalogue.inventory import Inventory
 from dcsim.errors import Problem
 from dcsim.estimate.job_plan import JobPlan
 from dcsim.scenario.datasets import TABLES
+from dcsim.scenario.inference import refused
 from dcsim.scenario.parallel import Hierarchical
 from dcsim.scenario.root import Scenario
+from dcsim.scenario.user import UserModel
 from dcsim.scenario.workload import Job
 
 Report = Callable[[str, str, str], Problem]
@@ -23,6 +25,7 @@ def structure(scenario: Scenario, inventory: Inventory, report: Report) -> Itera
     for job in scenario.jobs:
         yield from _placeable(job, inventory, report)
         yield from _data(job, report)
+    yield from _serves(inventory, report)
     storage = scenario.cluster.storage
     if storage is not None and storage.protection.replicas > storage.nodes:
         yield report(
@@ -69,6 +72,16 @@ def _placeable(job: Job, inventory: Inventory, report: Report) -> Iterator[Probl
         yield report(f"jobs.{job.name}.{key}", found, f"at most {max(sizes)}, the accelerators of {where}")
     if job.checkpoint is not None and inventory.storage is None:
         yield report(f"jobs.{job.name}.checkpoint", "no storage to write to", "a section cluster.storage")
+
+
+def _serves(inventory: Inventory, report: Report) -> Iterator[Problem]:
+    """Yield what a job asks of a model that the model cannot do."""
+    for parts in inventory.jobs:
+        inference = parts.job.inference
+        if inference is not None and not isinstance(parts.model, UserModel):
+            problem = refused(parts.model, inference)
+            if problem is not None:
+                yield report(f"jobs.{parts.job.name}.inference.{problem.at}", problem.found, problem.expected)
 
 
 def _data(job: Job, report: Report) -> Iterator[Problem]:
@@ -168,10 +181,11 @@ def _too_large(plan: JobPlan, capacity: float, report: Report) -> Problem:
 def _remedy(plan: JobPlan, capacity: float) -> str:
     """Return the largest micro batch that fits and divides a rank's samples, if there is one."""
     batch, memory = plan.parts.job.batch, plan.memory
-    room = capacity - (memory.total_bytes - memory.activations_bytes)
+    growing = memory.activations_bytes + memory.cache_bytes
+    room = capacity - (memory.total_bytes - growing)
     share = batch.global_ // plan.program.ranks
     fitting = [micro for micro in range(1, batch.micro) if share % micro == 0]
-    fitting = [micro for micro in fitting if memory.activations_bytes * micro / batch.micro <= room]
+    fitting = [micro for micro in fitting if growing * micro / batch.micro <= room]
     if fitting:
         return f"write batch.micro: {max(fitting)}"
     return "even one sample at a time does not fit: take a smaller model"

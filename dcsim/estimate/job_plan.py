@@ -91,6 +91,8 @@ def cost_request(parts: JobParts, folder: Path) -> CostRequest:
     job, model = parts.job, parts.model
     if isinstance(model, UserModel):
         return CostRequest(model, "", "", job.batch.micro, folder)  # precision and optimizer are the code's own
+    if job.inference is not None:
+        return CostRequest(model, job.precision, "", job.batch.micro, inference=job.inference)
     return CostRequest(model=model, precision=job.precision, optimizer=job.optimizer.rule, micro=job.batch.micro)
 
 

@@ -46,9 +46,14 @@ class Bucket:
 
 
 def data_parallel(costs: StepCosts, plan: DataParallel) -> Program:
-    """Return the program of one step: read ahead, forward and backward of each micro batch, all-reduce, update."""
+    """Return the program of one step: read ahead, forward and backward of each micro batch, all-reduce, update.
+
+    A model that serves has no gradients, and so its forward passes alone.
+    """
     instructions: list[Instruction] = [Read(plan.read_bytes)] if plan.read_bytes > 0 else []
     whole = (_phase(costs, "forward", _FORWARD), _backward(costs, 0, len(costs.order)))
+    if not costs.gradients:  # a model that serves: all it does is forward
+        return Program(plan.ranks, (*instructions, *whole[:1] * plan.micro_batches))
     instructions.extend(whole * (plan.micro_batches - 1))
     instructions.append(whole[0])
     instructions.extend(_last_backward(costs, plan))

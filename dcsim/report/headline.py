@@ -74,10 +74,16 @@ def question(scenario: Mapping[str, Any], result: Result) -> str:
     """Return what was asked, in words such as "16 dgx-h100 servers: pretrain trains gpt2-small"."""
     cluster = scenario.get("cluster") or {}
     pools = [f"{pool.get('count', '?')} {pool.get('type', '')} servers" for pool in cluster.get("servers") or ()]
-    jobs = [f"{job.get('name')} trains {_model(job.get('model'))}" for job in scenario.get("jobs") or ()]
+    jobs = [f"{job.get('name')} {_does(job)} {_model(job.get('model'))}" for job in scenario.get("jobs") or ()]
     more = f" and {len(jobs) - 3} more jobs" if len(jobs) > 3 else ""
     text = " and ".join(pools) + (": " if pools and jobs else "") + ", ".join(jobs[:3]) + more
     return text or result.name
+
+
+def _does(job: Mapping[str, Any]) -> str:
+    """Say what a job does with its model."""
+    words = {"score": "scores with", "prefill": "reads prompts with", "decode": "writes tokens with"}
+    return words.get(str((job.get("inference") or {}).get("step")), "trains")
 
 
 def _model(model: Any) -> str:

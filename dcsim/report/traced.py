@@ -1,4 +1,4 @@
-"""What ``dcsim trace`` prints: the operations of the training steps of a scenario's jobs."""
+"""What ``dcsim trace`` prints: the operations of the steps of a scenario's jobs."""
 
 from __future__ import annotations
 
@@ -27,11 +27,13 @@ class TracedStep:
     precision: str
     micro: int
     costs: StepCosts
+    step: str = ""
 
     @property
     def title(self) -> str:
         """The model, and its precision where that is not the code's own affair."""
-        return f"{self.model}, {self.precision}" if self.precision else self.model
+        titled = f"{self.model}, {self.precision}" if self.precision else self.model
+        return f"{self.step} of {titled}" if self.step else titled
 
 
 def steps(loaded: Loaded, allow_code: bool = False) -> list[TracedStep]:
@@ -59,6 +61,7 @@ def steps(loaded: Loaded, allow_code: bool = False) -> list[TracedStep]:
             request.precision,
             request.micro,
             traced(jobs[0], loaded),
+            request.inference.step if request.inference else "",
         )
         for request, jobs in shared.items()
     ]
@@ -74,9 +77,7 @@ def text(step: TracedStep) -> str:
     costs = step.costs
     head = [
         f"jobs {', '.join(step.jobs)}: {step.title}, micro batch {step.micro}",
-        f"  parameters {costs.parameters:,}, weights {units.show(costs.parameter_bytes, 'B')}, "
-        f"optimizer {units.show(costs.optimizer_bytes, 'B')}, "
-        f"kept for the backward pass {units.show(costs.residual_bytes, 'B')}",
+        f"  parameters {costs.parameters:,}, weights {units.show(costs.parameter_bytes, 'B')}, {_kept(step)}",
         f"  one micro batch: {operation_table.totals(costs.operations)}",
         "",
         operation_table.table(costs.operations),
@@ -84,6 +85,14 @@ def text(step: TracedStep) -> str:
         *(f"warning: {warning}" for warning in costs.warnings),
     ]
     return "\n".join(head)
+
+
+def _kept(step: TracedStep) -> str:
+    """Say what the step keeps in memory beside the weights."""
+    if step.step:
+        return f"cache of the tokens so far {units.show(step.costs.cache_bytes, 'B')}"
+    optimizer, kept = step.costs.optimizer_bytes, step.costs.residual_bytes
+    return f"optimizer {units.show(optimizer, 'B')}, kept for the backward pass {units.show(kept, 'B')}"
 
 
 def _collectives(costs: StepCosts) -> list[str]:
@@ -115,10 +124,12 @@ def to_json(traced: Sequence[TracedStep]) -> str:
             "model": step.model,
             "precision": step.precision,
             "micro": step.micro,
+            "step": step.step or "train",
             "parameters": step.costs.parameters,
             "parameter_bytes": step.costs.parameter_bytes,
             "optimizer_bytes": step.costs.optimizer_bytes,
             "residual_bytes": step.costs.residual_bytes,
+            "cache_bytes": step.costs.cache_bytes,
             "operations": [asdict(operation) for operation in step.costs.operations],
             "mesh": dict(step.costs.mesh),
             "exchanges": [asdict(exchange) for exchange in step.costs.exchanges],

@@ -18,6 +18,7 @@ from dcsim.scenario.base import (
     wrong,
 )
 from dcsim.scenario.datasets import mismatch
+from dcsim.scenario.inference import Inference
 from dcsim.scenario.learning import Execute
 from dcsim.scenario.models import CnnModel, MlpModel, ModelSpec, TransformerModel
 from dcsim.scenario.names import Name
@@ -70,12 +71,15 @@ class Checkpoint(Value):
 
 
 class Job(Value):
-    """One training job."""
+    """One job: a training, or a model that serves a stated number of batches."""
 
     name: Name
     model: Model
     precision: Precision = "bf16"
     software: Name = Field("flash-2023", description="the software era of the catalogue whose efficiencies apply")
+    inference: Inference | None = Field(
+        None, description="what a step does where a trained model serves; it trains unless given"
+    )
     optimizer: Optimizer = Optimizer()
     batch: Batch
     parallel: Parallel = Parallel()
@@ -112,6 +116,8 @@ class Job(Value):
         if self.execute is None and self.parallel.asynchronous:
             rule = "synchronous: what asynchronous updates do depends on what they are, so they need the key execute"
             raise wrong(rule, found='"asynchronous"', at="parallel.reduce.updates")
+        if self.inference is not None:
+            self._check_inference()
         if self.execute is not None and isinstance(self.model, UserModel):
             rule = "a model with a family, since a function of the user's own is only traced"
             raise wrong(rule, found=f'"{self.model.function}"', at="model.function")
@@ -120,6 +126,20 @@ class Job(Value):
             if wanting is not None:
                 raise wrong(wanting.expected, found=wanting.found, at=f"model.{wanting.at}")
         return self
+
+    def _check_inference(self) -> None:
+        """Refuse what a model that serves cannot have: it learns nothing, so there is no state to keep or reduce."""
+        if isinstance(self.model, UserModel):
+            rule = "a training step or none: a function of the user's own is itself whatever step it computes"
+            raise wrong(rule, found=f'"{self.model.function}"', at="model.function")
+        for key in ("execute", "checkpoint"):
+            if getattr(self, key) is not None:
+                raise wrong("nothing, beside the key inference: only training changes weights", found="a block", at=key)
+        usual = Parallel()
+        for key in ("reduce", "compression", "bucket", "overlap"):
+            if getattr(self.parallel, key) != getattr(usual, key):
+                rule = "nothing, beside the key inference: there are no gradients to sum"
+                raise wrong(rule, found="a value", at=f"parallel.{key}")
 
     @property
     def ranks(self) -> int:

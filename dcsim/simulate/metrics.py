@@ -135,7 +135,7 @@ def _stepping(job: TrainingJob, parts: dict[str, float]) -> dict[str, Metric]:
         "throughput": Metric(samples / step_s, "samples/s", bound_by=bound),
         "mfu": Metric(plan.model_flops_per_step / (step_s * peak), "1", bound_by=bound),
     }
-    if plan.costs.tokens_per_sample > 1:
+    if plan.costs.tokens_per_sample > 1 or plan.costs.cache_bytes:
         found["token_rate"] = Metric(tokens / step_s, "tokens/s", bound_by=bound)
         found["energy_per_token"] = Metric(job.energy_now_j / (steps * tokens), "J/token")
     return found

@@ -18,6 +18,8 @@ from dcsim.simulate.kernels import kernels
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dcsim.cluster.job import TrainingJob
+
 
 def collect(center: DataCenter) -> dict[str, pd.DataFrame]:
     """Return every table of a run by name."""
@@ -62,13 +64,20 @@ def _operations(center: DataCenter) -> Iterable[Sequence[Any]]:
             )
 
 
+def _smaller(job: TrainingJob) -> str:
+    """Say what takes less memory."""
+    if job.plan.parts.job.inference is not None:
+        return "a smaller micro batch, or fewer tokens a sequence"
+    return "a smaller micro batch, or sharded optimizer states"
+
+
 def _limits(center: DataCenter) -> Iterable[Sequence[Any]]:
     for headroom in center.facility.summary().headrooms:
         yield (headroom.what, headroom.used, headroom.capacity, headroom.unit, headroom.headroom, headroom.lifted_by)
     for job in center.jobs:
         used, memory = job.plan.memory.total_bytes, job.plan.device.accelerator.memory
         yield _limit(
-            f"accelerator memory of {job.name}", used, memory, "B", "a smaller micro batch, or sharded optimizer states"
+            f"accelerator memory of {job.name}", used, memory, "B", _smaller(job)
         )
     yield _accelerators(center)
     yield from _links(center)

@@ -1,4 +1,4 @@
-"""The costs of a training step, traced once and kept on disk by content; JAX is imported only if they are missing."""
+"""The costs of a step, traced once and kept on disk by content; JAX is imported only if they are missing."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from dcsim.workload.operation import CollectiveKind, Exchange, Gradient, Group, 
 from dcsim.workload.user import UserCode, code_of
 
 if TYPE_CHECKING:
+    from dcsim.scenario.inference import Inference
     from dcsim.scenario.optimizers import Rule
     from dcsim.scenario.workload import ModelSpec
 
@@ -27,7 +28,8 @@ _LOG = logging.getLogger(__name__)
 class CostRequest:
     """One training step: ``micro`` samples through the model in ``precision``, and one update by ``optimizer``.
 
-    A function of the user's own decides about precision and optimizer itself; it is looked for in ``folder`` first.
+    With ``inference`` it is a step of a model that serves ``micro`` samples at once; there is no optimizer then. A
+    function of the user's own decides about precision and optimizer itself; it is looked for in ``folder`` first.
     """
 
     model: ModelSpec | UserModel
@@ -35,6 +37,20 @@ class CostRequest:
     optimizer: Rule | str
     micro: int
     folder: Path | None = None
+    inference: Inference | None = None
+
+
+def inference_costs(model: ModelSpec, precision: str, inference: Inference, rows: int) -> StepCosts:
+    """Return what one step of a model that serves ``rows`` samples at once costs, from the cache where it can.
+
+    ``cache_bytes`` of the answer are those of all rows. All weights are read once a step, whatever the rows.
+
+    Raises
+    ------
+    InputError
+        For a model that cannot do what is asked, or more tokens than it has positions for.
+    """
+    return costs(CostRequest(model, precision, "", rows, inference=inference))
 
 
 def costs(request: CostRequest) -> StepCosts:
@@ -82,6 +98,10 @@ def _trace(request: CostRequest, code: UserCode | None) -> StepCosts:
         from dcsim.workload.user_trace import trace_user
 
         return trace_user(request.model, code or code_of(request.model, Path()), request.micro)
+    if request.inference is not None:
+        from dcsim.workload.inference import trace_inference
+
+        return trace_inference(request.model, request.precision, request.inference, request.micro)
     from dcsim.workload.step import Recipe
     from dcsim.workload.trace import trace
 
@@ -94,7 +114,8 @@ def _key(request: CostRequest, code: UserCode | None) -> str:
     model = request.model.model_dump(mode="json")
     versions = [metadata.version(name) for name in ("jax", "optax")]
     rule = request.optimizer if isinstance(request.optimizer, str) else request.optimizer.model_dump(mode="json")
-    given = [model, request.precision, rule, request.micro, versions, code.digest() if code else ""]
+    served = request.inference.model_dump(mode="json") if request.inference else None
+    given = [model, request.precision, rule, request.micro, versions, code.digest() if code else "", served]
     digest.update(json.dumps(given, sort_keys=True).encode())
     here = Path(__file__).parent
     for source in sorted(here.rglob("*.py")):

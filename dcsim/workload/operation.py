@@ -100,7 +100,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class StepCosts:
-    """What one training step of one rank at one micro batch costs.
+    """What one step of one rank at one micro batch costs.
 
     ``operations`` are distinct records; ``order`` lists the backward pass as executed, loops unrolled, as indices
     into ``operations``; every gradient names the position in ``order`` that completes it. ``residual_bytes`` is what
@@ -111,6 +111,9 @@ class StepCosts:
     ``exchanges`` and all else in ``sequence``, as executed: (index into ``operations``, executions). Its bytes are
     those of one rank, its ``parameters`` those of the whole, and ``state_bytes`` those of the whole's weights and
     optimizer state.
+
+    A step of a model that serves has all its operations in the forward pass, and no gradients. ``cache_bytes`` is what
+    it keeps of the tokens of all samples for those that follow.
     """
 
     operations: tuple[Operation, ...]
@@ -128,3 +131,4 @@ class StepCosts:
     sequence: tuple[tuple[int, int], ...] = ()
     exchanges: tuple[Exchange, ...] = ()
     state_bytes: float = 0.0
+    cache_bytes: float = 0.0

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dcsim.scenario.models import ModelSpec
     from dcsim.scenario.optimizers import Rule
 
-_FORMATS = {"fp32": jnp.float32, "bf16": jnp.bfloat16, "fp16": jnp.float16}
+FORMATS = {"fp32": jnp.float32, "bf16": jnp.bfloat16, "fp16": jnp.float16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Step:
 
     def weights(self, master: Any) -> Any:
         """Return the weights in the compute precision."""
-        return jax.tree.map(lambda array: array.astype(_FORMATS[self.recipe.precision]), master)
+        return jax.tree.map(lambda array: array.astype(FORMATS[self.recipe.precision]), master)
 
     def gradient(self, weights: Any, batch: Any) -> tuple[Any, Any]:
         """Return (mean loss of the batch, gradients in the compute precision)."""

@@ -28,7 +28,58 @@ class Family:
     batch: Callable[[Any, int], Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a trained model of a family is asked for.
+
+    ``frozen(parameters, batch, spec)`` returns the weights that it serves with; ``score(weights, batch, spec, layers)``
+    what it says of a batch, whose labels it does not read unless it judges the tokens that follow.
+    """
+
+    frozen: Callable[[Any, Any, Any], Any]
+    score: Callable[[Any, Any, Any, Layers], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """How a model of a family writes token after token.
+
+    ``layout(spec, size, dtype)`` returns the abstract arrays of its cache; ``prefill(weights, tokens, spec, room)`` and
+    ``decode(weights, cache, entry, spec)`` return (logits of the next token, cache).
+    """
+
+    layout: Callable[[Any, Any, Any], Any]
+    prefill: Callable[[Any, Any, Any, int], Any]
+    decode: Callable[[Any, Any, Any, Any], Any]
+
+
 def family(spec: ModelSpec) -> Family:
     """Return the functions of the family of ``spec``."""
-    module = import_module(f"dcsim.workload.models.{spec.family}")
+    module = _module(spec)
     return Family(module.init, module.loss, module.batch)
+
+
+def service(spec: ModelSpec) -> Service:
+    """Return what a trained model of the family of ``spec`` is asked for."""
+    module = _module(spec)
+    return Service(getattr(module, "frozen", _as_trained), module.score)
+
+
+def generator(spec: ModelSpec) -> Generator:
+    """Return how a model writes that predicts the token that follows (:func:`dcsim.scenario.inference.writes`)."""
+    if spec.family == "lstm":
+        from dcsim.workload.models import lstm
+
+        return Generator(lstm.layout, lstm.prefill, lstm.decode)
+    from dcsim.workload.models import cache, generation
+
+    return Generator(cache.layout, generation.prefill, generation.decode)
+
+
+def _module(spec: ModelSpec) -> Any:
+    return import_module(f"dcsim.workload.models.{spec.family}")
+
+
+def _as_trained(parameters: Any, batch: Any, spec: Any) -> Any:
+    del batch, spec
+    return parameters

@@ -35,7 +35,9 @@ class Reach:
 
     ``first`` is the place of the first query: later than 0 where keys were cached before. ``window`` is how many last
     tokens are seen, itself included; ``linear`` shifts by distance (ALiBi); ``sinks``, shape (heads,), are logits
-    beside the scores; ``there``, shape (rows, keys), says which keys exist.
+    beside the scores; ``there``, shape (rows, keys), says which keys exist. Where a single query a row meets cached
+    keys, ``before``, shape (rows, keys), is how far each of them lies before it, negative where there is none; it
+    takes the place of the rest.
     """
 
     causal: bool = True
@@ -44,6 +46,7 @@ class Reach:
     sinks: jax.Array | None = None
     first: jax.Array | int = 0
     there: jax.Array | None = None
+    before: jax.Array | None = None
 
 
 def projected(stream: jax.Array, weights: Weights, spec: Attending, angles: Angles | None) -> Heads:
@@ -68,7 +71,7 @@ def mixed(heads: Heads, reach: Reach) -> jax.Array:
     """Return the values mixed by attention, shape (rows, length, heads x width)."""
     rows, length, _, _ = heads.query.shape
     with jax.named_scope("attention"):
-        if reach.window is not None and reach.window < length and length % reach.window == 0:
+        if reach.before is None and reach.window is not None and reach.window < length and length % reach.window == 0:
             out = _blocked(heads, reach, reach.window)
         else:
             out = _core(heads, reach)
@@ -96,9 +99,11 @@ def _shares(scores: jax.Array, reach: Reach, length: int) -> jax.Array:
     places = scores.shape[-1]
     heads = scores.shape[1:-2]
     if reach.linear:
-        distance = jnp.abs(_distance(length, places, reach.first))
+        distance = jnp.abs(_before(reach, length, scores.shape))
         scores = scores - jnp.asarray(slopes(int(np.prod(heads)))).reshape(*heads, 1, 1) * distance
-    if reach.causal:
+    if reach.before is not None:
+        scores = jnp.where(_before(reach, length, scores.shape) >= 0, scores, -jnp.inf)
+    elif reach.causal:
         scores = jnp.where(_seen(length, places, reach), scores, -jnp.inf)
     if reach.there is not None:
         scores = jnp.where(reach.there.reshape(-1, *(1 for _ in heads), 1, places), scores, -jnp.inf)
@@ -114,6 +119,13 @@ def _seen(length: int, places: int, reach: Reach) -> jax.Array:
     distance = _distance(length, places, reach.first)
     seen = distance >= 0
     return seen if reach.window is None else seen & (distance < reach.window)
+
+
+def _before(reach: Reach, length: int, shape: tuple[int, ...]) -> jax.Array:
+    """Return how far a key lies before a query, negative after it, with the axes of scores of ``shape``."""
+    if reach.before is None:
+        return _distance(length, shape[-1], reach.first)
+    return reach.before.reshape(shape[0], *(1 for _ in shape[1:-1]), shape[-1])
 
 
 def _distance(length: int, places: int, first: jax.Array | int) -> jax.Array:

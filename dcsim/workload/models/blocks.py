@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
 
 class Setting(NamedTuple):
-    """What all layers share: the shape, the angles of rotary positions, and the seeds of dropout in training."""
+    """What all layers share: the shape, the angles of rotary positions, and the seeds of dropout in training.
+
+    ``trained`` is false where a model serves: experts then take every token that chooses them.
+    """
 
     spec: Attending
     turns: Angles | None
     seeds: jax.Array | None = None
+    trained: bool = True
 
 
 def setting(spec: Attending, places: jax.Array, batch: dict[str, jax.Array]) -> Setting:
@@ -107,5 +111,6 @@ def heads(given: Setting, stream: jax.Array, weights: Weights) -> attention.Head
 def fed(given: Setting, stream: jax.Array, weights: Weights) -> jax.Array:
     """Return what the feed-forward layer, or its experts, make of ``stream``, which is normalized."""
     if "experts" in weights:
-        return experts.routed(stream, weights, cast("MixtureModel", given.spec))
+        mix = experts.routed if given.trained else experts.grouped
+        return mix(stream, weights, cast("MixtureModel", given.spec))
     return feed.widened(stream, weights, given.spec)

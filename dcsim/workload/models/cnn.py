@@ -15,8 +15,9 @@ import jax.numpy as jnp
 import optax  # type: ignore[import-untyped]
 
 from dcsim.errors import InputError
+from dcsim.workload.models import objectives
 from dcsim.workload.models.abstract import array
-from dcsim.workload.models.layers import activation
+from dcsim.workload.models.layers import Weights, activation
 
 if TYPE_CHECKING:
     from dcsim.scenario.workload import CnnModel
@@ -66,6 +67,12 @@ def loss(parameters: dict[str, Any], batch: dict[str, jax.Array], spec: CnnModel
     logits = forward(parameters, batch["inputs"], spec)
     with jax.named_scope("head"):
         return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits.astype(jnp.float32), batch["labels"]))
+
+
+def score(parameters: Weights, batch: dict[str, jax.Array], spec: CnnModel, layers: Layers = "loop") -> jax.Array:
+    """Return the shares of the classes in float32, shape (rows, classes)."""
+    del layers
+    return objectives.scores("cross-entropy", forward(parameters, batch["inputs"], spec))
 
 
 def forward(parameters: dict[str, Any], images: jax.Array, spec: CnnModel) -> jax.Array:

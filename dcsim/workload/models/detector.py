@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import optax  # type: ignore[import-untyped]
 
+from dcsim.workload.models import objectives
 from dcsim.workload.models.abstract import array
 from dcsim.workload.models.convolution import Step, convolution, convolve, pool
 from dcsim.workload.models.layers import Weights
@@ -84,6 +85,15 @@ def loss(parameters: Weights, batch: dict[str, jax.Array], spec: DetectorModel, 
     logits, boxes = predictions(parameters, batch["inputs"], spec)
     with jax.named_scope("head"):
         return multibox(logits, boxes, batch)
+
+
+def score(
+    parameters: Weights, batch: dict[str, jax.Array], spec: DetectorModel, layers: Layers = "loop"
+) -> tuple[jax.Array, jax.Array]:
+    """Return the shares of the classes and the boxes of all anchors; what overlaps is sorted out on the host."""
+    del layers
+    logits, boxes = predictions(parameters, batch["inputs"], spec)
+    return objectives.scores("cross-entropy", logits), boxes
 
 
 def multibox(logits: jax.Array, boxes: jax.Array, batch: dict[str, jax.Array]) -> jax.Array:

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import optax  # type: ignore[import-untyped]
 
-from dcsim.workload.models import blocks, transformer
+from dcsim.workload.models import blocks, objectives, transformer
 from dcsim.workload.models.abstract import array
 from dcsim.workload.models.layers import Weights, activate, apply, dense, norm, normal, normalize
 
@@ -68,6 +68,14 @@ def loss(parameters: Weights, batch: dict[str, jax.Array], spec: EncoderModel, l
         follows = apply(pooled(stream, parameters), parameters["follows"]).astype(jnp.float32)
         second = optax.softmax_cross_entropy_with_integer_labels(follows, batch["follows"])
         return jnp.mean(entropy) + jnp.mean(second)
+
+
+def score(parameters: Weights, batch: dict[str, jax.Array], spec: EncoderModel, layers: Layers = "loop") -> jax.Array:
+    """Return the shares of the classes of the whole sample, shape (rows, classes), by the pooler and what is behind."""
+    given = blocks.setting(spec, jnp.arange(spec.context), {})
+    stream = encoded(parameters, batch, given, layers)
+    with jax.named_scope("head"):
+        return objectives.scores("cross-entropy", apply(pooled(stream, parameters), parameters["follows"]))
 
 
 def encoded(

@@ -50,6 +50,39 @@ def routed(stream: jax.Array, weights: Weights, spec: MixtureModel) -> jax.Array
     return mixed.reshape(stream.shape)
 
 
+def grouped(stream: jax.Array, weights: Weights, spec: MixtureModel) -> jax.Array:
+    """Return what the experts make of ``stream``, shape (rows, length, hidden), where no token may skip its expert.
+
+    Tokens are sorted by expert and each meets the matrices of its own in one grouped product, as in the kernels of
+    Gale et al., "MegaBlocks" (MLSys 2023).
+    """
+    tokens = stream.reshape(-1, stream.shape[-1])
+    with jax.named_scope("router"):
+        chosen, shares = _choice(tokens, weights["router"], spec)
+        order = jnp.argsort(chosen.reshape(-1), stable=True)
+        owners = chosen.reshape(-1)[order]
+        sizes = jnp.zeros(spec.experts, jnp.int32).at[owners].add(1)
+    with jax.named_scope("experts"):
+        out = _by_owner(tokens[order // spec.chosen], weights["experts"], owners, sizes, spec)
+        each = out[jnp.argsort(order)].reshape(*chosen.shape, -1)
+        mixed = jnp.sum(each * shares[..., None].astype(each.dtype), axis=1)
+    if spec.shared_experts:
+        mixed = mixed + feed.widened(tokens, weights["shared"], spec)
+    return mixed.reshape(stream.shape)
+
+
+def _by_owner(rows: jax.Array, weights: Weights, owners: jax.Array, sizes: jax.Array, spec: MixtureModel) -> jax.Array:
+    """Return what experts make of their own ``rows``; ``sizes`` are the rows of each, ``owners`` the expert of each."""
+
+    def apply_own(stream: jax.Array, own: Weights) -> jax.Array:
+        out = jax.lax.ragged_dot(stream, own["weight"], sizes)
+        return out + own["bias"][owners] if "bias" in own else out
+
+    wide = apply_own(rows, weights["expand"])
+    gated = apply_own(rows, weights["gate"]) if "gate" in weights else None
+    return apply_own(feed.activated(wide, gated, spec), weights["contract"])
+
+
 def capacity(tokens: int, spec: MixtureModel) -> int:
     """Return how many tokens of a batch of ``tokens`` an expert takes."""
     return min(tokens, ceil(spec.capacity * tokens * spec.chosen / spec.experts))

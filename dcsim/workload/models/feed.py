@@ -36,6 +36,10 @@ def weights(keys: Keys, spec: Attending, stack: tuple[int, ...], inner: int) -> 
 def widened(stream: jax.Array, weights: Weights, spec: Attending) -> jax.Array:
     """Return what the two dense layers, or the three of SwiGLU, make of ``stream``."""
     wide = apply(stream, weights["expand"])
-    if spec.activation == "swiglu":
-        return apply(swiglu(apply(stream, weights["gate"]), wide), weights["contract"])
-    return apply(activate(spec.activation, wide), weights["contract"])
+    gate = apply(stream, weights["gate"]) if "gate" in weights else None
+    return apply(activated(wide, gate, spec), weights["contract"])
+
+
+def activated(wide: jax.Array, gate: jax.Array | None, spec: Attending) -> jax.Array:
+    """Return the activation of ``wide``, which a ``gate`` multiplies in SwiGLU."""
+    return activate(spec.activation, wide) if gate is None else swiglu(gate, wide)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import sqrt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,11 +17,20 @@ import optax  # type: ignore[import-untyped]
 
 from dcsim.workload.models import objectives
 from dcsim.workload.models.abstract import array
+from dcsim.workload.models.cache import Cache, Entry, Size
 from dcsim.workload.models.layers import Weights, apply, dense, dropped
 
 if TYPE_CHECKING:
     from dcsim.scenario.models import LstmModel
     from dcsim.workload.models import Layers
+
+
+class State(NamedTuple):
+    """What a layer remembers of the tokens so far, both of shape (rows, hidden)."""
+
+    hidden: jax.Array
+    cell: jax.Array
+
 
 _GATES = 4  # input, forget, cell, output
 _SPREAD = 0.05  # of first weights, uniform: Zaremba et al., "Recurrent Neural Network Regularization" (2014)
@@ -62,6 +71,57 @@ def loss(parameters: Weights, batch: dict[str, jax.Array], spec: LstmModel, laye
         return objectives.mean("log" if spec.classes == 1 else "cross-entropy", logits, batch["labels"])
 
 
+def score(parameters: Weights, batch: dict[str, jax.Array], spec: LstmModel, layers: Layers = "loop") -> jax.Array:
+    """Return the shares of the classes, shape (rows, classes), or the log-likelihood of every token that follows [nat],
+    shape (rows, context).
+    """
+    stream = encoded(parameters, {"inputs": batch["inputs"]}, spec, layers)
+    with jax.named_scope("head"):
+        if spec.classes is None:
+            logits = apply(stream, parameters["head"]).astype(jnp.float32)
+            return objectives.likelihood(logits, batch["labels"])
+        logits = apply(summary(stream, spec), parameters["head"])
+        return objectives.scores("log" if spec.classes == 1 else "cross-entropy", logits)
+
+
+def layout(spec: LstmModel, size: Size, dtype: Any) -> Cache:
+    """Return the abstract state of all layers in the number format ``dtype``: its size does not depend on the room."""
+
+    def state(*stack: int) -> State:
+        each = array((*stack, size.rows, spec.hidden), dtype)
+        return State(each, each)
+
+    equal = spec.layers - (spec.embedding != spec.hidden)
+    first = {"first": state()} if equal < spec.layers else {}
+    return first | ({"rest": state(equal)} if equal else {})
+
+
+def prefill(parameters: Weights, tokens: jax.Array, spec: LstmModel, room: int) -> tuple[jax.Array, Cache]:
+    """Return the logits of the token after each prompt, shape (rows, vocabulary), and the state of all layers."""
+    kept = layout(spec, Size(tokens.shape[0], room), parameters["tokens"].dtype)
+    return _continued(parameters, jax.tree.map(lambda each: jnp.zeros(each.shape, each.dtype), kept), tokens)
+
+
+def decode(parameters: Weights, kept: Cache, entry: Entry, spec: LstmModel) -> tuple[jax.Array, Cache]:
+    """Return the logits of the token after the newest one, shape (rows, vocabulary), and the state with that one."""
+    del spec
+    return _continued(parameters, kept, entry.tokens[:, None])
+
+
+def _continued(parameters: Weights, kept: Cache, tokens: jax.Array) -> tuple[jax.Array, Cache]:
+    """Read ``tokens``, shape (rows, length), from a state on."""
+    with jax.named_scope("embedding"):
+        stream: jax.Array = parameters["tokens"][tokens]
+    made: Cache = {}
+    if "first" in parameters:
+        stream, made["first"] = _over_time(stream, parameters["first"]["forward"], kept["first"])
+    if "rest" in parameters:
+        stacked = (parameters["rest"]["forward"], kept["rest"])
+        stream, made["rest"] = jax.lax.scan(lambda old, own: _over_time(old, *own), stream, stacked)
+    with jax.named_scope("head"):
+        return apply(stream[:, -1], parameters["head"]).astype(jnp.float32), made
+
+
 def encoded(parameters: Weights, batch: dict[str, jax.Array], spec: LstmModel, layers: Layers = "loop") -> jax.Array:
     """Return the outputs of the last layer, shape (rows, context, directions x hidden)."""
     with jax.named_scope("embedding"):
@@ -96,26 +156,29 @@ def _layer(
     spec, site = place
     if "seeds" in batch:
         stream = dropped(stream, batch["seeds"], site, spec.dropout)
+    nothing = jnp.zeros((stream.shape[0], spec.hidden), stream.dtype)
     outs = [
-        _over_time(stream, weights[name], name == "backward") for name in ("forward", "backward") if name in weights
+        _over_time(stream, weights[name], State(nothing, nothing), name == "backward")[0]
+        for name in ("forward", "backward")
+        if name in weights
     ]
     return jnp.concatenate(outs, axis=-1) if len(outs) > 1 else outs[0]
 
 
-def _over_time(stream: jax.Array, weights: Weights, reverse: bool) -> jax.Array:
+def _over_time(stream: jax.Array, weights: Weights, start: State, reverse: bool = False) -> tuple[jax.Array, State]:
+    """Return what one direction of a layer makes of ``stream``, and its state at the end."""
     entering = apply(stream, weights["input"]).swapaxes(0, 1)  # (context, rows, gates x hidden)
     recurrent = weights["recurrent"]["weight"]
-    nothing = jnp.zeros((stream.shape[0], recurrent.shape[0]), stream.dtype)
 
-    def step(state: tuple[jax.Array, jax.Array], entry: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+    def step(state: State, entry: jax.Array) -> tuple[State, jax.Array]:
         hidden, cell = state
         into, forget, new, out = jnp.split(entry + hidden @ recurrent, _GATES, axis=-1)
         cell = jax.nn.sigmoid(forget) * cell + jax.nn.sigmoid(into) * jnp.tanh(new)
         hidden = jax.nn.sigmoid(out) * jnp.tanh(cell)
-        return (hidden, cell), hidden
+        return State(hidden, cell), hidden
 
-    _, out = jax.lax.scan(step, (nothing, nothing), entering, reverse=reverse)
-    return out.swapaxes(0, 1)
+    end, out = jax.lax.scan(step, start, entering, reverse=reverse)
+    return out.swapaxes(0, 1), end
 
 
 def _layers(keys: Iterator[jax.Array], spec: LstmModel, sizes: tuple[int, int]) -> Weights:

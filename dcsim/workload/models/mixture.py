@@ -16,6 +16,7 @@ _KEYS = 32
 
 batch = transformer.batch
 loss = transformer.loss
+score = transformer.score
 
 
 def init(key: jax.Array, spec: MixtureModel) -> Weights:

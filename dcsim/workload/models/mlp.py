@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from dcsim.workload.models import objectives
 from dcsim.workload.models.abstract import array
-from dcsim.workload.models.layers import activation, dropped
+from dcsim.workload.models.layers import Weights, activation, dropped
 
 if TYPE_CHECKING:
     from dcsim.scenario.models import MlpModel
@@ -50,6 +50,12 @@ def loss(parameters: dict[str, Any], batch: dict[str, jax.Array], spec: MlpModel
     outputs = forward(parameters, batch, spec)
     with jax.named_scope("head"):
         return objectives.mean(spec.objective, outputs, batch["labels"])
+
+
+def score(parameters: Weights, batch: dict[str, jax.Array], spec: MlpModel, layers: Layers = "loop") -> jax.Array:
+    """Return the scores of the classes in float32, shape (rows, classes)."""
+    del layers
+    return objectives.scores(spec.objective, forward(parameters, {"inputs": batch["inputs"]}, spec))
 
 
 def forward(parameters: dict[str, Any], batch: dict[str, jax.Array], spec: MlpModel) -> jax.Array:

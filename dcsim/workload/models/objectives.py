@@ -16,6 +16,23 @@ def labels(objective: str, size: int, classes: int) -> Any:
     return array((size,), jnp.float32 if objective == "mean-square" and classes == 1 else jnp.int32)
 
 
+def scores(objective: str, outputs: jax.Array) -> jax.Array:
+    """Return what a trained network is asked for, in float32: shares of the classes, or the outputs as they are.
+
+    Shares are those of the softmax for "cross-entropy" and of the sigmoid, every class by itself, for "log".
+    """
+    wide = outputs.astype(jnp.float32)
+    if objective == "cross-entropy":
+        return jax.nn.softmax(wide, axis=-1)
+    return jax.nn.sigmoid(wide) if objective == "log" else wide
+
+
+def likelihood(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    """Return the log-likelihood of every label [nat], from logits in float32."""
+    found: jax.Array = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+    return -found
+
+
 def mean(objective: str, outputs: jax.Array, labels: jax.Array) -> jax.Array:
     """Return the mean loss of ``outputs``, shape (rows, classes), in float32.
 

@@ -63,6 +63,14 @@ def loss(
         return objectives.mean("log", found, batch["labels"])
 
 
+def score(
+    parameters: Weights, batch: dict[str, jax.Array], spec: RecommenderModel, layers: Layers = "loop"
+) -> jax.Array:
+    """Return the shares of clicks in float32, shape (rows, 1)."""
+    del layers
+    return objectives.scores("log", logits(parameters, batch, spec))
+
+
 def logits(parameters: Weights, batch: dict[str, jax.Array], spec: RecommenderModel) -> jax.Array:
     """Return the logits of the clicks, shape (rows, 1)."""
     stream = batch["inputs"].astype(parameters["tables"].dtype)

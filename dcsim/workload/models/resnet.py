@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import optax  # type: ignore[import-untyped]
 
+from dcsim.workload.models import objectives
 from dcsim.workload.models.abstract import array
 from dcsim.workload.models.convolution import Moments, Step, convolve, kernel, moments, norm, normalize, pool
 from dcsim.workload.models.layers import Weights, apply, dense, normal
@@ -60,6 +61,18 @@ def loss(parameters: Weights, batch: dict[str, jax.Array], spec: ResnetModel, la
     found, _ = logits(parameters, batch["inputs"], spec, layers=layers)
     with jax.named_scope("head"):
         return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(found, batch["labels"]))
+
+
+def frozen(parameters: Weights, batch: dict[str, jax.Array], spec: ResnetModel) -> Weights:
+    """Return what a trained network serves with: its parameters, and the moments of all norms, here of ``batch``."""
+    _, used = logits(parameters, batch["inputs"], spec)
+    return {**parameters, "moments": used}
+
+
+def score(weights: Weights, batch: dict[str, jax.Array], spec: ResnetModel, layers: Layers = "loop") -> jax.Array:
+    """Return the shares of the classes in float32, shape (rows, classes); ``weights`` are those of :func:`frozen`."""
+    found, _ = logits(weights, batch["inputs"], spec, weights["moments"], layers)
+    return objectives.scores("cross-entropy", found)
 
 
 def logits(

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax  # type: ignore[import-untyped]
 
-from dcsim.workload.models import blocks, feed
+from dcsim.workload.models import blocks, feed, objectives
 from dcsim.workload.models.abstract import array
 from dcsim.workload.models.layers import Weights, norm, normal, normalize
 
@@ -71,6 +71,14 @@ def loss(parameters: Weights, batch: dict[str, jax.Array], spec: Decoder, layers
     with jax.named_scope("head"):
         entropy = optax.softmax_cross_entropy_with_integer_labels(logits(stream, parameters, spec), batch["labels"])
         return jnp.mean(entropy)
+
+
+def score(parameters: Weights, batch: dict[str, jax.Array], spec: Decoder, layers: Layers = "loop") -> jax.Array:
+    """Return the log-likelihood of every token that follows [nat], shape (rows, length)."""
+    given = blocks.setting(spec, jnp.arange(batch["inputs"].shape[1]), {})._replace(trained=False)
+    stream = through(parameters, embedded(parameters, batch["inputs"], spec), given, layers)
+    with jax.named_scope("head"):
+        return objectives.likelihood(logits(stream, parameters, spec), batch["labels"])
 
 
 def through(parameters: Weights, stream: jax.Array, given: blocks.Setting, layers: Layers = "loop") -> jax.Array:

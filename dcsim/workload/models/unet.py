@@ -63,6 +63,20 @@ def loss(parameters: Weights, batch: dict[str, jax.Array], spec: UnetModel, laye
         return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(found, batch["labels"]))
 
 
+def frozen(parameters: Weights, batch: dict[str, jax.Array], spec: UnetModel) -> Weights:
+    """Return what a trained network serves with: its parameters, and the moments of all norms, here of ``batch``."""
+    _, used = logits(parameters, batch["inputs"], spec)
+    return {**parameters, "moments": used}
+
+
+def score(weights: Weights, batch: dict[str, jax.Array], spec: UnetModel, layers: Layers = "loop") -> jax.Array:
+    """Return the class of every pixel, shape (rows, image, image); ``weights`` are those of :func:`frozen`."""
+    del layers
+    found, _ = logits(weights, batch["inputs"], spec, weights["moments"])
+    with jax.named_scope("head"):
+        return jnp.argmax(found, axis=-1)
+
+
 def logits(
     parameters: Weights, images: jax.Array, spec: UnetModel, known: Statistics | None = None
 ) -> tuple[jax.Array, Statistics]:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax  # type: ignore[import-untyped]
 
-from dcsim.workload.models import blocks, transformer
+from dcsim.workload.models import blocks, objectives, transformer
 from dcsim.workload.models.abstract import array
 from dcsim.workload.models.layers import Weights, apply, dense, norm, normal, normalize
 
@@ -52,6 +52,12 @@ def loss(parameters: Weights, batch: dict[str, jax.Array], spec: VisionModel, la
     found = logits(parameters, batch["inputs"], given, layers)
     with jax.named_scope("head"):
         return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(found, batch["labels"]))
+
+
+def score(parameters: Weights, batch: dict[str, jax.Array], spec: VisionModel, layers: Layers = "loop") -> jax.Array:
+    """Return the shares of the classes in float32, shape (rows, classes)."""
+    given = blocks.setting(spec, jnp.arange(spec.context), {})
+    return objectives.scores("cross-entropy", logits(parameters, batch["inputs"], given, layers))
 
 
 def logits(parameters: Weights, images: jax.Array, given: blocks.Setting, layers: Layers = "loop") -> jax.Array:

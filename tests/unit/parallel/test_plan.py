@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from dcsim.parallel.memory import replicated
 from dcsim.parallel.plan import Bucket, DataParallel, buckets, data_parallel
 from dcsim.parallel.program import Collective, Compute, Instruction, Program, Read, Wait
 from dcsim.scenario.workload import TransformerModel
@@ -123,3 +124,15 @@ def test_a_traced_model_keeps_all_its_flops_and_gradients(
     assert flops(program) == pytest.approx(micro_batches * passes + update, rel=1e-12)
     moved = sum(i.size_bytes for i in program.instructions if isinstance(i, Collective))
     assert moved == (2 * traced.parameters if ranks > 1 else 0)
+
+
+def test_a_model_that_serves_goes_forward_alone() -> None:
+    forward = COSTS.operations[:1]
+    costs = replace(COSTS, operations=forward, order=(), gradients=(), optimizer_bytes=0.0, cache_bytes=64.0)
+    costs = replace(costs, residual_bytes=0.0)
+    plan = DataParallel(ranks=4, micro_batches=3, gradient_bytes=2, bucket_bytes=25e6, overlap=True, read_bytes=8.0)
+    once = Compute("forward", ((forward[0], 3),))
+    assert data_parallel(costs, plan).instructions == (Read(8.0), once, once, once)
+    memory = replicated(costs, 2, fused_attention=False)
+    assert memory.total_bytes == 420 + 64
+    assert str(memory).endswith("cache of keys and values 64 B")
