@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from dcsim.catalogue.inventory import Inventory, PoolParts
 from dcsim.network.choice import topology
 from dcsim.network.layout import Endpoint, FabricLayout, InnerLink
 from dcsim.scenario.root import Scenario
 
 
-def fabric_layout(scenario: Scenario, inventory: Inventory) -> FabricLayout:
-    """Return what the fabric joins: the servers of all pools, then the storage nodes."""
+def fabric_layout(scenario: Scenario, inventory: Inventory, folder: Path) -> FabricLayout:
+    """Return what the fabric joins: the servers of all pools, then the storage nodes.
+
+    ``folder`` is the scenario's, where its other files lie.
+    """
     network = scenario.cluster.network
     endpoints = [
         Endpoint(
@@ -33,8 +38,9 @@ def fabric_layout(scenario: Scenario, inventory: Inventory) -> FabricLayout:
         efficiency=link.efficiency,
         hop_latency_s=link.latency,
         oversubscription=network.oversubscription,
+        core_oversubscription=network.core_oversubscription,
         radix=network.radix,
-        topology=topology(network, inventory.switch),
+        topology=topology(network, inventory.switch, folder),
         switch_latency_s=inventory.switch.latency,
         policy=network.policy,
         connections=network.queue_pairs,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from math import ceil, floor, log10
+from pathlib import Path
 
 from dcsim import units
 from dcsim.catalogue.inventory import Inventory
@@ -20,8 +21,8 @@ from dcsim.scenario.workload import Job
 Report = Callable[[str, str, str], Problem]
 
 
-def structure(scenario: Scenario, inventory: Inventory, report: Report) -> Iterator[Problem]:
-    """Yield what cannot be built or placed, before any model is traced."""
+def structure(scenario: Scenario, inventory: Inventory, report: Report, folder: Path = Path()) -> Iterator[Problem]:
+    """Yield what cannot be built or placed, before any model is traced; ``folder`` is the scenario's."""
     for job in scenario.jobs:
         yield from _placeable(job, inventory, report)
         yield from _data(job, report)
@@ -33,7 +34,7 @@ def structure(scenario: Scenario, inventory: Inventory, report: Report) -> Itera
             str(storage.protection.replicas),
             f"at most {storage.nodes}, the number of storage nodes",
         )
-    yield from _network(scenario, inventory, report)
+    yield from _network(scenario, inventory, report, folder)
     yield from _feed_and_plant(scenario, inventory, report)
 
 
@@ -106,9 +107,9 @@ def _groups(job: Job, accelerators: list[int], report: Report) -> Iterator[Probl
             )
 
 
-def _network(scenario: Scenario, inventory: Inventory, report: Report) -> Iterator[Problem]:
+def _network(scenario: Scenario, inventory: Inventory, report: Report, folder: Path) -> Iterator[Problem]:
     if scenario.cluster.network.kind != "fat-tree":
-        yield from _wired(scenario, inventory, report)
+        yield from _wired(scenario, inventory, report, folder)
         return
     radix, count = scenario.cluster.network.radix, hosts(scenario, inventory)
     if radix is not None and (radix % 2 or radix**3 // 4 < count):
@@ -123,12 +124,12 @@ def _network(scenario: Scenario, inventory: Inventory, report: Report) -> Iterat
         )
 
 
-def _wired(scenario: Scenario, inventory: Inventory, report: Report) -> Iterator[Problem]:
+def _wired(scenario: Scenario, inventory: Inventory, report: Report, folder: Path) -> Iterator[Problem]:
     """Yield a topology that cannot join all network cards."""
     from dcsim.estimate.fabric_plan import fabric_layout  # brings NumPy
     from dcsim.network.topologies.base import MisfitError
 
-    layout = fabric_layout(scenario, inventory)
+    layout = fabric_layout(scenario, inventory, folder)
     try:
         if layout.topology is not None:
             layout.topology.facts(layout.cards)

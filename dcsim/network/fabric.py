@@ -16,11 +16,11 @@ from dcsim.network.groups import GroupPlanner
 from dcsim.network.hold import Hold, union
 from dcsim.network.layout import FabricLayout
 from dcsim.network.links import Links
+from dcsim.network.next_hops import NextHops
 from dcsim.network.planner import Planner
 from dcsim.network.rings import Place, Rank, Rings
 from dcsim.network.route import Leg, Route, Routes
 from dcsim.network.routing import Router, Routing
-from dcsim.network.tables import NextHops
 from dcsim.network.traffic import Traffic
 from dcsim.network.tree import Floats, Indices, Tree
 from dcsim.network.wiring import Wiring

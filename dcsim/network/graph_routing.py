@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dcsim.network.next_hops import Choices, NextHops
 from dcsim.network.route import RouteBuilder
 from dcsim.network.routing import NO_LINK, Ends, Policy, below, hashed, mix
-from dcsim.network.tables import Choices, NextHops
 from dcsim.network.tree import Floats, Indices
 from dcsim.network.wiring import NO_GROUP
 

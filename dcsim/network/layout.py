@@ -47,7 +47,9 @@ class FabricLayout:
     hop_latency_s
         Software and hardware time of one hop between two ranks through the network, however many switches it takes [s].
     oversubscription
-        Bandwidth of the hosts over that of the uplinks, at either tier [1].
+        Bandwidth of the hosts over that of the uplinks of edge switches [1].
+    core_oversubscription
+        Bandwidth of the hosts over that of the uplinks into the cores; as ``oversubscription`` unless given [1].
     radix
         Ports of a switch; the smallest even number that holds all cards unless given.
     shape
@@ -68,6 +70,7 @@ class FabricLayout:
     efficiency: float = 1.0
     hop_latency_s: float = 0.0
     oversubscription: float = 1.0
+    core_oversubscription: float | None = None
     radix: int | None = None
     shape: TreeShape | None = None
     topology: Topology | None = None

@@ -81,7 +81,8 @@ def _wiring(layout: FabricLayout) -> Tree | Wiring:
 def _tree(layout: FabricLayout) -> Tree:
     hosts = layout.hosts
     shape = layout.shape or topology.TreeShape.of_radix(layout.radix or topology.smallest_radix(hosts), hosts)
-    graph = topology.tree_graph(shape, hosts, layout.link_bytes_per_s, layout.oversubscription)
+    over = layout.oversubscription, layout.core_oversubscription or layout.oversubscription
+    graph = topology.tree_graph(shape, hosts, layout.link_bytes_per_s, over)
     nics = ((endpoint.nic_rate_bytes_per_s, endpoint) for endpoint in layout.endpoints for _ in range(endpoint.nics))
     for (host, edge), (rate, _) in zip(topology.host_cables(shape, hosts), nics, strict=True):
         if rate < layout.link_bytes_per_s:

@@ -124,8 +124,14 @@ def fat_tree(
     return tree_graph(shape, hosts, link_bytes_per_s, oversubscription)
 
 
-def tree_graph(shape: TreeShape, hosts: int, link_bytes_per_s: float, oversubscription: float = 1.0) -> nx.Graph[str]:
-    """Return the graph of any :class:`TreeShape`, as :func:`fat_tree` does of the k-ary one."""
+def tree_graph(
+    shape: TreeShape, hosts: int, link_bytes_per_s: float, oversubscription: float | tuple[float, float] = 1.0
+) -> nx.Graph[str]:
+    """Return the graph of any :class:`TreeShape`, as :func:`fat_tree` does of the k-ary one.
+
+    Two numbers of ``oversubscription`` are that of the uplinks of edge switches and that of the uplinks into the cores,
+    each the bandwidth of the hosts over that of these uplinks.
+    """
     import networkx as nx
 
     if not 0 < hosts <= shape.hosts:
@@ -135,10 +141,11 @@ def tree_graph(shape: TreeShape, hosts: int, link_bytes_per_s: float, oversubscr
     graph.add_nodes_from(edge_names(shape), kind="switch", tier="edge")
     graph.add_nodes_from(aggregation_names(shape), kind="switch", tier="aggregation")
     graph.add_nodes_from(core_names(shape), kind="switch", tier="core")
-    uplink = link_bytes_per_s / oversubscription
+    over = oversubscription if isinstance(oversubscription, tuple) else (oversubscription, oversubscription)
+    uplink, core = link_bytes_per_s / over[0], link_bytes_per_s / over[1]
     graph.add_edges_from(host_cables(shape, hosts), tier="host", capacity_bytes_per_s=link_bytes_per_s)
     graph.add_edges_from(edge_cables(shape), tier="edge", capacity_bytes_per_s=uplink)
-    graph.add_edges_from(core_cables(shape), tier="core", capacity_bytes_per_s=uplink)
+    graph.add_edges_from(core_cables(shape), tier="core", capacity_bytes_per_s=core)
     return graph
 
 

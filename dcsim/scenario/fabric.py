@@ -1,86 +1,30 @@
-"""How the network is wired and routed: the topology with the keys each kind needs, and the routing."""
+"""How the network is wired and routed."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, Tag, model_validator
+from pydantic import Field, model_validator
 
 from dcsim import units
-from dcsim.scenario.base import Count, DataRate, Flag, Quantity, Value, Whole, wrong
-from dcsim.scenario.kinds import BARE, by_kind
+from dcsim.scenario.base import DataRate, Quantity, Value, Whole, wrong
 from dcsim.scenario.names import Name
+from dcsim.scenario.topologies import CLASSES, RailOptimized, Topology, TopologyKeys, Torus
 
-
-class Clos(Value):
-    """Tiers of switches that the common keys describe: a fat-tree, or leaves under spines."""
-
-    kind: Literal["fat-tree", "leaf-spine"]
-
-
-class RailOptimized(Value):
-    """The i-th network cards of the servers of a unit meet in one leaf switch."""
-
-    kind: Literal["rail-optimized"]
-    spine: Flag = Field(True, description="whether spine switches join the leaves; without, ranks stay on their rails")
-    rails: Count | None = Field(None, description="as many as the server with most cards has cards unless given")
-
-
-class Torus(Value):
-    """A router beside every network card, joined to its neighbors; it closes on itself in each dimension."""
-
-    kind: Literal["torus"]
-    sizes: tuple[Count, ...] | None = Field(
-        None, min_length=2, max_length=3, description="routers along each dimension; nearly equal ones unless given"
-    )
-    dimensions: Annotated[int, Whole(2, 3)] = Field(3, description="how many, where no sizes are given")
-    twist: Annotated[int, Whole(0, 10**6)] = Field(
-        0, description="routers by which the second dimension is shifted where the first closes"
-    )
-
-    @model_validator(mode="after")
-    def _twist_has_sizes(self) -> Self:
-        if self.twist and self.sizes is None:
-            raise wrong("sizes too, so that it is plain what a twist shifts", f"twist: {self.twist} alone", "twist")
-        return self
-
-
-class Dragonfly(Value):
-    """Groups of fully joined routers, and cables between every two groups."""
-
-    kind: Literal["dragonfly"]
-    hosts: Count | None = Field(None, description="of a router; a quarter of its ports unless given")
-    routers: Count | None = Field(None, description="of a group; twice as many as hosts of a router unless given")
-    globals: Count | None = Field(
-        None, description="cables of a router to other groups; as many as hosts of a router unless given"
-    )
-    groups: Count | None = Field(None, description="as many as the hosts fill unless given")
-
-
-_CLASSES = {
-    "fat-tree": "Clos",
-    "leaf-spine": "Clos",
-    "rail-optimized": "RailOptimized",
-    "torus": "Torus",
-    "dragonfly": "Dragonfly",
-}
-
-TopologyKeys = Clos | RailOptimized | Torus | Dragonfly
-Topology = Annotated[
-    Annotated[Literal["fat-tree", "leaf-spine", "rail-optimized", "torus", "dragonfly"], Tag(BARE)]
-    | Annotated[Clos, Tag("Clos")]
-    | Annotated[RailOptimized, Tag("RailOptimized")]
-    | Annotated[Torus, Tag("Torus")]
-    | Annotated[Dragonfly, Tag("Dragonfly")],
-    by_kind(_CLASSES, "{kind: torus, sizes: [4, 4, 8]}"),
-]
 Routing = Literal["ecmp", "d-mod-k", "static", "adaptive", "rail-local", "valiant", "dimension-order"]
+Ratio = Annotated[float, Quantity("ratio", low=1.0)]
 
 # Where a policy that not every topology has can be used.
 _ONLY: dict[str, tuple[str, ...]] = {
-    "rail-local": ("rail-optimized",),
+    "rail-local": ("rail-optimized", "dual-plane"),
     "dimension-order": ("torus",),
     "valiant": ("torus", "dragonfly"),
+}
+_DEFAULT: dict[str, Routing] = {
+    "rail-optimized": "rail-local",
+    "dual-plane": "rail-local",
+    "torus": "dimension-order",
+    "nvlink-domain": "adaptive",
 }
 
 
@@ -90,17 +34,22 @@ class Network(Value):
     topology: Topology = Field("fat-tree", description="how switches are joined: a name, or a block with its keys")
     routing: Routing | None = Field(
         None,
-        description="how connections choose among paths; unless given rail-local in a rail-optimized network, "
-        "dimension-order in a torus without a twist, ecmp elsewhere",
+        description="how connections choose among paths; unless given rail-local in rail-optimized and dual-plane "
+        "networks, dimension-order in a torus without a twist, adaptive in an nvlink-domain, ecmp elsewhere",
     )
     queue_pairs: Annotated[int, Whole(1, 1024)] = Field(
         1, description="connections that two network cards open for a transfer, each by a path of its own"
     )
     link: DataRate = Field(units.parse("400 Gbit/s", "data rate"), description="rate of a link in each direction")
-    oversubscription: Annotated[float, Quantity("ratio", low=1.0)] = Field(
+    oversubscription: Ratio = Field(
         1.0,
-        description="host bandwidth over uplink bandwidth of a switch, at every tier: a fat-tree has slower uplinks, "
-        "other topologies have fewer of them",
+        description="host bandwidth over uplink bandwidth of a switch: a fat-tree has slower uplinks, other topologies "
+        "have fewer of them",
+    )
+    core_oversubscription: Ratio | None = Field(
+        None,
+        description="host bandwidth over bandwidth into the cores of a fat-tree or three-layer network; as "
+        "oversubscription unless given",
     )
     radix: Annotated[int, Whole(2, 4096, even=True)] | None = Field(
         None,
@@ -119,34 +68,34 @@ class Network(Value):
             raise wrong("rail-local where no spine joins the rails", f'"{self.routing}"', "routing")
         return self
 
+    @model_validator(mode="after")
+    def _tiers_suit(self) -> Self:
+        core = self.core_oversubscription
+        if core is not None and self.kind not in ("fat-tree", "three-layer"):
+            raise wrong("a fat-tree or three-layer network, which have cores", f"a {self.kind}", "topology")
+        if core is not None and core < self.oversubscription:
+            raise wrong(
+                f"at least the oversubscription, {self.oversubscription:g}", f"{core:g}", "core_oversubscription"
+            )
+        return self
+
     @property
     def wires(self) -> TopologyKeys:
         """The topology with its defaults: a bare name stands for a block with nothing but its kind."""
-        match self.topology:
-            case "fat-tree" | "leaf-spine":
-                return Clos(kind=self.topology)
-            case "rail-optimized":
-                return RailOptimized(kind="rail-optimized")
-            case "torus":
-                return Torus(kind="torus")
-            case "dragonfly":
-                return Dragonfly(kind="dragonfly")
-            case block:
-                return block
+        if not isinstance(self.topology, str):
+            return self.topology
+        return CLASSES[self.topology].model_validate({"kind": self.topology})
 
     @property
     def kind(self) -> str:
         """The name of the topology."""
-        return self.wires.kind
+        return self.topology if isinstance(self.topology, str) else self.topology.kind
 
     @property
     def policy(self) -> Routing:
         """The routing, the default of the topology unless given."""
-        match self.wires:
-            case _ if self.routing is not None:
-                return self.routing
-            case RailOptimized():
-                return "rail-local"
-            case Torus(twist=0):
-                return "dimension-order"
-        return "ecmp"
+        if self.routing is not None:
+            return self.routing
+        if isinstance(self.topology, Torus) and self.topology.twist:
+            return "ecmp"
+        return _DEFAULT.get(self.kind, "ecmp")

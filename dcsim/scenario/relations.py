@@ -17,7 +17,7 @@ from dcsim.scenario.suggest import nearest, quoted
 def problems(positions: Positions, folder: Path) -> list[Problem]:
     """Return every broken relation; ``folder`` is the scenario's, where its other files lie."""
     data = positions.root.plain()
-    checks = (_unique(positions), _jobs(data, positions), _faults(data, positions), _climate(data, positions, folder))
+    checks = (_unique(positions), _jobs(data, positions), _faults(data, positions), _files(data, positions, folder))
     return [problem for check in checks for problem in check]
 
 
@@ -90,12 +90,13 @@ def _faults(data: Any, positions: Positions) -> Iterator[Problem]:
             yield _at(positions, steps, quoted(target), f'a server from "{pool}/0" to "{pool}/{count - 1}"')
 
 
-def _climate(data: Any, positions: Positions, folder: Path) -> Iterator[Problem]:
-    site = data.get("site")
-    climate = site.get("climate") if isinstance(site, Mapping) else None
-    name = climate.get("file") if isinstance(climate, Mapping) else None
-    if isinstance(name, str) and not _is_file(folder, name):
-        yield _at(positions, ("site", "climate", "file"), quoted(name), "an existing file in the scenario's folder")
+def _files(data: Any, positions: Positions, folder: Path) -> Iterator[Problem]:
+    for steps in (("site", "climate", "file"), ("cluster", "network", "topology", "file")):
+        name = data
+        for step in steps:
+            name = name.get(step) if isinstance(name, Mapping) else None
+        if isinstance(name, str) and not _is_file(folder, name):
+            yield _at(positions, steps, quoted(name), "an existing file in the scenario's folder")
 
 
 def _is_file(folder: Path, name: str) -> bool:

@@ -53,7 +53,7 @@ def assemble(prepared: Prepared, seed: int) -> DataCenter:
     clock, streams = Clock(), Streams(seed)
     recorder = Recorder(clock, scenario.record.series, scenario.record.every_change)
     names = server_names(inventory)
-    fabric = Fabric(clock, fabric_layout(scenario, inventory), streams)
+    fabric = Fabric(clock, fabric_layout(scenario, inventory, prepared.loaded.folder), streams)
     fleet = Fleet(clock, recorder, _specs(inventory))
     store = _store(clock, prepared, fabric, streams)
     cap = Level(clock, "clock cap", "1", 1.0)

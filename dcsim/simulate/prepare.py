@@ -53,7 +53,7 @@ def prepare(loaded: Loaded, allow_code: bool = False) -> Prepared:
         With every problem of the first phase that has any: names, structure, leave to execute code, memory.
     """
     inventory = resolve(loaded)
-    _refuse(feasibility.structure(loaded.scenario, inventory, loaded.problem))
+    _refuse(feasibility.structure(loaded.scenario, inventory, loaded.problem, loaded.folder))
     permit(loaded, inventory, allow_code)
     jobs = tuple(_plan(number, loaded, inventory) for number in range(len(inventory.jobs)))
     _refuse(feasibility.memory(jobs, loaded.problem))
@@ -85,8 +85,8 @@ def _digest(loaded: Loaded, inventory: Inventory) -> str:
     for parts in inventory.jobs:
         if isinstance(parts.model, UserModel):
             digest.update(code_of(parts.model, loaded.folder).digest().encode())
-    climate = loaded.scenario.site.climate
-    file = getattr(climate, "file", None)
-    if file is not None:
-        digest.update((loaded.path.parent / file).read_bytes())
+    for part in (loaded.scenario.site.climate, loaded.scenario.cluster.network.topology):
+        file = getattr(part, "file", None)
+        if file is not None:
+            digest.update((loaded.path.parent / file).read_bytes())
     return digest.hexdigest()

@@ -13,9 +13,9 @@ from dcsim.errors import InputError, RunError
 from dcsim.network.fabric import Fabric
 from dcsim.network.graph_routing import GraphRouter
 from dcsim.network.layout import Endpoint, FabricLayout, InnerLink
+from dcsim.network.next_hops import NextHops
 from dcsim.network.route import RouteBuilder
 from dcsim.network.routing import NO_LINK, Policy, Router
-from dcsim.network.tables import NextHops
 from dcsim.network.topologies.base import Cards, Topology
 from dcsim.network.topologies.dragonfly import Dragonfly
 from dcsim.network.topologies.leaf_spine import LeafSpine

@@ -7,9 +7,14 @@ import pytest
 
 from dcsim.network.topologies.base import Cards, MisfitError, Topology, spines_for, split
 from dcsim.network.topologies.dragonfly import Dragonfly
+from dcsim.network.topologies.dual_plane import DualPlane
 from dcsim.network.topologies.leaf_spine import LeafSpine
+from dcsim.network.topologies.nvlink_domain import NvlinkDomain
+from dcsim.network.topologies.pcie_tree import PcieTree
 from dcsim.network.topologies.rail_optimized import RailOptimized, rails_of
+from dcsim.network.topologies.three_layer import ThreeLayer
 from dcsim.network.topologies.torus import Torus, near_cube
+from dcsim.network.topologies.wan import Wan, WanLink
 
 RATE = 10.0
 
@@ -17,6 +22,18 @@ RATE = 10.0
 def one_each(hosts: int) -> Cards:
     return Cards.alike(hosts, 1, RATE)
 
+
+NAMES = ("a/0", "a/1", "b/0", "b/1", "c/0", "c/1", "d/0", "d/1")
+WAN = Wan(
+    4,
+    (("x", ("a",)), ("y", ("b",)), ("z", ("c",)), ("w", ("d",))),
+    (
+        WanLink(("x", "y"), 4.0, 1e-3),
+        WanLink(("y", "z"), 2.0, 2e-3),
+        WanLink(("x", "w"), 3.0, 1e-3),
+        WanLink(("z", "w"), 9.0, 9e-3),
+    ),
+)
 
 # Full instances: every port for a host is taken, so that what the closed form counts is what the graph has.
 FULL = [
@@ -30,6 +47,19 @@ FULL = [
     pytest.param(Torus((3, 4)), one_each(12), id="torus 3x4"),
     pytest.param(Torus((2, 2, 4)), one_each(16), id="torus 2x2x4"),
     pytest.param(Torus((4, 8), twist=4), one_each(32), id="twisted torus"),
+    pytest.param(ThreeLayer(8), one_each(4 * 4), id="three layers"),
+    pytest.param(ThreeLayer(8, 3.0, 1.0, 1), one_each(6 * 4), id="three layers 3:1"),
+    pytest.param(ThreeLayer(16, 3.0, 3.0, 2), one_each(12 * 12 * 2), id="three layers 3:1 twice"),
+    pytest.param(ThreeLayer(8), one_each(3), id="one access switch"),
+    pytest.param(ThreeLayer(16, 7.0), one_each(14 * 4), id="one block"),
+    pytest.param(DualPlane(8), Cards.alike(16, 2, RATE), id="two planes"),
+    pytest.param(DualPlane(6, 2.0), Cards.alike(16, 2, RATE), id="two planes 2:1"),
+    pytest.param(NvlinkDomain(8, 2), one_each(8), id="nvlink domain"),
+    pytest.param(NvlinkDomain(), Cards.alike(18, 4, RATE), id="nvl72"),
+    pytest.param(PcieTree(2, 2, 2), one_each(8), id="pcie tree"),
+    pytest.param(PcieTree(4, 1, 2), one_each(8), id="pcie tree of one socket"),
+    pytest.param(PcieTree(2, 2, 2, 3 * RATE), one_each(8), id="pcie tree with a fast link of sockets"),
+    pytest.param(WAN, Cards((1,) * 8, (RATE,) * 8, RATE, NAMES), id="wan"),
     pytest.param(Dragonfly(1, 2, 1, 3), one_each(6), id="dragonfly of 3 groups"),
     pytest.param(Dragonfly(2, 4, 2, 4), one_each(32), id="dragonfly of 4 groups"),
     pytest.param(Dragonfly(2, 4, 2, 1), one_each(8), id="dragonfly of one group"),
@@ -59,16 +89,20 @@ def test_counts_are_those_of_the_closed_form(topology: Topology, cards: Cards) -
     assert nx.is_connected(graph)
 
 
-@pytest.mark.parametrize(("topology", "cards"), [case for case in FULL if case.id != "one leaf"])
+@pytest.mark.parametrize(
+    ("topology", "cards"),
+    [case for case in FULL if "one leaf" not in str(case.id) and "one access" not in str(case.id)],
+)
 def test_bisection_is_the_maximum_flow_between_halves(topology: Topology, cards: Cards) -> None:
     graph, facts = topology.graph(cards), topology.facts(cards)
     assert facts.hosts == cards.hosts
     hosts = [name for name, kind in graph.nodes(data="kind") if kind == "host"]
     switch = {host: next(iter(graph[host])) for host in hosts}
-    flows = []
-    for half in halves(topology, graph, list(dict.fromkeys(switch.values()))):
-        sides = [[host for host in hosts if (switch[host] in half) == side] for side in (True, False)]
-        flows.append(cut(graph, *sides))
+    ways = halves(topology, graph, list(dict.fromkeys(switch.values())))
+    sides = [[[host for host in hosts if (switch[host] in half) == side] for side in (True, False)] for half in ways]
+    if not ways:
+        sides = [[hosts[: len(hosts) // 2], hosts[len(hosts) // 2 :]]]
+    flows = [cut(graph, *both) for both in sides]
     assert min(flows) == pytest.approx(facts.bisection_bytes_per_s)
 
 
@@ -78,6 +112,10 @@ def halves(topology: Topology, graph: nx.MultiGraph, switches: list[str]) -> lis
         sizes = topology.sizes
         where = {switch: [int(n) for n in switch.split()[1].split(".")] for switch in switches}
         return [{s for s in switches if where[s][d] < sizes[d] // 2} for d in range(len(sizes)) if sizes[d] % 2 == 0]
+    if isinstance(topology, DualPlane):  # cards have two cables, and the first is in plane a
+        return [set(switches[: len(switches) // 2])]
+    if isinstance(topology, NvlinkDomain):
+        return []
     if isinstance(topology, Dragonfly) and (topology.groups or 0) > 1:
         return [{s for s in switches if graph.nodes[s]["group"] < (topology.groups or 0) // 2}]
     return [set(switches[: len(switches) // 2])]
@@ -88,6 +126,9 @@ def halves(topology: Topology, graph: nx.MultiGraph, switches: list[str]) -> lis
     [
         (LeafSpine(8, 3.0), one_each(24), ("leaf 0", "leaf 3")),
         (RailOptimized(8), Cards.alike(8, 2, RATE), ("leaf 0.0", "leaf 1.1")),
+        (ThreeLayer(8), one_each(16), ("access 0.0", "access 1.1")),
+        (ThreeLayer(16, 3.0, 3.0), one_each(288), ("access 0.0", "access 1.0")),
+        (DualPlane(8), Cards.alike(16, 2, RATE), ("tor a.0.0", "tor a.1.1")),
         (Torus((4, 4, 4)), one_each(64), ("router 0.0.0", "router 2.2.2")),
         (Torus((2, 4)), one_each(8), ("router 0.0", "router 1.2")),
         (Dragonfly(2, 4, 2, 9), one_each(72), ("router 0.0", "router 4.1")),
@@ -96,7 +137,9 @@ def halves(topology: Topology, graph: nx.MultiGraph, switches: list[str]) -> lis
 def test_disjoint_paths_are_the_least_cut_between_switches(
     topology: Topology, cards: Cards, ends: tuple[str, str]
 ) -> None:
-    assert cut(topology.graph(cards), [ends[0]], [ends[1]]) == RATE * topology.facts(cards).disjoint_paths
+    graph = topology.graph(cards)
+    graph.remove_nodes_from([name for name in list(graph) if name.startswith("host")])
+    assert cut(graph, [ends[0]], [ends[1]]) == RATE * topology.facts(cards).disjoint_paths
 
 
 @pytest.mark.parametrize(
@@ -195,3 +238,45 @@ def test_a_twist_shortens_a_torus() -> None:
     routers = [node for node in plain if "router" in node]
     assert nx.diameter(plain.subgraph(routers)) == 6
     assert nx.diameter(twisted.subgraph(routers)) == 4
+
+
+def test_three_layers_by_hand() -> None:
+    # Radix 16, 3:1: 12 down, 4 up. Two aggregation switches of 12 down-ports take 2 of the uplinks each of 6 access
+    # switches: 72 hosts a block. 288 hosts: 4 blocks of 6 + 2, 8 aggregation switches of 4 uplinks on 2 cores.
+    facts = ThreeLayer(16, 3.0, 3.0).facts(one_each(288))
+    assert (facts.hosts, facts.switches, facts.cables) == (288, 24 + 8 + 2, 24 * 4 + 8 * 4)
+    assert facts.bisection_bytes_per_s == 16 * RATE  # 9:1 of 144 hosts
+    with pytest.raises(MisfitError, match="at least 2: an access switch has 4 uplinks, one of these 2 down-ports"):
+        ThreeLayer(8, 1.0, 1 / 3, 1).facts(one_each(20))
+
+
+def test_planes_share_no_switch() -> None:
+    graph = DualPlane(8).graph(Cards.alike(16, 2, RATE))
+    graph.remove_nodes_from([name for name in list(graph) if name.startswith("host")])
+    assert sorted(len(part) for part in nx.connected_components(graph)) == [6, 6]  # 4 switches a plane under 2 spines
+    rates = {rate for *_, rate in DualPlane(8).graph(one_each(2)).edges(data="capacity_bytes_per_s")}
+    assert rates == {RATE / 2}
+
+
+def test_an_nvl72_rack_has_eighteen_switches_and_one_hop() -> None:
+    # 72 GPUs of 900 GB/s each way: 18 links of 50 GB/s, one to each of 18 switches; bisection 36 x 900 GB/s.
+    cards = Cards.alike(18, 4, 900e9)
+    facts = NvlinkDomain().facts(cards)
+    assert (facts.hosts, facts.switches, facts.bisection_bytes_per_s) == (72, 18, pytest.approx(32.4e12))
+    assert {rate for *_, rate in NvlinkDomain().graph(cards).edges(data="capacity_bytes_per_s")} == {50e9}
+    with pytest.raises(MisfitError, match="no domain has more than 72"):
+        NvlinkDomain().graph(Cards.alike(19, 4, 900e9))
+
+
+def test_devices_beyond_the_places_of_a_pcie_tree_are_refused() -> None:
+    with pytest.raises(MisfitError, match="at least 9 places"):
+        PcieTree(2, 2, 2).graph(one_each(9))
+
+
+def test_every_site_of_a_wan_holds_something_and_every_pool_has_a_site() -> None:
+    cards = Cards((1, 1), (RATE,) * 2, RATE, ("a/0", "storage/0"))
+    links = (WanLink(("x", "y"), 1.0, 0.0),)
+    with pytest.raises(MisfitError, match="no site with storage"):
+        Wan(4, (("x", ("a",)), ("y", ("b",))), links).facts(cards)
+    with pytest.raises(MisfitError, match="nothing in y"):
+        Wan(4, (("x", ("a", "storage")), ("y", ("b",))), links).facts(cards)

@@ -11,9 +11,14 @@ from dcsim.errors import ScenarioError
 from dcsim.estimate import feasibility
 from dcsim.estimate.fabric_plan import fabric_layout
 from dcsim.network.topologies.dragonfly import Dragonfly
+from dcsim.network.topologies.dual_plane import DualPlane
 from dcsim.network.topologies.leaf_spine import LeafSpine
+from dcsim.network.topologies.nvlink_domain import NvlinkDomain
+from dcsim.network.topologies.pcie_tree import PcieTree
 from dcsim.network.topologies.rail_optimized import RailOptimized
+from dcsim.network.topologies.three_layer import ThreeLayer
 from dcsim.network.topologies.torus import Torus
+from dcsim.network.topologies.wan import Wan, WanLink
 from dcsim.scenario.load import Loaded, load
 
 BASE = """\
@@ -45,6 +50,21 @@ def loaded(folder: Path, network: str) -> Loaded:
         ("{topology: rail-optimized}", RailOptimized(64), "rail-local"),
         ("{topology: rail-optimized, routing: ecmp}", RailOptimized(64), "ecmp"),
         ("{topology: {kind: rail-optimized, rails: 4}}", RailOptimized(64, rails=4), "rail-local"),
+        ("{topology: three-layer, oversubscription: 2, core_oversubscription: 6}", ThreeLayer(64, 2.0, 3.0), "ecmp"),
+        ("{topology: {kind: dual-plane, rails: 4}}", DualPlane(64, rails=4), "rail-local"),
+        ("{topology: nvlink-domain}", NvlinkDomain(), "adaptive"),
+        ("{topology: {kind: pcie-tree, devices: 5, between_sockets: 1 GB/s}}", PcieTree(5, 2, 2, 1e9), "ecmp"),
+        (
+            "{topology: {kind: wan, sites: [{name: a, servers: [train]}, {name: b, servers: [storage]}]}}",
+            Wan(64, (("a", ("train",)), ("b", ("storage",))), (WanLink(("a", "b"), 12.5e9, 5e-3),)),
+            "ecmp",
+        ),
+        (
+            "{topology: {kind: wan, rate: 8 Gbit/s, sites: [{name: a, servers: [train]}, {name: b, servers: "
+            "[storage]}], links: [{between: [a, b], latency: 1 ms}]}}",
+            Wan(64, (("a", ("train",)), ("b", ("storage",))), (WanLink(("a", "b"), 1e9, 1e-3),)),
+            "ecmp",
+        ),
         ("{topology: torus}", Torus(), "dimension-order"),
         ("{topology: {kind: torus, dimensions: 2}}", Torus((), 2), "dimension-order"),
         ("{topology: {kind: torus, sizes: [4, 12], twist: 4}}", Torus((4, 12), twist=4), "ecmp"),
@@ -58,7 +78,7 @@ def loaded(folder: Path, network: str) -> Loaded:
 )
 def test_a_network_is_what_the_keys_say(tmp_path: Path, network: str, topology: object, policy: str) -> None:
     found = loaded(tmp_path, network)
-    layout = fabric_layout(found.scenario, resolve(found))
+    layout = fabric_layout(found.scenario, resolve(found), tmp_path)
     assert layout.topology == topology
     assert layout.policy == policy
 
@@ -67,7 +87,7 @@ def test_a_network_is_what_the_keys_say(tmp_path: Path, network: str, topology: 
     ("network", "told"),
     [
         ("{topology: fat-treee}", '"fat-tree"'),
-        ("{topology: {kind: hypercube}}", "one of fat-tree, leaf-spine"),
+        ("{topology: {kind: hypercube}}", "one of fat-tree, three-layer, leaf-spine"),
         ("{topology: {kind: torus, size: [4, 4]}}", 'did you mean "sizes"'),
         ("{topology: {kind: torus, sizes: [4]}}", "2"),
         ("{topology: {kind: torus, twist: 2}}", "sizes too"),
@@ -76,6 +96,22 @@ def test_a_network_is_what_the_keys_say(tmp_path: Path, network: str, topology: 
         ("{topology: {kind: rail-optimized, spine: false}, routing: ecmp}", "rail-local where no spine"),
         ("{routing: hot-potato}", "'ecmp'"),
         ("{queue_pairs: 0}", "at least 1"),
+        ("{topology: {file: nowhere.graphml}}", "an existing file in the scenario's folder"),
+        ("{topology: {file: ../x.graphml}}", "an existing file in the scenario's folder"),
+        ("{topology: leaf-spine, core_oversubscription: 2}", "which have cores"),
+        ("{oversubscription: 3, core_oversubscription: 2}", "at least the oversubscription, 3"),
+        ("{topology: {kind: nvlink-domain, size: 80}}", "at most 72"),
+        ("{topology: {kind: wan, sites: [{name: a, servers: [train]}]}}", "2"),
+        (
+            "{topology: {kind: wan, sites: [{name: a, servers: [train]}, {name: b, servers: [storage]}, "
+            "{name: c, servers: [x]}], links: [{between: [a, b]}]}}",
+            "every site can be reached from a",
+        ),
+        (
+            "{topology: {kind: wan, sites: [{name: a, servers: [train]}, {name: b, servers: [storage]}], "
+            "links: [{between: [a, d]}]}}",
+            "a site: a, b",
+        ),
     ],
 )
 def test_slips_of_the_keys_are_told_with_their_line(tmp_path: Path, network: str, told: str) -> None:
@@ -90,6 +126,12 @@ def test_slips_of_the_keys_are_told_with_their_line(tmp_path: Path, network: str
     [
         # 4 servers of 8 cards and 3 storage nodes of 2: 38 hosts.
         ("{topology: {kind: torus, sizes: [2, 3, 5]}}", "2 x 3 x 5 = 30 places, expected a product of at least 38"),
+        ("{topology: {kind: nvlink-domain, size: 16}}", "at least 38, the network cards"),
+        ("{topology: pcie-tree}", "at least 38 places"),
+        (
+            "{topology: {kind: wan, sites: [{name: a, servers: [train]}, {name: b, servers: [disks]}]}}",
+            "no site with storage",
+        ),
         ("{topology: leaf-spine, radix: 4}", "at least 19 ports"),
         ("{topology: {kind: rail-optimized, spine: false}}", "8 cards, one a rail, in every server: one has 2"),
         ("{topology: {kind: dragonfly, hosts: 2, routers: 2, globals: 1}}", "at most routers x globals + 1 = 3"),
