@@ -39,7 +39,7 @@ from dcsim.options import (
     simulate_shown,
     write_text,
 )
-from dcsim.study_verbs import compare, sweep
+from dcsim.study_verbs import compare, optimize, sensitivity, sweep
 
 if TYPE_CHECKING:
     from dcsim.results.result import Result
@@ -109,9 +109,9 @@ def check(
     for file in files:
         try:
             if is_study(file):
-                from dcsim.studies.sweep import check_points
+                from dcsim.studies.sweep import check_study
 
-                check_points(load_study(file))
+                check_study(load_study(file))
             else:
                 simulate.prepare(load(str(file)), allow_code)
         except InputError as error:
@@ -248,7 +248,8 @@ def application() -> typer.Typer:
     """Return the command line with its verbs."""
     app = typer.Typer(name="dcsim", rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True)(_bare)
-    for verb in (run, check, show, compare, sweep, report, trace, catalogue, schema, explain, calibrate, accuracy):
+    several = (compare, sweep, optimize, sensitivity)
+    for verb in (run, check, show, *several, report, trace, catalogue, schema, explain, calibrate, accuracy):
         app.command(verb.__name__, help=verb.__doc__)(command(verb))
     return app
 

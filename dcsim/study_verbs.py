@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from dcsim.results.comparison import Comparison
     from dcsim.results.result import Result
     from dcsim.scenario.load import Loaded
+    from dcsim.scenario.study import LoadedStudy
     from dcsim.simulate import Prepared
+    from dcsim.studies.evaluation import Evaluation
     from dcsim.studies.executors.base import Executor
     from dcsim.studies.point import Context
     from dcsim.studies.sweep import Done, Sweep
 
 StudyFile = Annotated[Path, Argument(metavar="STUDY", help="A study file.")]
+Out = Annotated[Path | None, Option(metavar="DIR", help="The study's folder; runs/<study> unless given.")]
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,7 @@ class Consent:
     quiet: Annotated[bool, Option("--quiet", "-q", help="Print problems only.")] = False
 
 
-def sweep(
-    workers: Workers,
-    consent: Consent,
-    study: StudyFile,
-    out: Annotated[Path | None, Option(metavar="DIR", help="The study's folder; runs/<study> unless given.")] = None,
-) -> int:
+def sweep(workers: Workers, consent: Consent, study: StudyFile, out: Out = None) -> int:
     """Simulate every point of a study; what is finished already is not run again."""
     from dcsim.results import study as results
     from dcsim.scenario.study import load_study
@@ -76,6 +74,65 @@ def sweep(
         say(told.summary(found, loaded.study.bounds))
         say(f"points   {folder / 'points'} (Parquet)")
     return DONE
+
+
+def optimize(workers: Workers, consent: Consent, study: StudyFile, out: Out = None) -> int:
+    """Search for the best points of a study by its objectives and constraints."""
+    from dcsim.studies import optimize as search
+
+    return _searched(Asked(workers, consent, study, out), search.optimize)
+
+
+def sensitivity(workers: Workers, consent: Consent, study: StudyFile, out: Out = None) -> int:
+    """Rank the axes of a study by how much they move its metrics."""
+    from dcsim.studies import sensitivity as ranking
+
+    return _searched(Asked(workers, consent, study, out), ranking.sensitivity)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a search was asked for."""
+
+    workers: Workers
+    consent: Consent
+    study: Path
+    out: Path | None
+
+
+def _searched(asked: Asked, search: Callable[[LoadedStudy, Evaluation], Any]) -> int:
+    """Run a search in the study's folder, and write and tell what it found."""
+    from dcsim.report import search as told
+    from dcsim.scenario.study import load_study
+    from dcsim.studies.sweep import opened
+
+    loaded = load_study(asked.study)
+    folder = asked.out or Path("runs") / loaded.study.study
+    with opened(loaded, folder, search=True) as ready:
+        for note in ready.dataset.notes:
+            complain(note)
+        try:
+            found = _evaluated(ready, asked, search)
+        except KeyboardInterrupt:
+            complain(f"interrupted; {len(ready.dataset.done):,} points are kept in {folder}, run it again to go on")
+            return INTERRUPTED
+    text = told.write(loaded, found, folder)
+    if not asked.consent.quiet:
+        say(text)
+    return DONE
+
+
+def _evaluated(ready: Sweep, asked: Asked, search: Callable[[LoadedStudy, Evaluation], Any]) -> Any:
+    from dcsim.report.progress import Meter, looked_at
+    from dcsim.studies.evaluation import Evaluation
+
+    executor = _executor(asked.workers, ready.context(asked.consent.allow_code))
+    with Meter(ready.name, sys.stderr, looked_at) as meter:
+        evaluation = Evaluation(ready, executor, (lambda _: None) if asked.consent.quiet else meter)
+        try:
+            return search(ready.loaded, evaluation)
+        finally:
+            evaluation.close()
 
 
 def _announce(ready: Sweep, workers: Workers, consent: Consent) -> None:

@@ -126,6 +126,11 @@ def count(name: str, state: Count, elapsed_s: float) -> str:
     return f"{name}: {', '.join(parts)}"
 
 
+def looked_at(name: str, state: int, elapsed_s: float) -> str:
+    """Return one line of a search, which does not know how many points it will simulate."""
+    return f"{name}: {state:,} points simulated, {state / elapsed_s:.3g}/s" if elapsed_s > 0.0 else f"{name}: starting"
+
+
 def teller(stream: TextIO | None, clock: Callable[[], float] = time.monotonic) -> Callable[[str], None]:
     """Return what is told, in words, where long work is: at most a line every five seconds of wall time, on ``stream``.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dcsim.errors import RunError
-from dcsim.results.rows import Row, from_json
+from dcsim.results.rows import Cell, Row, from_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -139,6 +139,23 @@ def rows(folder: Path) -> Iterator[Row]:
     yield from _lines(folder / JOURNAL)[0]
 
 
+def stored(folder: Path) -> Iterator[Row]:
+    """Yield every finished point, without its changes."""
+    for path in parts(folder):
+        found = _read_part(path)
+        units = {field.name: (field.metadata or {}).get(b"unit", b"").decode() for field in found.schema}
+        metrics = [name for name, unit in units.items() if unit]
+        for cells in found.to_pylist():
+            fixed = {name: cells[name] for name in FIXED if name != "status"}
+            kept = {name: _cell(cells, name, units[name]) for name in metrics if cells[name] is not None}
+            yield Row(**fixed, changes={}, metrics=kept)
+    yield from rows(folder)
+
+
+def _cell(cells: dict[str, Any], name: str, unit: str) -> Cell:
+    return cells[name], unit, cells.get(f"{name}.low"), cells.get(f"{name}.high")
+
+
 def table(folder: Path, axes: Sequence[str]) -> pa.Table:
     """Return all finished points, those of the journal too, in the order of the study."""
     import pyarrow as pa
@@ -201,7 +218,7 @@ def _axis(path: str, found: Sequence[Row], known: pa.Schema | None) -> pa.Field:
     """Return the column of an axis: numbers where all its values are numbers, else text as in a scenario file."""
     import pyarrow as pa
 
-    values = [row.changes.get(path) for row in found]
+    values = [row.changes[path] for row in found if row.changes.get(path) is not None]
     numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     was_text = known is not None and path in known.names and known.field(path).type == pa.string()
     return pa.field(path, pa.float64() if numeric and not was_text else pa.string())

@@ -149,6 +149,31 @@ def _constraint(found: Any) -> str:
         raise wrong(f"a metric or an axis, a relation and a bound with its unit, such as {_EXAMPLE}") from None
 
 
+class Prune(Value):
+    """Drop candidates early, by what they do over shorter horizons than the base scenario's."""
+
+    path: str = Field(description="what makes a run shorter, such as jobs.pretrain.steps")
+    values: tuple[Scalar, ...] = Field(min_length=1, description="its values, the shortest horizon first")
+
+
+class Search(Value):
+    """How dcsim optimize looks for the best points."""
+
+    trials: Count = Field(100, description="candidates to look at in all")
+    batch: Count = Field(8, description="candidates chosen at once, whatever the number of processes")
+    sampler: Literal["tpe", "nsga2", "random"] = "tpe"
+    seed: Annotated[int, Whole(0, 2**32 - 1)] = 0
+    prune: Prune | None = None
+
+
+class Sensitivity(Value):
+    """How dcsim sensitivity samples the space between the bounds."""
+
+    method: Literal["morris", "sobol"] = "morris"
+    samples: Count = Field(16, description="trajectories of morris, a power of two of base samples for sobol")
+    seed: Annotated[int, Whole(0, 2**32 - 1)] = 0
+
+
 class Study(Value):
     """A question asked many times."""
 
@@ -163,6 +188,8 @@ class Study(Value):
     constraints: tuple[Annotated[str, BeforeValidator(_constraint)], ...] = Field(
         (), description="what a point must keep: a metric after its run, an axis before it"
     )
+    search: Search = Search()
+    sensitivity: Sensitivity = Sensitivity()
     limit: Count = Field(10_000, description="more points than this need --yes")
     outputs: tuple[Literal["csv", "runs"], ...] = Field(
         (), description="also points.csv; also the run folder of every point"

@@ -31,11 +31,11 @@ class Sweep:
     """A study that is ready to run: its points, where its results go, and what workers need to know.
 
     ``shared`` digests what all its points share; ``total`` counts its different points that keep the constraints on
-    axes, ``todo`` those of them that are not finished.
+    axes, ``todo`` those of them that are not finished; a search, which chooses its points itself, has none.
     """
 
     loaded: LoadedStudy
-    points: Points
+    points: Points | None
     dataset: Dataset
     shared: str
     total: int
@@ -55,7 +55,7 @@ class Sweep:
     def pending(self) -> Iterator[Point]:
         """Yield the points that are not finished, each once."""
         given = set[str]()
-        for point in _different(self.loaded, self.points, self.shared):
+        for point in () if self.points is None else _different(self.loaded, self.points, self.shared):
             if point.key not in self.dataset.done and point.key not in given:
                 given.add(point.key)
                 yield point
@@ -63,7 +63,8 @@ class Sweep:
     def context(self, allow_code: bool = False) -> Context:
         """Return what workers need, with the costs of all steps traced here, once."""
         study = self.loaded.study
-        costs = packed_costs(self.loaded.base, self.pending(), allow_code) if self.todo else {}
+        points = [Point(0, "", {})] if self.points is None else self.pending()
+        costs = packed_costs(self.loaded.base, points, allow_code)
         return Context(self.loaded.base, study.replications, study.keep, allow_code, self.runs, costs)
 
 
@@ -78,8 +79,10 @@ class Done:
 
 
 @contextmanager
-def opened(loaded: LoadedStudy, folder: Path) -> Iterator[Sweep]:
+def opened(loaded: LoadedStudy, folder: Path, search: bool = False) -> Iterator[Sweep]:
     """Open the folder of a study, made if it is not there, and hold it for this process alone.
+
+    ``search`` leaves the points to who searches: bounds without a number of points between them are then fine.
 
     Raises
     ------
@@ -88,18 +91,34 @@ def opened(loaded: LoadedStudy, folder: Path) -> Iterator[Sweep]:
     InputError
         If the folder holds another study or anything else, another process sweeps in it, or it cannot be written.
     """
-    total = check_points(loaded)
-    points, study = Points(loaded), loaded.study
+    _check_paths(loaded)
+    total, study = 0 if search else check_points(loaded), loaded.study
+    points = None if search else Points(loaded)
     shared = _shared(loaded)
-    mine = {"study": study.study, "shared": shared, "axes": points.axes, "dcsim": __version__}
+    mine = {"study": study.study, "shared": shared, "axes": [*study.axes], "dcsim": __version__}
     with _held(folder, mine):
-        dataset = Dataset(folder, points.axes)
+        prune = study.search.prune
+        dataset = Dataset(folder, (*study.axes, *([prune.path] if prune else ())))
         try:
             runs = folder / "runs" if "runs" in study.outputs else None
-            known = sum(point.key in dataset.done for point in _different(loaded, points, shared))
+            known = sum(point.key in dataset.done for point in _different(loaded, points, shared)) if points else 0
             yield Sweep(loaded, points, dataset, shared, total, total - known, runs)
         finally:
             dataset.close()
+
+
+def check_study(loaded: LoadedStudy) -> None:
+    """Refuse a study with a wrong axis, and one without objectives, hence for sweeps, with no points.
+
+    Raises
+    ------
+    InputError
+        With what is wrong; nothing is written.
+    """
+    if loaded.study.objectives:
+        _check_paths(loaded)
+    else:
+        check_points(loaded)
 
 
 def check_points(loaded: LoadedStudy) -> int:
@@ -127,17 +146,14 @@ def execute(sweep: Sweep, executor: Executor, tell: Callable[[Done], None]) -> D
     """
     before, failed = sweep.total - sweep.todo, sweep.dataset.failed
     done = Done(before, 0, failed, sweep.total)
-    rows = executor.run(sweep.pending())
     try:
-        for row in rows:
+        for row in executor.run(sweep.pending()):
             sweep.dataset.append(row)
             done = Done(done.finished + 1, done.fresh + 1, sweep.dataset.failed, sweep.total)
             tell(done)
         sweep.dataset.seal()
     finally:
-        close = getattr(rows, "close", None)
-        if close is not None:
-            close()
+        executor.close()
     return done
 
 

@@ -23,7 +23,7 @@ from dcsim.studies.executors.base import Executor
 from dcsim.studies.executors.cluster import Cluster, connect
 from dcsim.studies.executors.pool import Pool
 from dcsim.studies.executors.serial import Serial
-from dcsim.studies.sweep import Done, check_points, execute, opened
+from dcsim.studies.sweep import Done, execute, opened
 
 SCENARIO = """\
 dcsim: 1
@@ -253,6 +253,8 @@ def _wait(until: object, seconds: float = 120.0) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("file", sorted((Path(__file__).parents[2] / "scenarios" / "studies").glob("*.yaml")))
-def test_the_shipped_studies_can_be_run(file: Path) -> None:
-    assert check_points(load_study(file)) > 1
+@pytest.mark.parametrize("file", sorted((Path(__file__).parents[2] / "scenarios" / "studies").glob("*.yaml")), ids=str)
+def test_the_shipped_studies_can_be_run(file: Path, tmp_path: Path) -> None:
+    loaded = load_study(file)
+    with opened(loaded, tmp_path / "out", search=bool(loaded.study.objectives)) as ready:
+        assert ready.todo > 1 or loaded.study.objectives

@@ -27,8 +27,12 @@ class Executor(ABC):
     def run(self, points: Iterable[Point]) -> Iterator[Row]:
         """Yield a row for every point as soon as it is there, in any order; points are taken when there is room.
 
-        Closing the iterator ends the work. A point that kills its worker again and again gets a row with that reason.
+        A point that kills its worker again and again gets a row with that reason.
         """
+
+    @abstractmethod
+    def close(self) -> None:
+        """End what was started, without waiting for what is under way; running again starts it anew."""
 
 
 class Chunks:

@@ -45,6 +45,9 @@ class Cluster(Executor):
         except (CommClosedError, OSError, TimeoutError) as error:
             raise RunError(f"the scheduler at {self.client.scheduler.address} was lost ({error})") from error
 
+    def close(self) -> None:
+        """Drop what is under way; the client is its owner's to close."""
+
 
 class _Crew:
     """Chunks under way on a cluster, by their futures, and how often each was lost."""

@@ -26,7 +26,6 @@ class _Suspects:
     deaths: Counter[str] = field(default_factory=Counter)
 
 
-@dataclass(frozen=True)
 class Pool(Executor):
     """Simulates in ``processes`` processes.
 
@@ -34,37 +33,44 @@ class Pool(Executor):
     under way run one by one, so that the one that kills its worker is found and the others are not blamed.
     """
 
-    context: Context
-    processes: int
+    def __init__(self, context: Context, processes: int) -> None:
+        self._context, self._processes = context, processes
+        self._pool: ProcessPoolExecutor | None = None
 
     @property
     def workers(self) -> int:
         """The processes."""
-        return self.processes
+        return self._processes
 
     def run(self, points: Iterable[Point]) -> Iterator[Row]:
         """Yield rows as they come."""
         chunks, suspects = Chunks(points), _Suspects()
         more = True
         while more or suspects.points:
-            pool = self._start()
+            pool = self._pool = self._pool or self._start()
             try:
                 for row in _cleared(pool, suspects):
                     chunks.note(row)
                     yield row
-                for row in _spread(pool, chunks, suspects, _CHUNKS_AHEAD * self.processes):
+                for row in _spread(pool, chunks, suspects, _CHUNKS_AHEAD * self._processes):
                     chunks.note(row)
                     yield row
                 more = False
             except BrokenProcessPool:
-                continue
-            finally:
-                _end(pool)
+                self.close()
+
+    def close(self) -> None:
+        """End the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()
+        self._pool = None
 
     def _start(self) -> ProcessPoolExecutor:
         server = multiprocessing.get_context("forkserver")
         server.set_forkserver_preload(["dcsim.studies.executors.worker"])
-        return ProcessPoolExecutor(self.processes, server, begin, (self.context,))
+        return ProcessPoolExecutor(self._processes, server, begin, (self._context,))
 
 
 def _cleared(pool: ProcessPoolExecutor, suspects: _Suspects) -> Iterator[Row]:
@@ -102,10 +108,3 @@ def _spread(pool: ProcessPoolExecutor, chunks: Chunks, suspects: _Suspects, ahea
             else:
                 suspects.points.update((point.key, point) for point in chunk)
         raise
-
-
-def _end(pool: ProcessPoolExecutor) -> None:
-    """End the pool without waiting for what is under way."""
-    pool.shutdown(wait=False, cancel_futures=True)
-    for process in multiprocessing.active_children():
-        process.terminate()

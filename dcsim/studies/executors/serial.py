@@ -28,3 +28,6 @@ class Serial(Executor):
             if row is None:
                 raise KeyboardInterrupt
             yield row
+
+    def close(self) -> None:
+        """Nothing was started."""
