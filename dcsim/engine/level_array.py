@@ -40,7 +40,7 @@ class LevelArray:
         """The highest values that lasted, or those of now, shape (names,), as of :attr:`Level.peak`."""
         return np.maximum(self._peaks, self.values)
 
-    def set(self, where: Indices, values: Floats | float) -> None:
+    def set(self, where: Indices | slice, values: Floats | float) -> None:
         """Give the levels at ``where`` new values from now on and tell the watchers."""
         self._settle(where)
         self.values[where] = values
@@ -64,7 +64,7 @@ class LevelArray:
         """Call ``watcher(levels)`` after every change."""
         self._watchers.append(watcher)
 
-    def _settle(self, where: Indices) -> None:
+    def _settle(self, where: Indices | slice) -> None:
         """Book what the levels at ``where``, and only those, have integrated to since their last change."""
         elapsed, values = self._clock.now - self._since[where], self.values[where]
         self._integrals[where] += values * elapsed

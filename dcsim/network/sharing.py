@@ -16,9 +16,10 @@ from dcsim.network.tree import Floats, Indices
 
 _SMALL = 64  # flows; a set of so few is solved whole when it is not known
 _LARGE = 8  # a change of one flow in so many or more may be one that returns, and is solved whole when it is not known
+_STRANGE = 8  # small changes in a row to sets not known, after which they are corrected instead
+_FEW = 16  # flows; more are booked by NumPy
 _ASK = 10_000  # corrections
 _REMEMBERED = 2_000_000  # numbers in remembered solutions
-_NO_SLOTS = np.empty(0, dtype=np.int64)
 
 Key = tuple[int, int, int]
 
@@ -52,26 +53,27 @@ class Sharing:
         self._stored = 0
         self._states: dict[frozenset[tuple[int, float]], int] = {frozenset(): 0}
         self._deviating: dict[int, float] = {}
-        self._came: list[Indices] = []
-        self._went: list[Indices] = []
+        self._came: list[int] = []
+        self._went: list[int] = []
         self._altered = False
+        self._strange = 0
         self._kernel = choose(0)
         self.corrections = 0
         self.solves = 0
 
-    def come(self, slots: Indices) -> None:
+    def come(self, slots: list[int]) -> None:
         """Let flows share links from the next :meth:`solve` on."""
-        self._came.append(slots)
+        self._came += slots
 
-    def go(self, slots: Indices) -> None:
+    def go(self, slots: list[int]) -> None:
         """Let flows share links no longer from the next :meth:`solve` on, which frees their slots."""
-        present = self.table.present[slots]
-        if not present.all():  # began and were dropped within this instant
-            absent = slots[~present]
-            self._came = [came[~np.isin(came, absent)] for came in self._came]
-            self.table.remove(absent)
-            slots = slots[present]
-        self._went.append(slots)
+        present = self.table.present
+        absent = {slot for slot in slots if not present[slot]}
+        if absent:  # began and were dropped within this instant
+            self._came = [slot for slot in self._came if slot not in absent]
+            self.table.remove(list(absent))
+            slots = [slot for slot in slots if slot not in absent]
+        self._went += slots
 
     def alter(self, links: Indices, capacities: Floats) -> None:
         """Give links other capacities [B/s] from the next :meth:`solve` on; 0 where nothing passes."""
@@ -85,24 +87,35 @@ class Sharing:
 
     def solve(self, now_s: float) -> None:
         """Give every flow present its rate and every link its load from ``now_s`` [s] on."""
-        came, went, altered = _joined(self._came), _joined(self._went), self._altered
+        came, went, altered = self._came, self._went, self._altered
         self._came, self._went, self._altered = [], [], False
-        table, changed = self.table, len(came) + len(went)
+        table = self.table
         table.appear(came)
         table.vanish(went)
-        if table.count <= _SMALL or altered or changed * _LARGE >= table.count:
+        if table.count <= _SMALL or altered or (len(came) + len(went)) * _LARGE >= table.count:
             self._from_memory(now_s)
+            self._strange = 0
+        elif not table.listed and self._strange < _STRANGE:
+            self._strange = 0 if self._from_memory(now_s) else self._strange + 1
         else:
             self._corrected(went, came, now_s)
         table.remove(went)
 
     def retire(self, slots: Indices, now_s: float) -> float:
-        """Book flows that have ended and return the bytes that they have sent [B]."""
-        return self._kernel.retire(*self.table.rows(self._kernel), slots, now_s)
+        """Book flows that have ended, as :func:`refill.retire` does, and return the bytes that they have sent [B]."""
+        if len(slots) <= _FEW:
+            return self._kernel.retire(*self.table.rows(self._kernel), slots, now_s)
+        table, rows = self.table, self.table.slots
+        places, starts = table.entries(slots)
+        left = rows[refill.LEFT, slots] - rows[refill.RATE, slots] * (now_s - rows[refill.SINCE, slots])
+        of_level = np.repeat(left / rows[refill.WEIGHT, slots], np.diff(starts))
+        self.load.levels.credit(table.ints[2][refill.LINK, places], table.floats[2][refill.AMOUNT, places] * of_level)
+        rows[refill.END, slots] = rows[refill.DUE, slots] = np.inf
+        return float(rows[refill.BYTES, slots] @ rows[refill.SENT, slots])
 
-    def _corrected(self, went: Indices, came: Indices, now_s: float) -> None:
+    def _corrected(self, went: list[int], came: list[int], now_s: float) -> None:
         """Correct what the change reaches."""
-        slots = went if not len(came) else came if not len(went) else np.concatenate((went, came))
+        slots = np.array(went + came, dtype=np.int64)
         rows = self.table.rows(self._kernel)
         if self.table.listed:
             _, _, tried = self._kernel.change(*rows, slots, len(went), now_s)
@@ -122,8 +135,10 @@ class Sharing:
         if not self._kernel.compiled and self.corrections // _ASK > before // _ASK:
             self._kernel = choose(self.corrections)
 
-    def _from_memory(self, now_s: float) -> None:
-        """Take the solution for the present set of flows and state of links, or find and remember it."""
+    def _from_memory(self, now_s: float) -> bool:
+        """Take the solution for the present set of flows and state of links, or find and remember it; return whether it
+        was known.
+        """
         table = self.table
         slots = np.flatnonzero(table.present)
         tokens = table.tokens[:, slots]
@@ -131,12 +146,14 @@ class Sharing:
         state = self._states.setdefault(frozenset(self._deviating.items()), len(self._states))
         low, high = tokens.sum(axis=1).tolist()
         found = self._known.get((low, high, state))
+        known = found is not None
         if found is None:
             found = self._known[low, high, state] = self._fresh(order) if len(slots) else _NOTHING
             self._stored += len(found.shares) + 3 * len(found.links)
             if self._stored > _REMEMBERED:
                 self._known, self._stored = {}, 0
         self._adopt(found, order, now_s)
+        return known
 
     def _fresh(self, slots: Indices) -> Solution:
         """Solve from the start."""
@@ -188,9 +205,3 @@ class Sharing:
         links = np.flatnonzero(used)
         place[links] = np.arange(len(links))
         return links, place[entries]
-
-
-def _joined(parts: list[Indices]) -> Indices:
-    if len(parts) == 1:
-        return parts[0]
-    return np.concatenate(parts) if parts else _NO_SLOTS

@@ -50,6 +50,11 @@ class Table:
         self.listed = False
         self._views: tuple[list[memoryview], list[memoryview]] | None = None
 
+    def soonest_s(self) -> float:
+        """Return when the first flow ends [s], infinite if none does."""
+        ends = self.floats[1][refill.END]
+        return float(ends[ends.argmin()])
+
     @property
     def slots(self) -> Floats:
         """The rows of slots, shape (rows, slots)."""
@@ -68,11 +73,11 @@ class Table:
         """Slots that hold a flow, present or about to be."""
         return np.flatnonzero(self._taken)
 
-    def add(self, sizes: Indices, links: Indices, amounts: Floats) -> Indices:
+    def add(self, sizes: Indices, links: Indices, amounts: Floats) -> list[int]:
         """Give flows with ``sizes`` entries each, in order in ``links`` and ``amounts``, a slot each; return them."""
         count, entries = len(sizes), len(links)
         self._make_room(count, entries)
-        slots = np.array(self._free[-count:], dtype=np.int64)
+        slots = self._free[-count:]
         del self._free[-count:]
         start, stop = self._used_entries, self._used_entries + entries
         self.ints[2][refill.LINK, start:stop] = links
@@ -84,22 +89,26 @@ class Table:
         self._used_entries, self._live_entries = stop, self._live_entries + entries
         return slots
 
-    def remove(self, slots: Indices) -> None:
+    def remove(self, slots: list[int]) -> None:
         """Free slots whose flows are no longer present."""
-        where = one_or_all(slots)
-        self._taken[where] = False
-        self._live_entries -= int(self.ints[1][refill.SIZE, where].sum())
-        self._free.extend(slots.tolist())
+        if slots:
+            where = one_or_all(slots)
+            self._taken[where] = False
+            sizes = self.ints[1][refill.SIZE, where]
+            self._live_entries -= int(sizes if len(slots) == 1 else sizes.sum())
+            self._free += slots
 
-    def appear(self, slots: Indices) -> None:
+    def appear(self, slots: list[int]) -> None:
         """Let flows be present."""
-        self.present[slots] = True
-        self.count += len(slots)
+        if slots:
+            self.present[one_or_all(slots)] = True
+            self.count += len(slots)
 
-    def vanish(self, slots: Indices) -> None:
+    def vanish(self, slots: list[int]) -> None:
         """Let flows be present no longer."""
-        self.present[slots] = False
-        self.count -= len(slots)
+        if slots:
+            self.present[one_or_all(slots)] = False
+            self.count -= len(slots)
 
     def entries(self, slots: Indices) -> tuple[Indices, Indices]:
         """Return the entries of ``slots`` one slot after the other, and where each slot's begin, shape (slots + 1,)."""
@@ -165,7 +174,7 @@ class Table:
 
 def one_or_all(values: Any) -> Any:
     """Return the only value of an array, several as they are: one place is tenfold faster to reach by a number."""
-    return values[0] if len(values) == 1 else values
+    return values[0] if len(values) == 1 else np.asarray(values)
 
 
 def _wider(table: Numbers, more: int) -> Numbers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -88,10 +89,10 @@ class Traffic:
         """Begin many flows at once; see :meth:`Fabric.transfers`."""
         chosen = np.arange(len(routes)) if which is None else which
         transfer = self._open(routes, chosen, sizes_bytes, owner)
-        latencies_s = routes.latency_s[chosen]
         if len(chosen) == 1:
-            self._after(float(latencies_s[0]), transfer, None)
+            self._after(float(routes.latency_s[chosen[0]]), transfer, None)
         else:
+            latencies_s = routes.latency_s[chosen]
             for latency_s in np.unique(latencies_s).tolist():
                 self._after(latency_s, transfer, np.flatnonzero(latencies_s == latency_s))
         if not len(chosen):
@@ -113,7 +114,7 @@ class Traffic:
         slots = slots[np.isin(self._table.ints[1][refill.OWNER, slots], [transfer.number for transfer in dropped])]
         if len(slots):
             self._booked += self._sent(slots)
-            self._release(slots)
+            self._release(slots.tolist())
 
     def busy(self, links: Indices, owner: str) -> bool:
         """Return whether another owner has a transfer or a hold on ``links``."""
@@ -159,18 +160,22 @@ class Traffic:
         which, sizes_bytes = transfer.which, transfer.sizes_bytes
         if flows is not None:
             which, sizes_bytes = which[flows], sizes_bytes[flows]
-        if not len(transfer.links) or not sizes_bytes.all() or not bundle.sizes[which].all():
+        if len(which) == 1:
+            moving = bool(sizes_bytes[0] > 0.0 and len(transfer.links) > 0)
+        else:
+            moving = bool(sizes_bytes.all() and bundle.sizes[which].all())
+        if not moving:
             moves, count = (sizes_bytes > 0.0) & (bundle.sizes[which] > 0), len(which)
             which, sizes_bytes = which[moves], sizes_bytes[moves]
             self._ended(transfer, count - len(which))
         if len(which):
             slots = self._admit(bundle, which, sizes_bytes)
-            self._table.ints[1][refill.OWNER, slots] = transfer.number
+            self._table.ints[1][refill.OWNER, one_or_all(slots)] = transfer.number
             self.holds.touch(transfer.links, transfer.owner)
             self._sharing.come(slots)
             self._clock.settle(self._solve)
 
-    def _admit(self, bundle: Bundle, which: Indices, sizes_bytes: Floats) -> Indices:
+    def _admit(self, bundle: Bundle, which: Indices, sizes_bytes: Floats) -> list[int]:
         """Give flows their slots and entries."""
         links, places = _gather(bundle, which)
         slots = self._table.add(bundle.sizes[which], links, bundle.amounts[places])
@@ -189,7 +194,7 @@ class Traffic:
 
     def _plan_next(self) -> None:
         """Set the alarm for the first flow to end."""
-        soonest_s = float(self._table.slots[refill.END].min())
+        soonest_s = self._table.soonest_s()
         if soonest_s == self._next_s:
             return
         if self._next is not None:
@@ -202,13 +207,12 @@ class Traffic:
         self._next, self._next_s = None, _NEVER
         slots = np.flatnonzero(self._table.slots[refill.DUE] <= self._clock.now)
         self._booked += self._sharing.retire(slots, self._clock.now)
-        owners = self._table.ints[1][refill.OWNER, slots]
-        self._release(slots)
-        numbers, counts = (owners, [1]) if len(owners) == 1 else np.unique(owners, return_counts=True)
-        for number, count in zip(numbers.tolist(), list(counts), strict=True):
-            self._ended(self._open_transfers[number], int(count))
+        owners = self._table.ints[1][refill.OWNER, slots].tolist()
+        self._release(slots.tolist())
+        for number, count in Counter(owners).items():
+            self._ended(self._open_transfers[number], count)
 
-    def _release(self, slots: Indices) -> None:
+    def _release(self, slots: list[int]) -> None:
         where = one_or_all(slots)
         rows = self._table.slots
         rows[refill.END, where] = rows[refill.DUE, where] = _NEVER

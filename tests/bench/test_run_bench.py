@@ -35,7 +35,7 @@ def test_quickstart_first_and_cached(tmp_path: Path) -> None:
     scenario = str(ROOT / "scenarios" / "quickstart.yaml")
     first = run(tmp_path / "first", tmp_path / "cache", scenario)
     cached = run(tmp_path / "second", tmp_path / "cache", scenario)
-    print(f"\nquickstart first {first}\nquickstart cached {cached}")  # noqa: T201
+    print(f"\nquickstart first {first}\nquickstart cached {cached}")
     assert first["events"] == cached["events"]
     assert first["peak_mib"] <= 900
     assert cached["peak_mib"] <= 500
@@ -54,5 +54,5 @@ def test_events_do_not_grow_with_steps(tmp_path: Path) -> None:
         ]
 
     few, many = events(1000), events(10_000)
-    print(f"\nevents of 1,000 steps {few}, of 10,000 steps {many}, ratio {many / few:.3f}")  # noqa: T201
+    print(f"\nevents of 1,000 steps {few}, of 10,000 steps {many}, ratio {many / few:.3f}")
     assert many <= 1.2 * few

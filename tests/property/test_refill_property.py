@@ -51,7 +51,7 @@ def levels_after(kernel: Kernel, flows: list[Flow], capacities: list[float], set
     found = []
     for now_s, present in enumerate(sets):
         went = [slots.pop(i) for i in set(slots) - present]
-        table.vanish(np.array(went, dtype=np.int64))
+        table.vanish(went)
         came = []
         for i in sorted(present - set(slots)):
             used, cap = flows[i]
@@ -59,11 +59,11 @@ def levels_after(kernel: Kernel, flows: list[Flow], capacities: list[float], set
             table.slots[[refill.CAP, refill.WEIGHT, refill.LEFT, refill.SINCE, refill.RATE], slot] = cap, 2, 5, now_s, 0
             slots[i] = slot
             came.append(slot)
-        table.appear(np.array(came, dtype=np.int64))
+        table.appear(came)
         changes = np.array([*went, *came], dtype=np.int64)
         _, _, tried = kernel.change(*table.rows(kernel), changes, len(went), float(now_s))
         assert tried >= 0
-        table.remove(np.array(went, dtype=np.int64))
+        table.remove(went)
         order = [slots[i] for i in sorted(slots)]
         found += [table.slots[[refill.SHARE, refill.END, refill.RATE]][:, order], table.floats[0][refill.LOAD].copy()]
     return found
