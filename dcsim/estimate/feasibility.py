@@ -11,7 +11,7 @@ from dcsim import units
 from dcsim.catalogue.inventory import Inventory
 from dcsim.errors import Problem
 from dcsim.estimate.job_plan import JobPlan
-from dcsim.scenario.datasets import TABLES
+from dcsim.scenario.datasets import OF_SCIKIT_LEARN
 from dcsim.scenario.inference import refused
 from dcsim.scenario.parallel import Hierarchical
 from dcsim.scenario.root import Scenario
@@ -87,7 +87,7 @@ def _serves(inventory: Inventory, report: Report) -> Iterator[Problem]:
 
 def _data(job: Job, report: Report) -> Iterator[Problem]:
     """Yield a data set whose package is not installed."""
-    if job.execute is not None and job.execute.data in TABLES and find_spec("sklearn") is None:
+    if job.execute is not None and job.execute.data in OF_SCIKIT_LEARN and find_spec("sklearn") is None:
         yield report(
             f"jobs.{job.name}.execute.data",
             f'"{job.execute.data}" without scikit-learn',

@@ -235,8 +235,9 @@ DEFINITIONS: tuple[Definition, ...] = (
         "jobs.*.accuracy",
         "1",
         "Accuracy",
-        "Share of the held-out samples whose class an executed job found, at its last look.",
-        "held-out samples of the right class / held-out samples",
+        "Share of what was to be found in held-out samples that an executed job found, at its last look: classes, "
+        "pixels, next or hidden tokens, clicks, or objects.",
+        "mean over held-out samples of found / to be found",
         "higher",
     ),
     Definition(

@@ -46,8 +46,9 @@ class AsynchronousExecution(Trainer):
     def push(self, rank: int, step: int) -> None:
         """The gradient of ``rank`` for its batch of ``step``, at the weights it pulled, arrives at the server."""
         batch = self.shards.batch(step, rank, self.share)
-        losses, rows = self.kernels.gradients(self._pulled[rank], [batch], self.micro)
+        losses, rows, moments = self.kernels.gradients(self._pulled[rank], [batch], self.micro)
         self._losses += losses
+        self.note(moments[0])
         gradient = self._coded(rank, rows[0])
         self._last = (self.weights, batch, gradient)
         self.weights, self.state = self.kernels.update(self.weights, self.state, gradient)
@@ -73,7 +74,7 @@ class AsynchronousExecution(Trainer):
         if self._last is None:
             raise RunError("no gradient was pushed yet")
         weights, batch, gradient = self._last
-        return distance(gradient, self.kernels.whole(weights, batch))
+        return distance(gradient, self.kernels.whole(weights, [batch], self.micro))
 
     def parts(self, job: Job) -> Sequence[data.Indices] | None:
         """All ranks draw from the whole data set."""

@@ -34,8 +34,9 @@ class Execution(Trainer):
     def step(self, schedule: Sequence[Sequence[reduction.Move]]) -> float:
         """Take one training step and return its mean loss [nat]; ``schedule`` says who adds which chunk to whose."""
         batches = [self.shards.batch(self.steps_done, rank, self.share) for rank in range(self.ranks)]
-        losses, rows = self.kernels.gradients(self.weights, batches, self.micro)
+        losses, rows, moments = self.kernels.gradients(self.weights, batches, self.micro)
         loss = self.finite(float(np.mean(losses)))
+        self.note(moments.mean(axis=0))
         mean = reduction.reduce(rows, schedule, self._coding) / np.float32(self.ranks)
         self._last = (self.steps_done, self.weights, mean)
         self.weights, self.state = self.kernels.update(self.weights, self.state, mean)
@@ -54,8 +55,7 @@ class Execution(Trainer):
             raise RunError("no gradient was reduced yet")
         step, weights, reduced = self._last
         batches = [self.shards.batch(step, rank, self.share) for rank in range(self.ranks)]
-        whole = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
-        return distance(reduced, self.kernels.whole(weights, whole))
+        return distance(reduced, self.kernels.whole(weights, batches, self.micro))
 
     def parts(self, job: Job) -> Sequence[data.Indices] | None:
         """All ranks draw from the whole data set."""

@@ -8,7 +8,7 @@ Optimizer states stay with their clients.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,20 @@ from dcsim.scenario.parallel import Federated
 from dcsim.workload import data, reduction
 from dcsim.workload.execute import coding, residuals, take_residuals
 from dcsim.workload.reduction import Move
-from dcsim.workload.trainer import Arrays, Floats, Trainer, distance
+from dcsim.workload.trainer import Arrays, Floats, Trainer, distance, followed
 
 if TYPE_CHECKING:
     from dcsim.scenario.workload import Job, ModelSpec
 
 Rounds = Sequence[Sequence[Move]]
+
+
+class Trained(NamedTuple):
+    """What a client's local steps gave: their mean loss, the change of its weights, the moments of its norms."""
+
+    loss: float
+    change: Floats
+    moments: Floats
 
 
 class FederatedExecution(Trainer):
@@ -43,12 +51,13 @@ class FederatedExecution(Trainer):
     def step(self, schedule: Rounds) -> float:
         """Take one round and return the mean loss of its local steps, weighted as the clients are [nat]."""
         found = [self._train(client) for client in range(self._clients)]
-        loss = self.finite(float(np.dot([mean for mean, _ in found], self._shares)))
-        rows = np.array([own * np.float32(share) for (_, own), share in zip(found, self._shares, strict=True)])
+        loss = self.finite(float(np.dot([one.loss for one in found], self._shares)))
+        rows = np.array([one.change * np.float32(share) for one, share in zip(found, self._shares, strict=True)])
         exact = rows.sum(axis=0, dtype=np.float64)
         change = reduction.reduce(rows, schedule, self._coding)
         self._last = (change.copy(), exact)
         self.weights = self.weights + change
+        self.moments = np.asarray(np.dot(self._shares, [one.moments for one in found]), np.float32)
         self.steps_done += 1
         return loss
 
@@ -82,18 +91,19 @@ class FederatedExecution(Trainer):
         self._last = None
         take_residuals(self._coding, others)
 
-    def _train(self, client: int) -> tuple[float, Floats]:
-        """Take the local steps of a client and return their mean loss and how far they led."""
+    def _train(self, client: int) -> Trained:
+        """Take the local steps of a client and return their mean loss, how far they led, and the moments then."""
         each = self.ranks // self._clients
-        weights, losses = self.weights, list[float]()
+        weights, moments, losses = self.weights, self.moments, list[float]()
         for local in range(self._local):
             number = self.steps_done * self._local + local
             batches = [self.shards.batch(number, client * each + rank, self.share) for rank in range(each)]
-            found, rows = self.kernels.gradients(weights, batches, self.micro)
-            losses += found
-            mean = reduction.reduce(rows, self._inner) / np.float32(each)
+            found = self.kernels.gradients(weights, batches, self.micro)
+            losses += found.losses
+            moments = followed(moments, found.moments.mean(axis=0))
+            mean = reduction.reduce(found.rows, self._inner) / np.float32(each)
             weights, self.state[client] = self.kernels.update(weights, self.state[client], mean)
-        return float(np.mean(losses)), weights - self.weights
+        return Trained(float(np.mean(losses)), weights - self.weights, moments)
 
 
 def client_shares(job: Job) -> tuple[float, ...]:

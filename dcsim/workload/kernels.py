@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 _THREADS = 4  # ranks computed side by side, each by one thread, so that the bits do not depend on their number
 _UNROLLED = 4
+
+
+class Passed(NamedTuple):
+    """What each batch gave: its mean loss, its gradient, shape (batches, elements), and the moments that norms over the
+    batch had, shape (batches, moments).
+    """
+
+    losses: list[float]
+    rows: Floats
+    moments: Floats
 
 
 class Kernels:
@@ -36,16 +46,17 @@ class Kernels:
 
         # Few layers run a quarter faster laid out, many compile faster in a loop.
         few = getattr(model, "layers", 0) <= _UNROLLED
-        self._model, self._loss = model, family(model).loss
+        self._model, self._family = model, family(model)
         self._jax, self._step = jax, Step(Recipe(model, layers="unrolled" if few else "loop"))
         self._optimizer = make_optimizer(optimizer, learning_rate(optimizer, steps))
 
         self._threads = ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1), "gradients")
         abstract = jax.eval_shape(lambda: self._step.init(jax.random.key(0))[0])
         self._shapes, self._tree = jax.tree.flatten(abstract)
+        self._moments = self._like_moments()
         self._start = jax.jit(self._flat_start)
-        self._gradient = jax.jit(partial(self._flat_gradient, self._step))
-        self._whole = jax.jit(partial(self._flat_gradient, Step(Recipe(model, layers="recomputed"))))
+        self._gradient = jax.jit(self._flat_gradient)
+        self._whole = jax.jit(partial(self._flat_whole, Step(Recipe(model, layers="recomputed"))))
         self._update = jax.jit(self._flat_update)
         self._judge = jax.jit(self._flat_judge)
 
@@ -54,26 +65,53 @@ class Kernels:
         weights, state = self._start(np.uint32(seed))
         return np.asarray(weights), state
 
-    def gradients(self, weights: Floats, batches: Sequence[data.Batch], micro: int) -> tuple[list[float], Floats]:
-        """Return mean loss and gradient of each batch, taken ``micro`` samples at a time; shape (batches, elements)."""
+    @property
+    def seeded(self) -> bool:
+        """Whether samples need seeds, because training zeroes some of the numbers between layers."""
+        return "seeds" in self._step.batch(1)
+
+    def first_moments(self) -> Floats:
+        """Return the moments that norms begin with, as if every channel were normal; none where there are no norms
+        over the batch.
+        """
+        names = [name for name, _ in self._moments]
+        sizes = [size for _, size in self._moments]
+        return np.repeat(np.array([float(name == "variance") for name in names], np.float32), sizes)
+
+    def gradients(self, weights: Floats, batches: Sequence[data.Batch], micro: int) -> Passed:
+        """Return what each batch gives, taken ``micro`` samples at a time."""
         rows = np.zeros((len(batches), weights.size), np.float32)
-        done = self._threads.map(lambda row, batch: self._accumulate(row, weights, batch, micro), rows, batches)
-        return list(done), rows
+        moments = np.zeros((len(batches), sum(size for _, size in self._moments)), np.float32)
+        done = self._threads.map(
+            lambda row, own, batch: self._accumulate((row, own), weights, batch, micro), rows, moments, batches
+        )
+        return Passed(list(done), rows, moments)
 
-    def whole(self, weights: Floats, batch: data.Batch) -> Floats:
-        """Return the gradient of a batch at once; layers are computed twice instead of kept, to save memory."""
-        return np.asarray(self._whole(weights, batch)[1])
+    def whole(self, weights: Floats, batches: Sequence[data.Batch], micro: int) -> Floats:
+        """Return the gradient of the mean loss of all ``batches``, computed at once by another program than theirs.
 
-    def _accumulate(self, row: Floats, weights: Floats, batch: data.Batch, micro: int) -> float:
-        """Add up the gradients of a rank's micro batches into ``row``, by one thread, and return their mean loss."""
+        Where the loss of a sample depends on the others of its micro batch, this is the mean over the micro batches;
+        elsewhere the whole is one batch. Layers are computed twice instead of kept, to save memory.
+        """
+        batch = {name: np.concatenate([one[name] for one in batches]) for name in batches[0]}
+        if self._family.joint:
+            batch = {name: array.reshape(-1, micro, *array.shape[1:]) for name, array in batch.items()}
+        return np.asarray(self._whole(weights, batch))
+
+    def _accumulate(self, rows: tuple[Floats, Floats], weights: Floats, batch: data.Batch, micro: int) -> float:
+        """Add up gradients and moments of a rank's micro batches into ``rows``, by one thread, and return their mean
+        loss.
+        """
         parts = len(batch["labels"]) // micro
         losses = []
         for first in range(0, parts * micro, micro):
             part = {name: array[first : first + micro] for name, array in batch.items()}
-            loss, gradient = self._gradient(weights, part)
-            row += np.asarray(gradient)
+            loss, gradient, moments = self._gradient(weights, part)
+            for row, found in zip(rows, (gradient, moments), strict=True):
+                row += np.asarray(found)
             losses.append(float(loss))
-        row /= np.float32(parts)
+        for row in rows:
+            row /= np.float32(parts)
         return sum(losses) / parts
 
     def update(self, weights: Floats, state: Any, gradient: Floats) -> tuple[Floats, Any]:
@@ -81,11 +119,12 @@ class Kernels:
         changed, state = self._update(weights, state, gradient)
         return np.asarray(changed), state
 
-    def evaluate(self, weights: Floats, batch: data.Batch) -> tuple[float, float | None]:
-        """Return the mean loss of a batch, and of labels that are classes the share for which no other class has a
-        lower loss: the class that the model finds most likely.
+    def evaluate(self, weights: Floats, moments: Floats, batch: data.Batch) -> tuple[float, float | None]:
+        """Return the mean loss of a batch, and the share of what was to be found that the model finds most likely.
+
+        Norms over the batch have ``moments`` in place of the batch's; nothing is dropped.
         """
-        losses, found = self._judge(weights, batch)
+        losses, found = self._judge(weights, moments, batch)
         loss = float(np.asarray(losses, np.float64).mean())
         return loss, None if found is None else float(np.asarray(found, np.float64).mean())
 
@@ -101,39 +140,54 @@ class Kernels:
         weights = self._flat(self._step.init(self._jax.random.key(seed))[0])
         return weights, self._optimizer.init(weights)
 
-    def _flat_gradient(self, step: Any, weights: Any, batch: Any) -> tuple[Any, Any]:
-        loss, gradient = step.gradient(self._tree_of(weights), batch)
-        return loss, self._flat(gradient)
+    def _flat_gradient(self, weights: Any, batch: Any) -> tuple[Any, Any, Any]:
+        tree, layers = self._tree_of(weights), self._step.recipe.layers
+        if self._family.noted is None:
+            loss, gradient = self._step.gradient(tree, batch)
+            return loss, self._flat(gradient), self._jax.numpy.zeros(0)
+        differentiated = self._jax.value_and_grad(self._family.noted, has_aux=True)
+        (loss, moments), gradient = differentiated(tree, batch, self._model, layers)
+        return loss, self._flat(gradient), self._flat(moments)
+
+    def _flat_whole(self, step: Any, weights: Any, batch: Any) -> Any:
+        if not self._family.joint:
+            return self._flat(step.gradient(self._tree_of(weights), batch)[1])
+
+        each = self._jax.lax.map(lambda part: self._flat(step.gradient(self._tree_of(weights), part)[1]), batch)
+        return each.mean(axis=0)
 
     def _flat_update(self, weights: Any, state: Any, gradient: Any) -> tuple[Any, Any]:
         changes, state = self._optimizer.update(gradient, state, weights)
         return weights + changes, state
 
-    def _flat_judge(self, weights: Any, batch: Any) -> tuple[Any, Any]:
-        tree, jnp = self._tree_of(weights), self._jax.numpy
-        classes = getattr(self._model, "classes", None)
-        if classes is None or batch["labels"].ndim > 1:
-            return self._loss(tree, batch, self._model, "loop"), None
+    def _flat_judge(self, weights: Any, moments: Any, batch: Any) -> tuple[Any, Any]:
+        known = () if self._family.noted is None else (self._moments_of(moments),)
+        losses, right = self._family.judge(self._tree_of(weights), batch, self._model, *known)
+        return losses, right
 
-        def one(inputs: Any, label: Any) -> tuple[Any, Any]:
-            # The forward pass does not depend on the class, so it is computed once for all of them.
-            losses = self._jax.vmap(lambda guess: self._loss(tree, _single(inputs, guess), self._model, "loop"))(
-                jnp.arange(classes, dtype=batch["labels"].dtype)
-            )
-            return losses[label], jnp.argmin(losses) == label
+    def _like_moments(self) -> list[tuple[str, int]]:
+        """Return the moments that the norms have: which they are, and how many numbers, in the order of leaves."""
+        noted, model, layers = self._family.noted, self._model, self._step.recipe.layers
+        if noted is None:
+            return []
+        weights = self._jax.tree.unflatten(self._tree, self._shapes)
+        given = weights, self._step.batch(1)
+        _, moments = self._jax.eval_shape(lambda tree, batch: noted(tree, batch, model, layers), *given)
+        self._moment_shapes, self._moment_tree = self._jax.tree.flatten(moments)
+        paths = self._jax.tree_util.tree_flatten_with_path(moments)[0]
+        return [(str(getattr(path[-1], "name", "")), leaf.size) for path, leaf in paths]
 
-        found: tuple[Any, Any] = self._jax.vmap(one)(batch["inputs"], batch["labels"])
-        return found
+    def _moments_of(self, moments: Any) -> Any:
+        return self._split(moments, self._moment_shapes, self._moment_tree)
 
     def _flat(self, tree: Any) -> Any:
         return self._jax.numpy.concatenate([leaf.ravel() for leaf in self._jax.tree.leaves(tree)])
 
     def _tree_of(self, weights: Any) -> Any:
-        stops = list(accumulate(leaf.size for leaf in self._shapes))
-        parts = self._jax.numpy.split(weights, stops[:-1])
-        leaves = [part.reshape(leaf.shape) for part, leaf in zip(parts, self._shapes, strict=True)]
-        return self._jax.tree.unflatten(self._tree, leaves)
+        return self._split(weights, self._shapes, self._tree)
 
-
-def _single(inputs: Any, label: Any) -> dict[str, Any]:
-    return {"inputs": inputs[None], "labels": label[None]}
+    def _split(self, flat: Any, shapes: Sequence[Any], tree: Any) -> Any:
+        stops = list(accumulate(leaf.size for leaf in shapes))
+        parts = self._jax.numpy.split(flat, stops[:-1])
+        leaves = [part.reshape(leaf.shape) for part, leaf in zip(parts, shapes, strict=True)]
+        return self._jax.tree.unflatten(tree, leaves)

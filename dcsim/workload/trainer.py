@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 Arrays = Mapping[str, NDArray[Any]]
-_PATIENCE = "patience"
+_PATIENCE, _MOMENTS = "patience", "moments"
+_KEPT = 0.9  # of the moments of norms at each update: He et al. (CVPR 2016) leave it open; that of common libraries
 
 
 class Trainer(ABC):
@@ -45,11 +46,12 @@ class Trainer(ABC):
         self._random = (seed, job.name)
         apart = job.execute.validate_.share if job.execute.validate_ else 0.0
         self.source = data.source(job.execute.data, spec, apart, self.streams.generator("held out", job.name))
-        self.shards = data.Shards(self.source, self.streams, job.name, self.parts(job))
         self.kernels = Kernels(spec, job.optimizer, job.steps * updates_a_step(job, ranks))
+        self.shards = data.Shards(self.source, self.streams, job.name, self.parts(job), self.kernels.seeded)
         first = self.streams.generator("weights", job.name).integers(2**31)
         self.state: Any
         self.weights, self.state = self.kernels.start(int(first))
+        self.moments = self.kernels.first_moments()
         self._patience = Patience(job.execute.stop)
         self.steps_done = 0
 
@@ -90,7 +92,7 @@ class Trainer(ABC):
 
     def evaluate(self) -> Evaluation:
         """Look how well the model does on the held-out samples."""
-        loss, accuracy = self.kernels.evaluate(self.weights, self.source.held_out())
+        loss, accuracy = self.kernels.evaluate(self.weights, self.moments, self.source.held_out())
         return Evaluation(loss, accuracy, self._patience.look(loss))
 
     def snapshot(self) -> Snapshot:
@@ -98,6 +100,8 @@ class Trainer(ABC):
         others = {name: array.copy() for name, array in self.kept().items()}
         if self._patience.waited or isfinite(self._patience.lowest):
             others[_PATIENCE] = self._patience.state
+        if self.moments.size:
+            others[_MOMENTS] = self.moments.copy()
         return Snapshot(self.weights.copy(), self.kernels.leaves(self.state), self.steps_done, self._random, others)
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -112,12 +116,17 @@ class Trainer(ABC):
             raise InputError("found a snapshot of another job, seed or model, expected one of this job")
         self.weights, self.steps_done = snapshot.weights.copy(), snapshot.step
         self.state = self.kernels.rebuilt(self.state, snapshot.optimizer)
+        self.moments = np.array(snapshot.others.get(_MOMENTS, self.kernels.first_moments()), np.float32)
         self._patience.restore(snapshot.others.get(_PATIENCE, np.array([inf, 0.0])))
         self.keep(snapshot.others)
 
     def digest(self) -> str:
         """Return a digest of the weights, equal exactly where every bit of them is."""
         return blake2b(self.weights.tobytes(), digest_size=16).hexdigest()
+
+    def note(self, moments: Floats) -> None:
+        """Norms over the batch had these ``moments``, as the mean of all micro batches of all ranks."""
+        self.moments = followed(self.moments, moments)
 
     def finite(self, loss: float) -> float:
         """Return ``loss``, or raise RunError if it is not finite."""
@@ -129,6 +138,15 @@ class Trainer(ABC):
 def updates_a_step(job: Job, ranks: int) -> int:
     """Return how often weights are updated in a step of the job."""
     return ranks if job.parallel.asynchronous else job.parallel.local_steps
+
+
+def followed(moments: Floats, found: Floats) -> Floats:
+    """Return the moving average of the moments of norms after an update that ``found`` these.
+
+    Ioffe and Szegedy, "Batch Normalization" (ICML 2015), section 3.1. They are float32 and few: a mean and a variance a
+    channel, whose way from rank to rank is not counted.
+    """
+    return np.float32(_KEPT) * moments + np.float32(1.0 - _KEPT) * found
 
 
 def distance(found: NDArray[Any], exact: NDArray[Any]) -> float:

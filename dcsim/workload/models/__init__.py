@@ -21,11 +21,18 @@ class Family:
 
     ``init(key, spec)`` returns float32 parameters; ``loss(parameters, batch, spec, layers)`` the mean loss of a
     batch, with equal layers laid out as :data:`Layers` says; ``batch(spec, size)`` the abstract arrays of a batch.
+    ``judge(parameters, batch, spec)`` returns the :class:`~dcsim.workload.models.objectives.Verdict` on a batch.
+
+    Families with batch norm have ``noted``, the loss with the moments that the norms had, and ``judge`` takes moments
+    as its last argument. ``joint`` says that the loss of a sample depends on the others of its batch.
     """
 
     init: Callable[[Any, Any], Any]
     loss: Callable[[Any, Any, Any, Layers], Any]
     batch: Callable[[Any, int], Any]
+    judge: Callable[..., Any]
+    noted: Callable[[Any, Any, Any, Layers], Any] | None = None
+    joint: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,8 @@ class Generator:
 def family(spec: ModelSpec) -> Family:
     """Return the functions of the family of ``spec``."""
     module = _module(spec)
-    return Family(module.init, module.loss, module.batch)
+    noted, joint = getattr(module, "noted", None), getattr(module, "JOINT", False)
+    return Family(module.init, module.loss, module.batch, module.judge, noted, joint)
 
 
 def service(spec: ModelSpec) -> Service:

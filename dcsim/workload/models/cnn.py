@@ -75,6 +75,11 @@ def score(parameters: Weights, batch: dict[str, jax.Array], spec: CnnModel, laye
     return objectives.scores("cross-entropy", forward(parameters, batch["inputs"], spec))
 
 
+def judge(parameters: dict[str, Any], batch: dict[str, jax.Array], spec: CnnModel) -> objectives.Verdict:
+    """Return how the network does on every image."""
+    return objectives.classified(forward(parameters, batch["inputs"], spec), batch["labels"])
+
+
 def forward(parameters: dict[str, Any], images: jax.Array, spec: CnnModel) -> jax.Array:
     """Return the logits, shape (rows, classes)."""
     stream = images.astype(parameters["dense"]["weight"].dtype)

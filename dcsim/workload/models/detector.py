@@ -14,8 +14,10 @@ import jax
 import jax.numpy as jnp
 import optax  # type: ignore[import-untyped]
 
+from dcsim.workload.models import anchors as places
 from dcsim.workload.models import objectives
 from dcsim.workload.models.abstract import array
+from dcsim.workload.models.anchors import COUNTS, SIDES
 from dcsim.workload.models.convolution import Step, convolution, convolve, pool
 from dcsim.workload.models.layers import Weights
 
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
     from dcsim.scenario.models import DetectorModel
     from dcsim.workload.models import Layers
 
-SIDES = (38, 19, 10, 5, 3, 1)  # of the six maps, for images of 300 pixels
-ANCHORS = (4, 6, 6, 6, 4, 4)  # a place of each map
+JOINT = True
+"""The loss of a batch is by the objects in it."""
 _BOX = 4
 _NEGATIVES = 3.0  # anchors of the background that count, for each that holds something
 _SCALE = 20.0  # first scale of the normalized fourth stage
@@ -46,7 +48,7 @@ def batch(spec: DetectorModel, size: int) -> dict[str, Any]:
 
 def anchors() -> int:
     """Return the anchors of an image."""
-    return sum(side * side * count for side, count in zip(SIDES, ANCHORS, strict=True))
+    return sum(side * side * count for side, count in zip(SIDES, COUNTS, strict=True))
 
 
 def widths(spec: DetectorModel) -> tuple[int, ...]:
@@ -68,10 +70,10 @@ def init(key: jax.Array, spec: DetectorModel) -> Weights:
         "extras": list(_extras(keys, spec)),
         "classes": [
             convolution(next(keys), (3, 3, width, count * spec.classes))
-            for width, count in zip(maps, ANCHORS, strict=True)
+            for width, count in zip(maps, COUNTS, strict=True)
         ],
         "boxes": [
-            convolution(next(keys), (3, 3, width, count * _BOX)) for width, count in zip(maps, ANCHORS, strict=True)
+            convolution(next(keys), (3, 3, width, count * _BOX)) for width, count in zip(maps, COUNTS, strict=True)
         ],
     }
 
@@ -94,6 +96,24 @@ def score(
     del layers
     logits, boxes = predictions(parameters, batch["inputs"], spec)
     return objectives.scores("cross-entropy", logits), boxes
+
+
+def judge(parameters: Weights, batch: dict[str, jax.Array], spec: DetectorModel) -> objectives.Verdict:
+    """Return the loss of every image, and whether the surest detection is right: an object's class, and a box that
+    overlaps that object's by half.
+    """
+    logits, offsets = predictions(parameters, batch["inputs"], spec)
+    truth = {name: batch[name] for name in ("labels", "boxes")}
+    losses = jax.vmap(lambda *one: multibox(*jax.tree.map(lambda part: part[None], one)))(logits, offsets, truth)
+    sure = jax.nn.softmax(logits)[:, :, 1:]
+    place = sure.max(axis=2).argmax(axis=1)
+    anchors = jnp.asarray(places.boxes())
+    rows = jnp.arange(logits.shape[0])
+    found = places.decode(offsets[rows, place], anchors[place])
+    label = 1 + sure[rows, place].argmax(axis=1)
+    near = places.overlap(found[:, None], places.decode(batch["boxes"], anchors)) >= 0.5
+    right = (near & (batch["labels"] == label[:, None])).any(axis=1)
+    return objectives.Verdict(losses, right.astype(jnp.float32))
 
 
 def multibox(logits: jax.Array, boxes: jax.Array, batch: dict[str, jax.Array]) -> jax.Array:

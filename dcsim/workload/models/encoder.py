@@ -60,12 +60,10 @@ def init(key: jax.Array, spec: EncoderModel) -> Weights:
 
 def loss(parameters: Weights, batch: dict[str, jax.Array], spec: EncoderModel, layers: Layers = "loop") -> jax.Array:
     """Return the mean cross entropy of the hidden tokens plus that of the second task [nat]."""
-    given = blocks.setting(spec, jnp.arange(spec.context), batch)
-    stream = encoded(parameters, batch, given, layers)
+    stream = _last_stream(parameters, batch, spec, layers)
     with jax.named_scope("head"):
-        chosen = jnp.take_along_axis(stream, batch["places"][..., None], axis=1)
-        entropy = optax.softmax_cross_entropy_with_integer_labels(_tokens(chosen, parameters, spec), batch["labels"])
-        follows = apply(pooled(stream, parameters), parameters["follows"]).astype(jnp.float32)
+        tokens, follows = _both(parameters, stream, batch, spec)
+        entropy = optax.softmax_cross_entropy_with_integer_labels(tokens, batch["labels"])
         second = optax.softmax_cross_entropy_with_integer_labels(follows, batch["follows"])
         return jnp.mean(entropy) + jnp.mean(second)
 
@@ -76,6 +74,27 @@ def score(parameters: Weights, batch: dict[str, jax.Array], spec: EncoderModel, 
     stream = encoded(parameters, batch, given, layers)
     with jax.named_scope("head"):
         return objectives.scores("cross-entropy", apply(pooled(stream, parameters), parameters["follows"]))
+
+
+def judge(parameters: Weights, batch: dict[str, jax.Array], spec: EncoderModel) -> objectives.Verdict:
+    """Return the loss of both tasks, and the share of the hidden tokens that were found."""
+    tokens, follows = _both(parameters, _last_stream(parameters, batch, spec, "loop"), batch, spec)
+    first = objectives.classified(tokens, batch["labels"])
+    return first._replace(losses=first.losses + objectives.classified(follows, batch["follows"]).losses)
+
+
+def _last_stream(parameters: Weights, batch: dict[str, jax.Array], spec: EncoderModel, layers: Layers) -> jax.Array:
+    given = blocks.setting(spec, jnp.arange(spec.context), batch)
+    return encoded(parameters, batch, given, layers)
+
+
+def _both(
+    parameters: Weights, stream: jax.Array, batch: dict[str, jax.Array], spec: EncoderModel
+) -> tuple[jax.Array, jax.Array]:
+    """Return the logits of the hidden tokens, and whether the second segment follows."""
+    chosen = jnp.take_along_axis(stream, batch["places"][..., None], axis=1)
+    tokens = _tokens(chosen, parameters, spec)
+    return tokens, apply(pooled(stream, parameters), parameters["follows"]).astype(jnp.float32)
 
 
 def encoded(

@@ -68,7 +68,19 @@ def loss(parameters: Weights, batch: dict[str, jax.Array], spec: LstmModel, laye
             logits = apply(stream, parameters["head"]).astype(jnp.float32)
             return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, batch["labels"]))
         logits = apply(summary(stream, spec), parameters["head"])
-        return objectives.mean("log" if spec.classes == 1 else "cross-entropy", logits, batch["labels"])
+        return objectives.mean(_objective(spec), logits, batch["labels"])
+
+
+def judge(parameters: Weights, batch: dict[str, jax.Array], spec: LstmModel) -> objectives.Verdict:
+    """Return how well the class, or the next tokens, of every text are told."""
+    stream = encoded(parameters, batch, spec)
+    if spec.classes is None:
+        return objectives.classified(apply(stream, parameters["head"]), batch["labels"])
+    return objectives.judged(_objective(spec), apply(summary(stream, spec), parameters["head"]), batch["labels"])
+
+
+def _objective(spec: LstmModel) -> str:
+    return "log" if spec.classes == 1 else "cross-entropy"
 
 
 def score(parameters: Weights, batch: dict[str, jax.Array], spec: LstmModel, layers: Layers = "loop") -> jax.Array:

@@ -17,6 +17,9 @@ _KEYS = 32
 batch = transformer.batch
 loss = transformer.loss
 score = transformer.score
+judge = transformer.judge
+JOINT = True
+"""The capacity of an expert is shared by the tokens of a batch."""
 
 
 def init(key: jax.Array, spec: MixtureModel) -> Weights:

@@ -58,6 +58,11 @@ def score(parameters: Weights, batch: dict[str, jax.Array], spec: MlpModel, laye
     return objectives.scores(spec.objective, forward(parameters, {"inputs": batch["inputs"]}, spec))
 
 
+def judge(parameters: dict[str, Any], batch: dict[str, jax.Array], spec: MlpModel) -> objectives.Verdict:
+    """Return how the network does on every sample."""
+    return objectives.judged(spec.objective, forward(parameters, batch, spec), batch["labels"])
+
+
 def forward(parameters: dict[str, Any], batch: dict[str, jax.Array], spec: MlpModel) -> jax.Array:
     """Return the outputs, shape (rows, classes); there is dropout where the batch brings seeds."""
     stream: jax.Array = batch["inputs"].astype(parameters["layer0"]["weight"].dtype)

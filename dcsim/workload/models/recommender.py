@@ -71,6 +71,11 @@ def score(
     return objectives.scores("log", logits(parameters, batch, spec))
 
 
+def judge(parameters: Weights, batch: dict[str, jax.Array], spec: RecommenderModel) -> objectives.Verdict:
+    """Return the log loss of every sample [nat], and whether the likelier of click and no click was right."""
+    return objectives.judged("log", logits(parameters, batch, spec), batch["labels"])
+
+
 def logits(parameters: Weights, batch: dict[str, jax.Array], spec: RecommenderModel) -> jax.Array:
     """Return the logits of the clicks, shape (rows, 1)."""
     stream = batch["inputs"].astype(parameters["tables"].dtype)

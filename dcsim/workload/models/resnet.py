@@ -27,6 +27,8 @@ _EXPANSION = 4  # of a bottleneck
 _STEM = 7
 _DEVIATION = 0.01  # of the classifier's first weights: an assumption
 Statistics = dict[str, Any]
+JOINT = True
+"""The images of a batch are normalized together."""
 
 
 def batch(spec: ResnetModel, size: int) -> dict[str, Any]:
@@ -58,9 +60,23 @@ def init(key: jax.Array, spec: ResnetModel) -> Weights:
 
 def loss(parameters: Weights, batch: dict[str, jax.Array], spec: ResnetModel, layers: Layers = "loop") -> jax.Array:
     """Return the mean cross entropy of the classes [nat], with the moments of the batch in every norm."""
-    found, _ = logits(parameters, batch["inputs"], spec, layers=layers)
+    return noted(parameters, batch, spec, layers)[0]
+
+
+def noted(
+    parameters: Weights, batch: dict[str, jax.Array], spec: ResnetModel, layers: Layers = "loop"
+) -> tuple[jax.Array, Statistics]:
+    """Return the loss, and the moments that the norms had."""
+    found, used = logits(parameters, batch["inputs"], spec, layers=layers)
     with jax.named_scope("head"):
-        return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(found, batch["labels"]))
+        return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(found, batch["labels"])), used
+
+
+def judge(
+    parameters: Weights, batch: dict[str, jax.Array], spec: ResnetModel, known: Statistics
+) -> objectives.Verdict:
+    """Return how the network does on every image, with moments ``known`` from training."""
+    return objectives.classified(logits(parameters, batch["inputs"], spec, known)[0], batch["labels"])
 
 
 def frozen(parameters: Weights, batch: dict[str, jax.Array], spec: ResnetModel) -> Weights:

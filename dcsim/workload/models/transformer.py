@@ -66,8 +66,7 @@ def assembled(keys: feed.Keys, spec: D, stack: Callable[[feed.Keys, D, int], Wei
 
 def loss(parameters: Weights, batch: dict[str, jax.Array], spec: Decoder, layers: Layers = "loop") -> jax.Array:
     """Return the mean cross entropy of the next token [nat]."""
-    given = blocks.setting(spec, jnp.arange(batch["inputs"].shape[1]), batch)
-    stream = through(parameters, embedded(parameters, batch["inputs"], spec), given, layers)
+    stream = _last_stream(parameters, batch, spec, layers)
     with jax.named_scope("head"):
         entropy = optax.softmax_cross_entropy_with_integer_labels(logits(stream, parameters, spec), batch["labels"])
         return jnp.mean(entropy)
@@ -75,10 +74,25 @@ def loss(parameters: Weights, batch: dict[str, jax.Array], spec: Decoder, layers
 
 def score(parameters: Weights, batch: dict[str, jax.Array], spec: Decoder, layers: Layers = "loop") -> jax.Array:
     """Return the log-likelihood of every token that follows [nat], shape (rows, length)."""
-    given = blocks.setting(spec, jnp.arange(batch["inputs"].shape[1]), {})._replace(trained=False)
-    stream = through(parameters, embedded(parameters, batch["inputs"], spec), given, layers)
+    stream = _served_stream(parameters, batch, spec, layers)
     with jax.named_scope("head"):
         return objectives.likelihood(logits(stream, parameters, spec), batch["labels"])
+
+
+def judge(parameters: Weights, batch: dict[str, jax.Array], spec: Decoder) -> objectives.Verdict:
+    """Return how well every sequence's next tokens are told; no token skips an expert."""
+    stream = _served_stream(parameters, batch, spec, "loop")
+    return objectives.classified(logits(stream, parameters, spec), batch["labels"])
+
+
+def _last_stream(parameters: Weights, batch: dict[str, jax.Array], spec: Decoder, layers: Layers) -> jax.Array:
+    given = blocks.setting(spec, jnp.arange(batch["inputs"].shape[1]), batch)
+    return through(parameters, embedded(parameters, batch["inputs"], spec), given, layers)
+
+
+def _served_stream(parameters: Weights, batch: dict[str, jax.Array], spec: Decoder, layers: Layers) -> jax.Array:
+    given = blocks.setting(spec, jnp.arange(batch["inputs"].shape[1]), {})._replace(trained=False)
+    return through(parameters, embedded(parameters, batch["inputs"], spec), given, layers)
 
 
 def through(parameters: Weights, stream: jax.Array, given: blocks.Setting, layers: Layers = "loop") -> jax.Array:

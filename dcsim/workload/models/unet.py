@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax  # type: ignore[import-untyped]
 
+from dcsim.workload.models import objectives
 from dcsim.workload.models.abstract import array
 from dcsim.workload.models.convolution import (
     Moments,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 _BORDER = Step(1, 1)
 Statistics = dict[str, Moments]
+JOINT = True
+"""The images of a batch are normalized together."""
 
 
 def batch(spec: UnetModel, size: int) -> dict[str, Any]:
@@ -56,11 +59,23 @@ def init(key: jax.Array, spec: UnetModel) -> Weights:
 
 
 def loss(parameters: Weights, batch: dict[str, jax.Array], spec: UnetModel, layers: Layers = "loop") -> jax.Array:
-    """Return the mean cross entropy of the pixels [nat]; the layers differ in size, so there is no loop."""
-    del layers
-    found, _ = logits(parameters, batch["inputs"], spec)
+    """Return the mean cross entropy of the pixels [nat], with the moments of the batch in every norm."""
+    return noted(parameters, batch, spec, layers)[0]
+
+
+def noted(
+    parameters: Weights, batch: dict[str, jax.Array], spec: UnetModel, layers: Layers = "loop"
+) -> tuple[jax.Array, Statistics]:
+    """Return the loss, and the moments that the norms had."""
+    del layers  # they differ in size, so there is no loop
+    found, used = logits(parameters, batch["inputs"], spec)
     with jax.named_scope("head"):
-        return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(found, batch["labels"]))
+        return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(found, batch["labels"])), used
+
+
+def judge(parameters: Weights, batch: dict[str, jax.Array], spec: UnetModel, known: Statistics) -> objectives.Verdict:
+    """Return how the network does on the pixels of every image, with moments ``known`` from training."""
+    return objectives.classified(logits(parameters, batch["inputs"], spec, known)[0], batch["labels"])
 
 
 def frozen(parameters: Weights, batch: dict[str, jax.Array], spec: UnetModel) -> Weights:

@@ -60,6 +60,12 @@ def score(parameters: Weights, batch: dict[str, jax.Array], spec: VisionModel, l
     return objectives.scores("cross-entropy", logits(parameters, batch["inputs"], given, layers))
 
 
+def judge(parameters: Weights, batch: dict[str, jax.Array], spec: VisionModel) -> objectives.Verdict:
+    """Return how the model does on every image."""
+    given = blocks.setting(spec, jnp.arange(spec.context), batch)
+    return objectives.classified(logits(parameters, batch["inputs"], given), batch["labels"])
+
+
 def logits(parameters: Weights, images: jax.Array, given: blocks.Setting, layers: Layers = "loop") -> jax.Array:
     """Return the logits of the classes in float32, shape (rows, classes)."""
     with jax.named_scope("embedding"):

@@ -12,7 +12,9 @@ from dcsim.engine.streams import Streams
 from dcsim.errors import InputError
 from dcsim.scenario.datasets import TABLES
 from dcsim.scenario.workload import CnnModel, MlpModel, TransformerModel
-from dcsim.workload.data import Rows, Shards, Text, source
+from dcsim.workload.data import Shards, source
+from dcsim.workload.datasets.tables import Rows
+from dcsim.workload.datasets.texts import Text
 
 TEXT = TransformerModel(family="transformer", layers=1, hidden=8, heads=1, context=4, vocabulary=128)
 
@@ -86,7 +88,7 @@ def test_shares_of_ranks_follow_from_step_and_rank() -> None:
 
 
 def test_what_does_not_fit_is_told() -> None:
-    with pytest.raises(InputError, match='found the data set "mnist", expected one of python-docs, digits'):
+    with pytest.raises(InputError, match='found the data set "mnist", expected one of python-docs, python-topics'):
         source("mnist", TEXT, 0.0, draws())
     with pytest.raises(InputError, match="found a model with inputs 5 numbers, expected a size of 4 numbers"):
         source("iris", mlp(5, 3), 0.0, draws())
