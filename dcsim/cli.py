@@ -225,13 +225,15 @@ def calibrate(out: Annotated[Path, Option(metavar="FILE")] = Path("this-cpu.yaml
 
 
 def accuracy(
-    domain: Annotated[str, Argument(metavar="DOMAIN", help="What is predicted: compute or training.")],
-    cases: Annotated[Path | None, Option(metavar="FILE", help="Runs as CSV; the shipped ones if not given.")] = None,
+    domain: Annotated[str, Argument(metavar="DOMAIN", help="What is predicted: compute, training or collectives.")],
+    cases: Annotated[
+        Path | None, Option(metavar="FILE", help="Measurements as CSV; the shipped ones if not given.")
+    ] = None,
     calibration: Annotated[Path | None, Option(metavar="FILE", help="Of dcsim calibrate; anew if not given.")] = None,
     json: Json = None,
     quiet: Quiet = False,
 ) -> int:
-    """Hold predictions against measurements: steps on this machine's CPU, or published training runs."""
+    """Hold predictions against measurements: steps on this machine's CPU, published training runs or collectives."""
     from dcsim.accuracy import domains, score
     from dcsim.report.progress import teller
 
@@ -240,7 +242,7 @@ def accuracy(
     if json is not None:
         write_text(score.to_json(rows, facts), json)
     if not quiet and json != Path("-"):
-        say(score.table(rows))
+        say(domains.shown(domain, rows, facts))
     return DONE
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from dcsim.accuracy import score
 from dcsim.accuracy.score import Row
 from dcsim.errors import InputError
 
-DOMAINS = ("compute", "training")
+DOMAINS = ("compute", "training", "collectives")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Given:
     progress: Callable[[str], None]
 
 
-def score_domain(domain: str, given: Given) -> tuple[list[Row], dict[str, str]]:
+def score_domain(domain: str, given: Given) -> tuple[list[Row], Mapping[str, Any]]:
     """Return the rows of a domain and facts about them.
 
     Raises
@@ -40,4 +42,17 @@ def score_domain(domain: str, given: Given) -> tuple[list[Row], dict[str, str]]:
             from dcsim.accuracy.training import table
 
             return table.score_runs(given.cases)
-    raise InputError(f'accuracy: found "{domain}", expected {" or ".join(DOMAINS)}')
+        case "collectives":
+            from dcsim.accuracy.collectives import table as collectives
+
+            return collectives.score_cases(given.cases)
+    raise InputError(f'accuracy: found "{domain}", expected {", ".join(DOMAINS[:-1])} or {DOMAINS[-1]}')
+
+
+def shown(domain: str, rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
+    """Return rows and scores as text for a terminal; of collectives the scores alone, as the rows are hundreds."""
+    if domain == "collectives":
+        from dcsim.accuracy.collectives import table
+
+        return table.text(rows, facts)
+    return score.table(rows)

@@ -32,6 +32,7 @@ class Row:
     reason: str = ""
     naive: float | None = None
     groups: Mapping[str, str] | None = None
+    more: Mapping[str, float | None] | None = None
 
     @property
     def error(self) -> float | None:
@@ -44,10 +45,10 @@ class Row:
         return None if self.naive is None else self.naive / self.measured - 1.0
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the row as it is written to JSON, its groups as columns of their own."""
+        """Return the row as it is written to JSON, its groups and what more is known as columns of their own."""
         plain = asdict(self)
-        groups = plain.pop("groups") or {}
-        return {**plain, "error": self.error, "naive_error": self.naive_error, **groups}
+        groups, more = plain.pop("groups") or {}, plain.pop("more") or {}
+        return {**plain, "error": self.error, "naive_error": self.naive_error, **more, **groups}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +105,24 @@ def table(rows: Sequence[Row]) -> str:
         (row.id, units.show(row.measured, row.unit), _shown(row), _percent(row.error), _percent(row.naive_error))
         for row in rows
     ]
-    parts = [_columns([head, *body])]
+    parts = [columns([head, *body])]
     parts += [f"{row.id}: not predicted: {row.reason}" for row in rows if row.predicted is None]
     scores = [("", "rows", "median", "mean", "90 %", "worst", "coverage"), _scored("all", [row.error for row in rows])]
     for group in dict.fromkeys(key for row in rows for key in row.groups or {}):
         scores += [_scored(value, [row.error for row in chosen]) for value, chosen in _grouped(rows, group).items()]
     if any(row.naive is not None for row in rows):
         scores.append(_scored("naive roofline", [row.naive_error for row in rows]))
-    return "\n\n".join([*parts, _columns(scores)])
+    return "\n\n".join([*parts, columns(scores)])
 
 
 def _scored(label: str, errors: Sequence[float | None]) -> tuple[str, ...]:
-    found = score(errors)
-    sizes = (found.median, found.mean, found.ninetieth, found.worst)
-    return (label, str(found.rows), *(_percent(size, sign=False) for size in sizes), f"{found.coverage:.0%}")
+    return scored(label, asdict(score(errors)))
+
+
+def scored(label: str, found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the line of a table for a score as it is written to JSON."""
+    sizes = (found["median"], found["mean"], found["ninetieth"], found["worst"])
+    return (label, str(found["rows"]), *(_percent(size, sign=False) for size in sizes), f"{found['coverage']:.0%}")
 
 
 def _grouped(rows: Iterable[Row], group: str) -> dict[str, list[Row]]:
@@ -135,7 +140,8 @@ def _percent(share: float | None, sign: bool = True) -> str:
     return "-" if share is None else f"{share:+.1%}" if sign else f"{share:.1%}"
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> str:
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of cells as text, the first column to the left and the others to the right."""
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     align: list[Callable[[str, int], str]] = [str.ljust, *[str.rjust] * (len(widths) - 1)]
     return "\n".join(

@@ -55,9 +55,23 @@ class InSwitch(Value):
     """Reduction in the switch between accelerators (NVLink SHARP)."""
 
     base: Duration
-    rank: Duration = Field(description="for every rank")
+    rank: Duration = Field(description="for every rank as the payload grows, reached at some times chunk_size")
+    chunk_size: DataSize
     efficiency: Fraction = Field(description="share of the line rate, in and out at once")
     least: Count = Field(description="ranks from which libraries choose it")
+
+
+class Estimate(Value):
+    """What the library itself reckons with when it chooses: time of a step, most that LL carries, share in the switch.
+
+    It may be wrong, and then the library chooses what is not the fastest.
+    """
+
+    ll: Duration
+    ll128: Duration
+    simple: Duration
+    ll_rate: DataRate
+    in_switch: Factor = Field(description="payload rate over that of a ring")
 
 
 class GpuFabric(Value):
@@ -76,6 +90,7 @@ class GpuFabric(Value):
     tail: Tails
     tree: DataRate | None = Field(None, description="most that a tree carries; none if nothing but its links limits it")
     exchange: Exchange
+    estimate: Estimate
     in_switch: InSwitch | None = None
 
 

@@ -40,9 +40,7 @@ class _Outcome:
 Enough = Callable[[list[dict[str, Metric]]], bool]
 
 
-def run(
-    prepared: Prepared, progress: Callable[[Progress], None] | None = None, enough: Enough | None = None
-) -> Result:
+def run(prepared: Prepared, progress: Callable[[Progress], None] | None = None, enough: Enough | None = None) -> Result:
     """Simulate a prepared scenario; an interrupt or an overheated site ends the run where it is: the result is partial.
 
     With more than one replication the metrics are means with 95 % intervals, the tables those of the first. ``enough``

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
+from numpy.typing import NDArray
 
 from dcsim.network.collectives.setting import FLAG_SHARE, Call, Candidate, Floats, RankGroup, saturating
+
+_SHORT_BYTES: Final = 16384.0  # NCCL_P2P_LL_THRESHOLD, NCCL src/enqueue.cc (recalled)
 
 
 def exchange(call: Call) -> list[Candidate]:
@@ -41,7 +46,7 @@ def _short(call: Call) -> Candidate:
     near, far = _apart(call)
     wire = np.maximum(near / gpu.exchange.short_rate, far / FLAG_SHARE)
     seconds = latency + gpu.exchange.short_ramp * saturating(call.size, gpu.ramp_size) + wire
-    return Candidate("Direct", "LL", seconds, seconds * 0.0 + latency)
+    return Candidate("Direct", "LL", seconds, seconds * 0.0 + latency, np.where(_is_short(call), 0.0, 1.0))
 
 
 def _long(call: Call) -> Candidate:
@@ -55,7 +60,12 @@ def _long(call: Call) -> Candidate:
     rate = line * min(gpu.exchange.efficiency, max(group.inside - 1, 1) * gpu.exchange.to_one)
     inner = (near + gpu.exchange.tail * part) / rate if group.inside > 1 else near
     seconds = latency + gpu.exchange.chunk * saturating(part, gpu.chunk_size) + np.maximum(inner, far)
-    return Candidate("Direct", "Simple", seconds, seconds * 0.0 + latency)
+    return Candidate("Direct", "Simple", seconds, seconds * 0.0 + latency, np.where(_is_short(call), 1.0, 0.0))
+
+
+def _is_short(call: Call) -> NDArray[np.bool_]:
+    """Return whether the library sends a message with LL."""
+    return call.size / call.group.ranks <= _SHORT_BYTES
 
 
 def _apart(call: Call) -> tuple[Floats, Floats]:

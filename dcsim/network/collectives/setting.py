@@ -119,12 +119,16 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One way to do it: the time for each size, and the time for a size of zero [s], both shape (n,)."""
+    """One way to do it: the time for each size, and the time for a size of zero [s], both shape (n,).
+
+    ``estimate_s`` is what the library reckons with when it chooses, None where it has no estimate.
+    """
 
     algorithm: str
     protocol: Protocol
     seconds: Floats
     latency_s: Floats
+    estimate_s: Floats | None = None
 
 
 def saturating(size: Floats, half: float) -> Floats:

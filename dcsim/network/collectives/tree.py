@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from math import ceil, log2
 
-from dcsim.network.collectives.setting import PROTOCOLS, Call, Candidate, Protocol, pipelined
+from dcsim.network.collectives.estimate import in_switch_estimate
+from dcsim.network.collectives.setting import PROTOCOLS, Call, Candidate, Floats, Protocol, pipelined, saturating
 
 _LL_TREE = 1.0 / 3.8  # payload rate of a tree with LL, NCCL src/graph/tuning.cc
 _PATTERN = 0.92  # what a tree keeps of the ring's rate, the same
@@ -38,17 +39,17 @@ def in_switch(call: Call) -> list[Candidate]:
     if call.kind != "all-reduce" or part is None or group.inside < 2:
         return []
     inner = part.efficiency * net.line_rate(group.inside) / (1.0 + 1.0 / group.inside)
-    begin = part.base + part.rank * group.inside
+    growing = part.rank * group.inside * saturating(call.size, part.chunk_size)
     if group.domains == 1:
-        seconds = begin + call.size / inner
-        return [Candidate("NVLS", "Simple", seconds, seconds * 0.0 + begin)]
+        seconds = part.base + growing + call.size / inner
+        return [Candidate("NVLS", "Simple", seconds, seconds * 0.0 + part.base, in_switch_estimate(call))]
     network = net.domain_rate(group.inside)
-    latency = begin + 2.0 * _levels(call) * net.delay("Simple", tree=True)
-    found = [_candidate(call, "NVLSTree", "Simple", (min(inner, network * _sharing(call)), latency))]
+    latency = part.base + 2.0 * _levels(call) * net.delay("Simple", tree=True)
+    found = [_candidate(call, "NVLSTree", "Simple", (min(inner, network * _sharing(call)), latency), growing)]
     if net.reduces and net.network is not None:
-        latency = begin + 2.0 * net.delay("Simple", tree=True)
+        latency = part.base + 2.0 * net.delay("Simple", tree=True)
         rate = min(inner * net.network.in_network, network)
-        found.append(_candidate(call, "CollNet", "Simple", (rate, latency)))
+        found.append(_candidate(call, "CollNet", "Simple", (rate, latency), growing))
     return found
 
 
@@ -63,10 +64,12 @@ def _tree(call: Call, protocol: Protocol) -> Candidate:
     return _candidate(call, "Tree", protocol, (rate * share, latency))
 
 
-def _candidate(call: Call, algorithm: str, protocol: Protocol, line: tuple[float, float]) -> Candidate:
+def _candidate(
+    call: Call, algorithm: str, protocol: Protocol, line: tuple[float, float], growing: Floats | float = 0.0
+) -> Candidate:
     rate, latency = line
     fill = call.net.network.fill if call.net.network else 2.0 * (call.group.ranks - 1) * call.net.gpu.chunk
-    seconds = pipelined(call.size, rate, latency, fill)
+    seconds = pipelined(call.size, rate, latency, fill) + growing
     return Candidate(algorithm, protocol, seconds, seconds * 0.0 + latency)
 
 

@@ -39,3 +39,11 @@ def test_compare_architectures(runs: list[Path], tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "cluster.network.oversubscription" in done.stdout
     assert (tmp_path / "page.html").is_file()
+
+
+def test_collective_bandwidth(tmp_path: Path) -> None:
+    done = script("collective_bandwidth.py", "--out", str(tmp_path / "figure.svg"))
+    assert done.returncode == 0, done.stderr
+    drawn = (tmp_path / "figure.svg").read_text("utf-8")
+    assert "72 GB200, one rack" in drawn
+    assert "bus bandwidth [GB/s]" in drawn

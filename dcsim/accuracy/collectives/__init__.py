@@ -1,0 +1,1 @@
+"""How far predicted collectives are from published measurements."""
