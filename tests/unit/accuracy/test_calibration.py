@@ -180,7 +180,8 @@ def test_the_command_line_calibrates_and_scores(tmp_path: Path, monkeypatch: pyt
 
 def test_an_unknown_domain_is_refused() -> None:
     done = dcsim("accuracy", "weather")
-    assert (done.exit_code, done.stderr) == (2, 'dcsim: accuracy: found "weather", expected compute, training or collectives\n')
+    expected = 'dcsim: accuracy: found "weather", expected compute, training or collectives\n'
+    assert (done.exit_code, done.stderr) == (2, expected)
 
 
 def test_a_missing_calibration_is_refused(tmp_path: Path) -> None:
