@@ -161,6 +161,9 @@ class Kernels(Value):
     passes: PositiveNumber = Field(description="reads and writes of a 16-bit attention score, unfused, forward")
     routed: PositiveNumber = Field(description="reads and writes of an element routed to experts, forward")
     power: PositiveNumber = Field(description="exponent by which product rates follow a board's power limit")
+    weights: Fraction = Field(description="rate of products that give gradients of weights over that of others")
+    maturing: PositiveNumber = Field(description="yearly fall of what experts cost beside products, from 2025 on")
+    hidden_expert: Fraction = Field(description="share of dispatch beside computation in releases from 2026 on")
     flash2: Fraction = Field(description="rate of fused attention written for Ampere over later ones, on later GPUs")
 
 
@@ -172,6 +175,7 @@ class Training(Value):
     hidden_tensor: Fraction = Field(description="share of tensor-parallel communication beside computation")
     hidden_data: Fraction = Field(description="share of data-parallel communication beside computation")
     step_ms: PositiveNumber = Field(description="what comes once a step: data, logging, synchronization [ms]")
+    micro_ms: PositiveNumber = Field(description="what comes once a micro batch in a stage of a pipeline [ms]")
     routing_us: PositiveNumber = Field(description="what comes once a layer of experts and micro batch [us]")
     unstated: Fraction = Field(description="share of layers recomputed where a published run does not tell")
 

@@ -24,7 +24,8 @@ class Chip:
     ``rate`` is the peak of the format that products run in and ``rate16`` that of 16 bits [FLOP/s], ``bandwidth`` that
     of memory [B/s]; ``cores`` is how many tiles run at once. ``product``, ``attention`` and ``memory`` are the shares
     attained of them [1], and ``depth`` is the depth of a product at which filling and draining the pipeline of a tile
-    take as long as its work.
+    take as long as its work. ``weights`` is the rate of
+    products that give gradients of weights, which add to a sum in 32 bits, over that of others [1].
     """
 
     rate: Floats
@@ -36,6 +37,7 @@ class Chip:
     attention: Floats
     memory: Floats
     depth: Floats
+    weights: Floats
 
 
 def filled(m: Floats, n: Floats, batch: Floats, cores: Floats) -> Floats:
@@ -79,7 +81,7 @@ def attention_seconds(flops: Floats, chip: Chip) -> Floats:
     return flops / (chip.rate16 * chip.attention)
 
 
-def at_least(gpu_s: Floats, cpu_s: Floats, sharpness: float = 8.0) -> Floats:
+def at_least(gpu_s: Floats, cpu_s: Floats, sharpness: float | Floats = 8.0) -> Floats:
     """Return the time of kernels that take ``gpu_s`` and whose launches take ``cpu_s`` on the host [s].
 
     The host runs ahead, so that the longer one counts; where both are alike, each waits for the other now and then: the

@@ -36,10 +36,13 @@ PARTS = (
 )  # fmt: skip
 """What a step's time is made of; communication is what of it is exposed."""
 
+LAUNCHED = 3.0
+"""Order of the norm that joins times on device and host: kernels are short and long, so each waits for the other."""
+
 KERNELS = 24.0
 """Kernels of a layer's forward pass, and half of those of its backward pass: an assumption, counted in eager mode."""
 
-_ADAM_BYTES = 30.0  # gradient read, master weight and two moments read and written in 32 bits, weight written in 16
+_ADAM_BYTES = 18.0  # an element's master weight, two moments, gradient and weight, each moved once
 _LOSS_BYTES = 20.0  # a logit: written and read in 16 and 32 bits by softmax and cross entropy, forward and backward
 _BACKWARD = 2.0  # memory-bound kernels of the backward pass move about twice what those of the forward pass do
 _FLASH_BACKWARD = 2.5  # five products instead of two (FlashAttention-2)
@@ -65,6 +68,8 @@ class Habits:
         Shares of tensor, data, pipeline and expert communication that run beside computation [1].
     step_s
         What comes once a step: data, logging, synchronization [s].
+    micro_s
+        What comes once a micro batch in a stage of a pipeline: its schedule, the handshakes of its messages [s].
     routing_s
         What comes once an expert layer and micro batch, forward and backward: synchronization, indices [s].
     routed
@@ -82,6 +87,7 @@ class Habits:
     hidden_pipeline: Floats
     hidden_expert: Floats
     step_s: Floats
+    micro_s: Floats
     routing_s: Floats
     routed: Floats
     jitter: Floats
@@ -211,13 +217,16 @@ def _product(product: Product, work: Work, narrow: bool = True) -> Floats:
 def _gradients(product: Product, work: Work, narrow: bool = True) -> Floats:
     inputs = kernels.product_seconds((product.batch, product.m, product.k, product.n), work.chip, narrow)
     weights = kernels.product_seconds((product.batch, product.k, product.n, product.m), work.chip, narrow)
-    return product.count * (inputs + (1.0 - work.plan.adapters) * weights)
+    return product.count * (inputs + (1.0 - work.plan.adapters) * weights / work.chip.weights)
 
 
 def _cast(products: list[tuple[float | Floats, Product]], work: Work) -> Floats:
-    """Operands of narrow products are read in 16 bits and written in 8, as they are and transposed."""
+    """Operands of narrow products are read in 16 bits and written in 8, as they are and transposed.
+
+    Where blocks have scales, each direction has its own, so that operands are read twice.
+    """
     moved = sum((share * p.count * p.batch * p.m * p.k for share, p in products), np.zeros_like(work.shape.hidden))
-    return kernels.traffic_seconds(work.precision.narrow * 4.0 * moved, work.chip)
+    return kernels.traffic_seconds(work.precision.narrow * (4.0 + 2.0 * work.precision.block) * moved, work.chip)
 
 
 def _core(work: Work) -> tuple[Floats, Floats]:
@@ -233,7 +242,9 @@ def _core(work: Work) -> tuple[Floats, Floats]:
     aligned = np.where(np.mod(shape.width, 8.0) > 0, _UNALIGNED, 1.0)
     apart = square / (chip.rate16 * chip.product16 * depth * aligned)
     core = np.where(fused, kernels.attention_seconds(flops, chip), apart)
-    scores = np.where(fused, 0.0, kernels.traffic_seconds(2.0 * habits.passes * elements, chip))
+    # No fused kernel of 2025 took sinks but where it had a window: an assumption that published steps bear out.
+    written = np.where(fused, shape.sinks * (1.0 - shape.windowed), 1.0)
+    scores = kernels.traffic_seconds(2.0 * habits.passes * elements * written, chip)
     return np.asarray(core), np.asarray(scores)
 
 
@@ -281,7 +292,7 @@ def _launch(work: Work, each: Floats) -> Floats:
     passes = 3.0 + plan.recomputed
     expert = np.where(shape.mixture, 0.5, 0.0)
     host = habits.launch_s * KERNELS * (1.0 + expert) * passes
-    return at_least(each, host) - each
+    return at_least(each, host, LAUNCHED) - each
 
 
 def _stages(work: Work, each: Floats, head: Floats) -> Floats:
@@ -314,7 +325,8 @@ def _handing_on(work: Work) -> Floats:
     each = messages.send_seconds(size, plan.tensor * plan.context * plan.data, links)
     steady = 2.0 * plan.micro_batches * plan.virtual * each * (1.0 - work.habits.hidden_pipeline)
     filling = 2.0 * (plan.pipeline - 1.0) * each
-    return np.asarray(np.where(plan.pipeline > 1, steady + filling, 0.0))
+    scheduling = (plan.micro_batches * plan.virtual + plan.pipeline - 1.0) * work.habits.micro_s
+    return np.asarray(np.where(plan.pipeline > 1, steady + filling + scheduling, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +340,8 @@ class _Held:
 def _held(shape: Shape, plan: Parallelism) -> _Held:
     dense = np.where(shape.mixture, shape.dense_layers, shape.layers)
     inside = (shape.layers + shape.extra_layers) * attention_parameters(shape) + dense * feed_parameters(shape)
-    inside = inside + shape.expert_layers * shared_parameters(shape) + 2.0 * head_parameters(shape)
+    tables = np.where((shape.tied > 0) & (plan.pipeline == 1), 1.0, 2.0)
+    inside = inside + shape.expert_layers * shared_parameters(shape) + tables * head_parameters(shape)
     experts = shape.expert_layers * shape.experts * expert_parameters(shape)
     return _Held(inside / (plan.tensor * plan.pipeline), experts / (plan.expert * plan.pipeline))
 

@@ -34,6 +34,8 @@ def shape_of(spec: Decoder) -> Shape:
         "windowed": 0.5 if spec.window else 0.0,
         "causal": 1,
         "scored": 1,
+        "sinks": float(spec.sinks),
+        "tied": float(spec.tied_head),
         **_experts(spec),
     }
     return Shape(**{field.name: np.array([float(numbers.get(field.name, 0.0))]) for field in fields(Shape)})

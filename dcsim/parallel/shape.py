@@ -39,6 +39,10 @@ class Shape:
         1 where a token sees those before it alone, 0 where it sees all.
     scored
         Share of the tokens that pass the head [1]: all but in models of masked tokens.
+    sinks
+        1 where a learned logit takes part in the softmax.
+    tied
+        1 where the head is the embedding, so that a rank with both holds it once.
     """
 
     layers: Floats
@@ -64,6 +68,8 @@ class Shape:
     windowed: Floats
     causal: Floats
     scored: Floats
+    sinks: Floats
+    tied: Floats
 
     @property
     def mixture(self) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ generation of devices, the section ``training`` of kind ``software`` for every e
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -29,38 +29,42 @@ class Prior:
 
 GENERATION: Mapping[str, Prior] = MappingProxyType(
     {
-        "product16": Prior(0.75, 0.5, "share"),
-        "product8": Prior(0.62, 0.5, "share"),
-        "attention": Prior(0.55, 0.6, "share"),
-        "memory": Prior(0.80, 0.4, "share"),
-        "links": Prior(0.75, 0.5, "share"),
+        "product16": Prior(0.75, 0.1, "share"),
+        "product8": Prior(0.65, 0.1, "share"),
+        "attention": Prior(0.45, 0.14, "share"),
+        "memory": Prior(0.85, 0.12, "share"),
+        "links": Prior(0.75, 0.12, "share"),
     }
 )
 """By generation: see :class:`dcsim.catalogue.parts.Generation`."""
 
 ERA: Mapping[str, Prior] = MappingProxyType(
     {
-        "launch_us": Prior(8.0, 0.8),
-        "traffic": Prior(1.0, 0.4),
-        "hidden_tensor": Prior(0.3, 1.0, "share"),
-        "hidden_data": Prior(0.7, 1.0, "share"),
-        "step_ms": Prior(20.0, 1.0),
-        "routing_us": Prior(300.0, 1.2),
-        "unstated": Prior(0.1, 1.0, "share"),
+        "launch_us": Prior(8.0, 0.24),
+        "traffic": Prior(0.8, 0.1),
+        "hidden_tensor": Prior(0.4, 0.24, "share"),
+        "hidden_data": Prior(0.8, 0.24, "share"),
+        "step_ms": Prior(15.0, 0.32),
+        "micro_ms": Prior(0.5, 0.5),
+        "routing_us": Prior(200.0, 0.32),
+        "unstated": Prior(0.1, 0.4, "share"),
     }
 )
 """By era: see :class:`dcsim.catalogue.parts.Training`."""
 
 COMMON: Mapping[str, Prior] = MappingProxyType(
     {
-        "depth": Prior(200.0, 0.5),
-        "network": Prior(0.8, 0.5, "share"),
-        "half_mb": Prior(1.0, 0.7),
-        "jitter": Prior(0.006, 0.7),
-        "passes": Prior(6.0, 0.3),
-        "routed": Prior(8.0, 0.4),
-        "power": Prior(0.7, 0.4),
-        "flash2": Prior(0.6, 0.3, "share"),
+        "depth": Prior(200.0, 0.2),
+        "network": Prior(0.8, 0.2, "share"),
+        "half_mb": Prior(2.0, 0.2),
+        "jitter": Prior(0.006, 0.16),
+        "passes": Prior(6.0, 0.12),
+        "routed": Prior(8.0, 0.16),
+        "power": Prior(0.7, 0.16),
+        "flash2": Prior(0.6, 0.12, "share"),
+        "weights": Prior(0.9, 0.2, "share"),
+        "maturing": Prior(0.3, 0.12),
+        "hidden_expert": Prior(0.5, 0.4, "share"),
     }
 )
 """Common to all: see :class:`dcsim.catalogue.parts.Kernels`."""
@@ -71,16 +75,52 @@ FUSED = MappingProxyType({"megatron-2021": 0.0, "deepspeed-2022": 0.0})
 OLDER_ATTENTION = frozenset({"flash-2023", "torchtitan-2024"})
 """Eras whose fused attention was written for Ampere: FlashAttention-2 and its like on later GPUs."""
 
+OWN: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {
+        # Large products in public micro-benchmarks: 0.82 of an A100's peak (NVIDIA), 0.73 and 0.65 of an H100's, 0.47
+        # and 0.38 of an MI300X's (SemiAnalysis, 2024-12) (recalled); matrix units of TPUs run at 0.85 to 0.9 (MaxText).
+        "volta": {"product16": 0.78},
+        "ampere": {"product16": 0.82},
+        "hopper": {"product16": 0.72, "product8": 0.65, "memory": 0.75},
+        "blackwell": {"product16": 0.60, "product8": 0.58},
+        "cdna2": {"product16": 0.55},
+        "cdna3": {"product16": 0.47, "product8": 0.38},
+        "tpu": {"product16": 0.85, "product8": 0.80},
+        "tpu-e": {"product16": 0.88, "product8": 0.80},
+        # Kernels that are fused by hand or compiled move about half of what those of eager frameworks do; graphs take
+        # launches off the host; XLA cuts products so that collectives run beside them.
+        "megatron-2021": {"launch_us": 20.0, "traffic": 0.65, "hidden_tensor": 0.3},
+        "deepspeed-2022": {"launch_us": 20.0, "traffic": 0.65, "hidden_tensor": 0.3},
+        "flash-2023": {"traffic": 1.0},
+        "te-fp8-2024": {"launch_us": 5.0, "traffic": 0.6, "hidden_tensor": 0.6, "unstated": 0.0},
+        "mlperf-2024": {"launch_us": 2.0, "traffic": 0.5, "hidden_tensor": 0.7, "step_ms": 3.0, "unstated": 0.0},
+        "bridge-2026": {"routing_us": 80.0, "launch_us": 2.0, "traffic": 0.5, "hidden_tensor": 0.7, "unstated": 0.0},
+        "torchtitan-2024": {"launch_us": 5.0, "traffic": 0.55},
+        "maxtext": {"launch_us": 2.0, "traffic": 0.8, "hidden_tensor": 0.93, "hidden_data": 0.9, "unstated": 0.9},
+    }
+)
+"""Priors of single owners where more is known of them."""
+
+DEFINED: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {
+        "megatron-2021": {"hidden_data": 0.0},
+        "deepspeed-2022": {"hidden_data": 0.0},
+        "torchtitan-2024": {"hidden_tensor": 0.0},
+    }
+)
+"""Constants by definition of an era: gradients were reduced after the backward pass."""
+
 HIDDEN_PIPELINE = MappingProxyType({"megatron-2021": 0.0, "deepspeed-2022": 0.0, "torchtitan-2024": 0.0})
 """Eras whose stages wait for their messages; others send beside computation."""
 
-GENERATIONS = ("volta", "ampere", "hopper", "blackwell", "cdna2", "cdna3", "tpu", "gaudi")
+GENERATIONS = ("volta", "ampere", "hopper", "blackwell", "cdna2", "cdna3", "tpu", "tpu-e", "gaudi")
 ERAS = (
     "megatron-2021", "deepspeed-2022", "flash-2023", "te-fp8-2024", "mlperf-2024", "bridge-2026", "torchtitan-2024",
     "maxtext",
 )  # fmt: skip
 
 _TRAINED_ERA = ("launch_us", "traffic", "hidden_tensor", "hidden_data", "step_ms")
+_EARLY_ERA = ("launch_us", "traffic", "hidden_tensor", "step_ms", "micro_ms")
 FITTED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "volta": ("product16",),
@@ -90,14 +130,15 @@ FITTED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "cdna2": (),
         "cdna3": ("product8",),
         "tpu": ("product16", "product8", "attention", "memory", "links"),
+        "tpu-e": ("product16", "memory"),
         "gaudi": ("product16",),
-        "megatron-2021": _TRAINED_ERA,
-        "deepspeed-2022": _TRAINED_ERA,
-        "flash-2023": ("launch_us", "traffic", "hidden_data", "step_ms"),
-        "te-fp8-2024": (*_TRAINED_ERA, "routing_us", "unstated"),
-        "mlperf-2024": (*_TRAINED_ERA, "unstated"),
-        "bridge-2026": (*_TRAINED_ERA, "routing_us", "unstated"),
-        "torchtitan-2024": _TRAINED_ERA,
+        "megatron-2021": _EARLY_ERA,
+        "deepspeed-2022": _EARLY_ERA,
+        "flash-2023": ("traffic", "hidden_data", "step_ms"),
+        "te-fp8-2024": (*_TRAINED_ERA[1:], "routing_us"),
+        "mlperf-2024": _TRAINED_ERA,
+        "bridge-2026": (*_TRAINED_ERA[1:], "routing_us"),
+        "torchtitan-2024": ("traffic", "hidden_data", "step_ms"),
         "maxtext": ("traffic", "hidden_tensor", "hidden_data", "step_ms", "routing_us", "unstated"),
         "": tuple(COMMON),
     }
@@ -111,13 +152,19 @@ Constants = Mapping[str, Number]
 
 def prior_of(name: str) -> Prior:
     """Return the prior of a constant by its name."""
-    field = name.rpartition(".")[2]
-    return {**GENERATION, **ERA, **COMMON}[field]
+    owner, _, field = name.rpartition(".")
+    common = {**GENERATION, **ERA, **COMMON}[field]
+    own = OWN.get(owner, {}).get(field)
+    return common if own is None else replace(common, value=own)
 
 
 def value(constants: Constants, owner: str, field: str) -> Number:
     """Return a constant of a generation or an era, the prior's where none was fitted."""
-    return constants.get(f"{owner}.{field}" if owner else field, prior_of(field).value)
+    if field in DEFINED.get(owner, {}):
+        return DEFINED[owner][field]
+    name = f"{owner}.{field}" if owner else field
+    found = constants.get(name)
+    return prior_of(name).value if found is None else found
 
 
 def shipped() -> dict[str, float]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dcsim.accuracy.training.case import Case
 
+_OMNI_PATH = 0.6  # its host does what other cards do themselves: an assumption
 _FILE = Path(__file__).parents[1] / "cases" / "devices.csv"
 
 
@@ -77,6 +78,8 @@ def network_rate(case: Case, sheet: DataSheet, domain: float) -> float:
         return _named_rate(words, sheet, domain)
     count = float(found.group(1) or found.group(3) or 1.0)
     rate = count * float(found.group(2)) * 1e9 / 8.0
+    if "omni-path" in words.lower():
+        rate *= _OMNI_PATH
     owner = re.search(r"per\s+(gpu|device|accelerator|card|chip|tpu|node|vm)", words, re.IGNORECASE)
     shared = (owner is not None and owner.group(1).lower() in ("node", "vm")) or (owner is None and count > 1)
     return rate / min(domain, 8.0) if shared else rate

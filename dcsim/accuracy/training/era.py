@@ -4,9 +4,9 @@ The rule reads the columns ``software`` and ``release`` only:
 
 1. MaxText, T5X, Pax, JAX and XLA: ``maxtext``.
 2. Megatron-Bridge: ``bridge-2026``.
-3. NeMo, Megatron-Core, MegaScale, HAI-LLM, and frameworks of Meta: ``te-fp8-2024``.
+3. NeMo, Megatron-Core, MegaScale and HAI-LLM: ``te-fp8-2024``.
 4. Submissions to MLPerf: ``mlperf-2024``.
-5. torchtitan: ``torchtitan-2024``.
+5. torchtitan, and the framework of Meta's Llama that it came from: ``torchtitan-2024``.
 6. llm-foundry, Composer and other frameworks on FSDP: ``flash-2023``.
 7. DeepSpeed, GPT-NeoX and metaseq up to 2023: ``deepspeed-2022``.
 8. Megatron-LM up to 2023: ``megatron-2021``; later: ``te-fp8-2024``.
@@ -26,9 +26,9 @@ ERAS = (
 _BY_WORD = (
     (("maxtext", "t5x", "pax", "jax", "xla", "axlearn", "levanter"), "maxtext"),
     (("bridge",), "bridge-2026"),
-    (("nemo", "megatron-core", "megascale", "hai-llm", "meta)", "transformer engine"), "te-fp8-2024"),
+    (("nemo", "megatron-core", "megascale", "hai-llm", "transformer engine"), "te-fp8-2024"),
     (("mlperf",), "mlperf-2024"),
-    (("torchtitan",), "torchtitan-2024"),
+    (("torchtitan", "meta)"), "torchtitan-2024"),
     (("foundry", "composer", "mosaic", "lightning", "fsdp"), "flash-2023"),
 )
 _EARLY = (("deepspeed", "neox", "metaseq", "fairseq", "colossal"), "deepspeed-2022")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from types import MappingProxyType
 
 from dcsim.accuracy.training.case import Case
 
+_FAR = 0.1  # beyond this no option explains the stated count
 _TOLERANCE = 0.03  # a count of parameters this close to the stated one is as good as any: rounded names
 
 
@@ -38,6 +40,8 @@ class Model:
     windowed: float = 0.0
     causal: float = 1.0
     scored: float = 1.0
+    sinks: float = 0.0
+    tied: float = 1.0
 
 
 _LATENT = {
@@ -52,7 +56,7 @@ KNOWN = MappingProxyType(
         # Moonshot AI, Kimi K2 (2025): DeepSeek-V3's attention with 64 heads, one dense layer, no further tokens.
         "kimi-k2": {**_LATENT, "dense_layers": 1.0},
         # OpenAI, gpt-oss model card (2025): heads of 64, every other layer sees 128 tokens.
-        "gpt-oss": {"width": 64.0, "value_width": 64.0, "gated": 1.0, "window": 128.0, "windowed": 0.5},
+        "gpt-oss": {"width": 64.0, "value_width": 64.0, "gated": 1.0, "window": 128.0, "windowed": 0.5, "sinks": 1.0},
         "qwen3": {"width": 128.0, "value_width": 128.0, "gated": 1.0},  # Qwen3 Technical Report (2025), config.json
         "palm": {"width": 256.0, "value_width": 256.0, "gated": 1.0},  # A. Chowdhery et al., PaLM (2022), Table 1
         "llama": {"gated": 1.0},
@@ -145,19 +149,25 @@ def parameters(model: Model) -> float:
     return model.layers * attention + matrices * feed + model.vocabulary * model.hidden
 
 
-def _by_size(model: Model, stated_b: float | None, facts: object) -> Model:
+def _by_size(model: Model, stated_b: float | None, facts: Mapping[str, float]) -> Model:
     """Choose gate and width of a head so that the count of parameters is the stated one."""
-    if stated_b is None or not isinstance(facts, dict) or "width" in facts:
-        return model
+    if stated_b is None or "width" in facts:
+        return _tied(model)
     gates = (facts["gated"],) if "gated" in facts else (0.0, 1.0)
     widths = dict.fromkeys((model.width, 128.0, 64.0, 256.0))
     options = [replace(model, gated=gate, width=w, value_width=w) for gate, w in product(gates, widths)]
 
     def off(option: Model) -> float:
         once = parameters(option)
-        twice = once + option.vocabulary * option.hidden
-        return min(abs(once / (stated_b * 1e9) - 1.0), abs(twice / (stated_b * 1e9) - 1.0))
+        extra = (0.0, option.vocabulary * option.hidden, option.sequence * option.hidden)
+        return min(abs((once + more) / (stated_b * 1e9) - 1.0) for more in extra)
 
     usual = [option for option in options if option.width == model.width]
     best = min(usual, key=off)
-    return best if off(best) < _TOLERANCE else min(options, key=off) if off(min(options, key=off)) < 0.1 else best
+    other = min(options, key=off)
+    return _tied(best if off(best) < _TOLERANCE or off(other) >= _FAR else other)
+
+
+def _tied(model: Model) -> Model:
+    """Tie head and embedding where the feed-forward layer has no gate: GPT, BERT and their like; Llama's are apart."""
+    return replace(model, tied=0.0 if model.gated else 1.0)

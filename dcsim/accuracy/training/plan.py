@@ -40,14 +40,15 @@ class Plan:
 
 
 _USUAL_TENSOR = 8.0
+_DENSE_KEEPS = ("hopper", "blackwell")  # where recent recipes of dense models recompute nothing unless they say so
 _ONE_MICRO = 2.0**18  # tokens of a device up to which sharded weights are gathered once a step: an assumption
+_EVERY_OTHER = 0.35  # of a layer where attention and every other matrix product are kept
 _RECOMPUTED = (
     # Words of the column and the share of the layers' forward pass that runs again.
     ("full", 1.0),
     ("none", 0.0),
     ("minimal", 0.1),
     ("qkv_proj", 0.7),
-    ("per-op", 0.5),
     # PaLM, Appendix B: hardware over model FLOP utilization, 57.8 / 46.2 = 1.25, is 3/4 of a forward pass more.
     ("partial", 0.75),
     ("selective", 0.0),
@@ -68,6 +69,8 @@ def plan_of(case: Case, model: Model, sheet: DataSheet, software: str) -> Plan |
         batch = data * _usual_batch(model, pipeline)
     micro, count = _micro(case, batch, (data, pipeline), software)
     recomputed, core, unstated = _recompute(case, software)
+    if adapters or (sheet.generation in _DENSE_KEEPS and not model.experts and "mlperf" not in software.lower()):
+        unstated = 0.0
     virtual = case.positive("virtual_stages")
     return Plan(
         tensor=tensor,
@@ -100,7 +103,7 @@ def _sizes(case: Case, model: Model, sheet: DataSheet, given: tuple[float, float
     data = case.positive("dp")
     node = case.positive("node_size") or sheet.domain
     context = context or 1.0
-    if sheet.generation == "tpu":
+    if sheet.generation.startswith("tpu"):
         tensor, pipeline = tensor or 1.0, pipeline or 1.0
     state = parameters(model) * (3.0 if adapters else 18.0)
     if tensor is None:
@@ -157,8 +160,8 @@ def _recompute(case: Case, software: str) -> tuple[float, float, float]:
     words = case.text("recompute").lower()
     if not words:
         return 0.0, 0.0, 1.0
-    if words == "selective" and "torchtitan" in software.lower():  # every other matrix product is kept
-        return 0.5, 0.0, 0.0
+    if "selective" in words and "torchtitan" in software.lower():
+        return _EVERY_OTHER, 0.0, 0.0
     share = next((share for word, share in _RECOMPUTED if word in words), 0.0)
     return share, 1.0 if "selective" in words and share == 0.0 else 0.0, 0.0
 
@@ -188,7 +191,7 @@ def _sharding(case: Case, sheet: DataSheet) -> float:
         return EVERYTHING
     if "zero" in words or "optimizer" in words:
         return OPTIMIZER
-    if not words and sheet.generation == "tpu":
+    if not words and sheet.generation.startswith("tpu"):
         return EVERYTHING
     return NOT_SHARDED
 

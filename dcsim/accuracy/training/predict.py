@@ -71,6 +71,10 @@ def facts_of(settings: Sequence[Setting]) -> Facts:
         "unstated": column([s.plan.unstated for s in settings]),
         "target": column([s.target.step_s for s in settings]),
         "fused": column([FUSED.get(s.era, 1.0) for s in settings]),
+        "age": column([s.age for s in settings]),
+        "async": column([s.asynchronous for s in settings]),
+        "eager": column([s.eager for s in settings]),
+        "overlapping": column([1.0 * (s.era == "bridge-2026" and s.age >= 0.0) for s in settings]),
         "older": column([1.0 * (s.era in OLDER_ATTENTION and s.sheet.generation in _LATER) for s in settings]),
         "hidden_expert": column([0.9 * s.plan.zero_bubble for s in settings]),
         "hidden_pipeline": column([HIDDEN_PIPELINE.get(s.era, _MODERN_PIPELINE) for s in settings]),
@@ -95,16 +99,19 @@ def work_of(facts: Facts, constants: Constants) -> Work:
         _links(facts, of_generation["links"], common),
         Habits(
             launch_s=of_era["launch_us"] * 1e-6,
-            traffic=of_era["traffic"],
+            traffic=of_era["traffic"] * facts.columns["eager"],
             fused=facts.columns["fused"],
             passes=common["passes"] * one,
-            hidden_tensor=of_era["hidden_tensor"],
+            hidden_tensor=1.0 - (1.0 - of_era["hidden_tensor"]) * (1.0 - facts.columns["async"]),
             hidden_data=of_era["hidden_data"],
             hidden_pipeline=facts.columns["hidden_pipeline"],
-            hidden_expert=facts.columns["hidden_expert"],
+            hidden_expert=np.maximum(
+                facts.columns["hidden_expert"], np.where(facts.columns["overlapping"] > 0, common["hidden_expert"], 0.0)
+            ),
             step_s=of_era["step_ms"] * 1e-3,
-            routing_s=of_era["routing_us"] * 1e-6,
-            routed=common["routed"] * one,
+            micro_s=of_era["micro_ms"] * 1e-3,
+            routing_s=of_era["routing_us"] * 1e-6 * np.exp(-common["maturing"] * facts.columns["age"]),
+            routed=common["routed"] * np.exp(-common["maturing"] * facts.columns["age"]),
             jitter=common["jitter"] * one,
         ),
     )  # fmt: skip
@@ -138,6 +145,7 @@ def _chip(facts: Facts, shares: dict[str, Floats], common: dict[str, Floats]) ->
         product16=shares["product16"],
         attention=shares["attention"] * np.where(columns["older"] > 0, common["flash2"], 1.0),
         memory=shares["memory"],
+        weights=common["weights"] * np.ones_like(limited),
         depth=common["depth"] * np.ones_like(limited),
     )
 

@@ -117,7 +117,7 @@ def _kinds(settings: Sequence[Setting]) -> dict[str, NDArray[np.bool_]]:
         "all": np.ones(len(settings), dtype=bool),
         "dense transformers on GPUs": gpu & ~mixture & ~lora,
         "mixtures of experts": mixture,
-        "TPU": np.array([s.sheet.generation == "tpu" for s in settings]),
+        "TPU": np.array([s.sheet.generation.startswith("tpu") for s in settings]),
         "long sequences": long,
         "adapters": lora,
     }

@@ -23,7 +23,8 @@ _TITLES = {
     "blackwell": "NVIDIA Blackwell: B200, B300, GB200, GB300",
     "cdna2": "AMD CDNA 2: MI250X",
     "cdna3": "AMD CDNA 3 and 4: MI300X, MI325X, MI355X",
-    "tpu": "Google TPU v3 to TPU7x",
+    "tpu": "Google TPU v3, v4, v5p and TPU7x",
+    "tpu-e": "Google TPU v5e and v6e",
     "gaudi": "Intel Gaudi 2 and 3",
 }
 

@@ -16,7 +16,7 @@ def array(number: float) -> np.ndarray:
 def chip(**changed: float) -> Chip:
     given = {
         "rate": 1e15, "rate16": 5e14, "bandwidth": 1e13, "cores": 100.0, "product": 0.5, "product16": 0.8,
-        "attention": 0.5, "memory": 0.8, "depth": 0.0, **changed,
+        "attention": 0.5, "memory": 0.8, "depth": 0.0, "weights": 1.0, **changed,
     }  # fmt: skip
     return Chip(**{name: array(number) for name, number in given.items()})
 
