@@ -166,7 +166,8 @@ class TrainingJob:
             yield from stepping.advance(self.step, self._next_stop(every), self.account)
             self._span()
             yield from self._look()
-            if job.checkpoint and (self._done or self.step % every == 0):
+            given_up = self.learning is not None and self.learning.given_up
+            if job.checkpoint and not given_up and (self._done or self.step % every == 0):
                 yield from self._save(allocation)
 
     @property

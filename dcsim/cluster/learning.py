@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from dcsim.cluster.records import Records
 from dcsim.parallel.schedule import Schedule
 from dcsim.scenario.learning import Execute
-from dcsim.workload.stopping import Evaluation
+from dcsim.workload.stopping import DivergedError, Evaluation
+
+Watcher = Callable[[int, Evaluation], bool]
+"""Told of every look at held-out samples after a step; returns whether the job is to end."""
 
 
 class Learner(Protocol):
@@ -53,6 +57,10 @@ class Learning:
         Whether the job has learned enough and takes no further step.
     reduced
         Whether a gradient was reduced since the job began or was restored.
+    diverged
+        Why the job, a trial, is beyond learning; "" where it is not.
+    given_up
+        Whether the job, a trial, is ended because it does not promise much, or has diverged.
     """
 
     def __init__(self, name: str, execute: Execute, learner: Learner, schedule: Schedule, records: Records) -> None:
@@ -69,6 +77,13 @@ class Learning:
         self.last_loss: float | None = None
         self.last_look: Evaluation | None = None
         self.stopped = self.reduced = False
+        self.diverged = ""
+        self.given_up = False
+        self._watcher: Watcher | None = None
+
+    def watch(self, watcher: Watcher) -> None:
+        """The job is a trial: ``watcher`` is told how it does, and it may diverge without ending the run."""
+        self._watcher = watcher
 
     @property
     def staleness(self) -> float | None:
@@ -90,7 +105,15 @@ class Learning:
 
     def step(self, attempt: int, number: int, end_s: float, energy_j: float) -> None:
         """Take step ``number``, which ended at ``end_s`` [s] when the job had drawn ``energy_j`` [J]."""
-        loss = self.learner.step(self._schedule)
+        if self.diverged:
+            return
+        try:
+            loss = self.learner.step(self._schedule)
+        except DivergedError as error:
+            if self._watcher is None:
+                raise
+            self.diverged, self.stopped, self.given_up = str(error), True, True
+            return
         target = self._execute.target
         if target is not None and not target.held_out:
             self._reach(target.reached(loss, None), number, end_s, energy_j)
@@ -99,7 +122,7 @@ class Learning:
 
     def undo(self, loss: float | None) -> None:
         """Steps are lost: the last that counts had ``loss``; what ended the learning is found again."""
-        self.last_loss, self.stopped = loss, False
+        self.last_loss, self.stopped, self.given_up, self.diverged = loss, False, False, ""
 
     def restore(self, snapshot: Any, loss: float | None) -> None:
         """Go on from a snapshot, whose last step had ``loss``."""
@@ -108,11 +131,15 @@ class Learning:
 
     def look(self, attempt: int, number: int, end_s: float, energy_j: float) -> None:
         """Look at the held-out samples after step ``number``."""
+        if self.diverged:
+            return
         found = self.learner.evaluate()
         target = self._execute.target
         if target is not None and target.held_out:
             self._reach(target.reached(found.loss, found.accuracy), number, end_s, energy_j)
         self.last_look, self.stopped = found, self.stopped or found.stop
+        if self._watcher is not None and self._watcher(number, found):
+            self.stopped = self.given_up = True
         accuracy = float("nan") if found.accuracy is None else found.accuracy
         self._records.validation.append(self._name, attempt, number, end_s, energy_j, found.loss, accuracy)
 

@@ -26,6 +26,7 @@ def structure(scenario: Scenario, inventory: Inventory, report: Report, folder: 
     for job in scenario.jobs:
         yield from _placeable(job, inventory, report)
         yield from _data(job, report)
+        yield from _search(job, report)
     yield from _serves(inventory, report)
     storage = scenario.cluster.storage
     if storage is not None and storage.protection.replicas > storage.nodes:
@@ -92,6 +93,16 @@ def _data(job: Job, report: Report) -> Iterator[Problem]:
             f"jobs.{job.name}.execute.data",
             f'"{job.execute.data}" without scikit-learn',
             'python-docs, or the extra that brings scikit-learn: python -m pip install "dcsim[data]"',
+        )
+
+
+def _search(job: Job, report: Report) -> Iterator[Problem]:
+    """Yield a search without the package that proposes trials."""
+    if job.search is not None and find_spec("optuna") is None:
+        yield report(
+            f"jobs.{job.name}.search",
+            "a search without Optuna",
+            'the extra that brings it: python -m pip install "dcsim[search]"',
         )
 
 

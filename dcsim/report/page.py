@@ -15,6 +15,7 @@ from dcsim.results.comparison import Comparison
 from dcsim.results.result import Result
 
 _MOST_OPERATION_FIGURES = 4
+_TRIAL_COLUMNS = ("job", "trial", "state", "score", "steps", "energy_j", "asked_s", "end_s", "settings")
 _READABLE = 0.75  # share of a figure's width below which its text could not be read: narrower screens scroll
 
 
@@ -65,6 +66,7 @@ def of_result(result: Result, drawings: Mapping[str, Drawing]) -> dict[str, Any]
         "events": tables.view(result, "events"),
         "operation_table": tables.view(result, "operations"),
         "link_table": tables.view(result, "links", sort="peak_utilization"),
+        "trial_table": tables.view(result, "trials", _TRIAL_COLUMNS),
         "cost_table": tables.view(result, "costs", sort="usd"),
         "metrics": tables.metrics(result),
         "checks": _checks(result),

@@ -30,6 +30,9 @@ _JOB_COLUMNS = (
     ("lost_time", "lost"),
     ("restarts", "restarts"),
     ("final_loss", "loss"),
+    ("best_score", "best score"),
+    ("trials", "trials"),
+    ("trials_pruned", "pruned"),
 )
 # What a comparison shows first; differing metrics fill the rest.
 _COMPARED = (

@@ -73,6 +73,21 @@ TABLES: Mapping[str, TableDefinition] = MappingProxyType(
             loss="",
             accuracy="1",
         ),
+        "trials": _table(
+            "Trials",
+            "One row a trial of a search: what it tried, how it ended (complete, pruned, diverged, refused, failed), "
+            "its score at its last look, and what it took.",
+            job="",
+            trial="",
+            state="",
+            score="",
+            steps="",
+            energy_j="J",
+            asked_s="s",
+            end_s="s",
+            settings="",
+            reason="",
+        ),
         "breakdown": _table(
             "Where the time goes",
             "Seconds of each job by part: compute, exposed communication, data stall, validation, checkpoint, lost "

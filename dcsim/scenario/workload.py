@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
 
 from dcsim import units
+from dcsim.errors import InputError
 from dcsim.scenario.base import (
     Count,
     DataSize,
@@ -24,6 +26,7 @@ from dcsim.scenario.models import CnnModel, MlpModel, ModelSpec, TransformerMode
 from dcsim.scenario.names import Name
 from dcsim.scenario.optimizers import Optimizer
 from dcsim.scenario.parallel import Parallel
+from dcsim.scenario.search import Search, put
 from dcsim.scenario.steps import Steps, count
 from dcsim.scenario.user import UserModel
 
@@ -98,6 +101,22 @@ class Job(Value):
     jitter: Fraction = Field(0.0, description="standard deviation of the compute time of a step")
     checkpoint: Checkpoint | None = None
     execute: Execute | None = None
+    search: Search | None = Field(None, description="run it again and again with other settings to find good ones")
+
+    @model_validator(mode="after")
+    def _searchable(self) -> Self:
+        if self.search is None:
+            return self
+        if self.execute is None or self.execute.validate_ is None:
+            raise wrong("the keys execute and validate too, by which trials are judged", "a search without", "search")
+        for path in self.search.space:
+            for value in self.search.values(path):
+                try:
+                    self.varied(self.name, self.arrive, {path: value})
+                except InputError as error:
+                    found = f"{path} = {value!r}, of which trials say: {error}"
+                    raise wrong("values that the job can have", found, f"search.space.{path}") from None
+        return self
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -140,6 +159,33 @@ class Job(Value):
             if getattr(self.parallel, key) != getattr(usual, key):
                 rule = "nothing, beside the key inference: there are no gradients to sum"
                 raise wrong(rule, found="a value", at=f"parallel.{key}")
+
+    @property
+    def origin(self) -> str:
+        """The job's name, or that of the search whose trial it is."""
+        return self.name.partition("/")[0]
+
+    def varied(self, name: str, arrive: float, settings: Mapping[str, Any]) -> Job:
+        """Return a trial of this job: with another name, submitted at ``arrive`` [s], with other ``settings``.
+
+        Raises
+        ------
+        InputError
+            If the settings cannot be those of a job.
+        """
+        data = self.model_dump(mode="json", by_alias=True, exclude={"search"})
+        astray = put(data, settings)
+        if astray is not None:
+            raise InputError(f"found the path {astray}, expected one of keys that the job has written down")
+        try:
+            found = Job.model_validate(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            context = first.get("ctx", {})
+            place = ".".join(map(str, (*first["loc"], *filter(None, [context.get("at")]))))
+            raise InputError(f"{place}: expected {context.get('expected') or first['msg']}") from None
+        # The name of a trial is none that a scenario may have, so it is no one else's.
+        return found.model_copy(update={"name": name, "arrive": arrive})
 
     @property
     def ranks(self) -> int:

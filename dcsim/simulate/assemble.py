@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from dcsim.catalogue.inventory import Inventory
 from dcsim.catalogue.parts import Switch
@@ -13,10 +15,12 @@ from dcsim.cluster.learning import Learner
 from dcsim.cluster.placement import Choice, rack_aware, scattered
 from dcsim.cluster.records import Records
 from dcsim.cluster.scheduler import Scheduler
+from dcsim.cluster.search import SearchJob
 from dcsim.cluster.store import Store
 from dcsim.compute.fleet import Fleet
 from dcsim.compute.server import ServerSpec
 from dcsim.engine import Clock, Level, Recorder, Streams
+from dcsim.errors import InputError
 from dcsim.estimate.fabric_plan import fabric_layout
 from dcsim.estimate.job_plan import JobPlan
 from dcsim.facility.plan import FacilityPlan
@@ -27,9 +31,10 @@ from dcsim.network.wiring import Wiring
 from dcsim.parallel.schedule import ring_all_reduce
 from dcsim.scenario.parallel import Federated
 from dcsim.scenario.root import Scenario
+from dcsim.scenario.search import Search
 from dcsim.scenario.user import UserModel
 from dcsim.simulate.link_series import follow_links
-from dcsim.simulate.prepare import Prepared
+from dcsim.simulate.prepare import Prepared, trial_plan
 from dcsim.storage.volume import Volume
 
 
@@ -43,8 +48,19 @@ class DataCenter:
     hall: Hall
     facility: Facility
     jobs: tuple[TrainingJob, ...]
+    searches: tuple[SearchJob, ...]
     switches: int
     switch_power: Level
+
+    @property
+    def lives(self) -> tuple[TrainingJob | SearchJob, ...]:
+        """The jobs and the searches."""
+        return (*self.jobs, *self.searches)
+
+    @property
+    def every_job(self) -> tuple[TrainingJob, ...]:
+        """The jobs, and those of all trials so far."""
+        return (*self.jobs, *(job for search in self.searches for job in search.jobs))
 
 
 def assemble(prepared: Prepared, seed: int) -> DataCenter:
@@ -62,10 +78,16 @@ def assemble(prepared: Prepared, seed: int) -> DataCenter:
     switches = switch_count(fabric, inventory.switch)
     switch_power = Level(clock, "switches", "W", switches * inventory.switch.power)
     facility = Facility(clock, recorder, _facility_plan(prepared, hall, _other_power(hall, switch_power, recorder)))
-    jobs = tuple(TrainingJob(plan, hall, number, _learner(plan, seed)) for number, plan in enumerate(prepared.jobs))
+    jobs = tuple(
+        TrainingJob(plan, hall, number, _learner(plan, seed))
+        for number, plan in enumerate(prepared.jobs)
+        if plan.parts.job.search is None
+    )
+    planned = [(plan, plan.parts.job.search) for plan in prepared.jobs]
+    searches = tuple(_search(plan, search, hall, (prepared, seed)) for plan, search in planned if search is not None)
     _start_failures(scenario, hall, names)
     follow_links(clock, recorder, fabric)
-    return DataCenter(prepared, clock, recorder, hall, facility, jobs, switches, switch_power)
+    return DataCenter(prepared, clock, recorder, hall, facility, jobs, searches, switches, switch_power)
 
 
 def server_names(inventory: Inventory) -> list[str]:
@@ -174,6 +196,26 @@ def _learner(plan: JobPlan, seed: int) -> Learner | None:
     from dcsim.workload.execute import Execution
 
     return Execution(spec, job, ranks, seed)
+
+
+def _search(plan: JobPlan, search: Search, hall: Hall, origin: tuple[Prepared, int]) -> SearchJob:
+    """Return a search whose trials are planned and computed as the jobs of the scenario are."""
+    from dcsim.workload.search import Proposals
+
+    prepared, seed = origin
+    job = plan.parts.job
+    every = job.execute.validate_.steps if job.execute and job.execute.validate_ else job.steps
+
+    def make(name: str, arrive_s: float, settings: Mapping[str, Any]) -> tuple[JobPlan, Learner]:
+        varied = job.varied(name, arrive_s, settings)
+        model = plan.parts.model if isinstance(varied.model, str) else varied.model
+        made = trial_plan(replace(plan.parts, job=varied, model=model), prepared)
+        learner = _learner(made, seed)
+        if learner is None:
+            raise InputError("found a trial without math, expected a job that executes")
+        return made, learner
+
+    return SearchJob(plan, hall, search, (Proposals(search, -(-job.steps // every), seed, job.name), make))
 
 
 def _start_failures(scenario: Scenario, hall: Hall, names: list[str]) -> None:

@@ -14,7 +14,7 @@ def checks(center: DataCenter) -> list[Check]:
     found.append(Check("fabric bytes sent = received", fabric.sent_bytes, fabric.received_bytes, "B"))
     if hall.store is not None:
         found += hall.store.volume.checks()
-    for job in center.jobs:
+    for job in center.every_job:
         found.append(_flops(center, job))
         if job.finished_s is not None:
             spent = sum(job.account.parts.values())

@@ -40,6 +40,6 @@ def _servers(fleet: Fleet, steps: StepEnergy) -> Iterable[tuple[str, str, float]
 
 def _steps(center: DataCenter) -> StepEnergy:
     total = StepEnergy()
-    for job in center.jobs:
+    for job in center.every_job:
         total = total.plus(job.step_energy, 1)
     return total

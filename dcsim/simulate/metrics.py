@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from dcsim.cluster.account import CHECKPOINT, COMPUTE, EXPOSED, LOST, STALL
+from dcsim.cluster.account import CHECKPOINT, COMPUTE, EXPOSED, LOST, QUEUED, STALL
 from dcsim.cluster.job import TrainingJob
 from dcsim.cluster.learning import Learning
+from dcsim.cluster.search import SearchJob
 from dcsim.compute.precision import matrix_rate
 from dcsim.results.result import Metric
 from dcsim.results.statistics import interval
@@ -20,6 +21,8 @@ def collect(center: DataCenter) -> dict[str, Metric]:
     found = {"run.duration": Metric(center.clock.now, "s"), **_site(center), **_network(center), **_storage(center)}
     for job in center.jobs:
         found |= {f"jobs.{job.name}.{name}": metric for name, metric in _job(job).items()}
+    for search in center.searches:
+        found |= {f"jobs.{search.name}.{name}": metric for name, metric in _searched(search).items()}
     return found
 
 
@@ -101,6 +104,26 @@ def _job(job: TrainingJob) -> dict[str, Metric]:
     if job.step:
         found |= _stepping(job, parts)
     return found | (_learned(job.learning, job) if job.learning else {})
+
+
+def _searched(search: SearchJob) -> dict[str, Metric]:
+    """Return what a search reports: its trials together, and the score of the best."""
+    jobs, states = search.jobs, [trial.state for trial in search.trials]
+    held_s = sum((sum(job.account.parts.values()) - job.account.parts[QUEUED]) * job.plan.program.ranks for job in jobs)
+    found = {
+        "energy": Metric(sum(job.energy_now_j for job in jobs), "J"),
+        "trials": Metric(float(len(states)), "1"),
+        "trials_pruned": Metric(float(states.count("pruned")), "1"),
+        "steps_taken": Metric(float(sum(job.step for job in jobs)), "1"),
+        "accelerator_time": Metric(held_s, "s"),
+        "restarts": Metric(float(sum(max(0, job.attempt - 1) for job in jobs)), "1"),
+    }
+    if search.finished_s is not None:
+        found["finish"] = Metric(search.finished_s, "s")
+    if search.best is not None and search.best.score is not None:
+        found["best_score"] = Metric(search.best.score, "1")
+        found["best_trial"] = Metric(float(search.best.number), "1")
+    return found
 
 
 def _learned(learning: Learning, job: TrainingJob) -> dict[str, Metric]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from dcsim import __version__
 from dcsim.catalogue import resolve
-from dcsim.catalogue.inventory import Inventory
-from dcsim.errors import Problem, ScenarioError
+from dcsim.catalogue.inventory import Inventory, JobParts
+from dcsim.errors import InputError, Problem, ScenarioError
 from dcsim.estimate import feasibility
 from dcsim.estimate.job_plan import JobPlan, job_plan
 from dcsim.estimate.tracing import permit, traced
@@ -67,7 +67,29 @@ def _refuse(problems: Iterable[Problem]) -> None:
 
 
 def _plan(number: int, loaded: Loaded, inventory: Inventory) -> JobPlan:
-    parts = inventory.jobs[number]
+    return plan_of(inventory.jobs[number], loaded, inventory)
+
+
+def trial_plan(parts: JobParts, prepared: Prepared) -> JobPlan:
+    """Return the plan of a trial.
+
+    Raises
+    ------
+    InputError
+        If it cannot be placed or does not fit an accelerator.
+    """
+    loaded, inventory = prepared.loaded, prepared.inventory
+    if not feasibility.pools_for(parts.job, inventory):
+        raise InputError(f"found {parts.job.ranks} ranks, expected no more than a server pool has accelerators")
+    plan = plan_of(parts, loaded, inventory)
+    capacity = plan.device.accelerator.memory
+    if plan.memory.total_bytes > capacity:
+        raise InputError(f"found {plan.memory.total_bytes:.4g} B a rank, expected at most {capacity:.4g} B")
+    return plan
+
+
+def plan_of(parts: JobParts, loaded: Loaded, inventory: Inventory) -> JobPlan:
+    """Return the plan of a job that can be placed."""
     chosen = feasibility.pools_for(parts.job, inventory)[0]
     first = sum(pool.pool.count for pool in inventory.pools[:chosen])
     pool = inventory.pools[chosen]

@@ -69,8 +69,8 @@ def _simulate(prepared: Prepared, seed: int, progress: Callable[[Progress], None
     with Interruption() as interruption:
         center = assemble(prepared, seed)
         interrupted = _run_clock(center, interruption, progress)
-    for job in center.jobs:
-        job.close()
+    for life in center.lives:
+        life.close()
     overheated = center.facility.overheated
     stopped = str(overheated.value) if overheated.triggered else ""
     if not interrupted and not stopped and prepared.loaded.scenario.until == "jobs-done":
@@ -81,7 +81,7 @@ def _simulate(prepared: Prepared, seed: int, progress: Callable[[Progress], None
 def _run_clock(center: DataCenter, interruption: Interruption, progress: Callable[[Progress], None] | None) -> bool:
     """Run to the end of the scenario; return whether it was cut off before."""
     until = center.prepared.loaded.scenario.until
-    lives = [job.start() for job in center.jobs]
+    lives = [job.start() for job in center.lives]
     end = center.clock.all_of(list(lives)) if until == "jobs-done" else center.clock.until(until)
     end = center.clock.any_of([end, center.facility.overheated])
     tick = None if progress is None else lambda: progress(_progress(center, until))
@@ -96,12 +96,12 @@ def _progress(center: DataCenter, until: str | float) -> Progress:
     if isinstance(until, float):
         fraction = min(1.0, center.clock.now / until)
     else:
-        fraction = sum(job.fraction for job in center.jobs) / len(center.jobs)
+        fraction = sum(life.fraction for life in center.lives) / len(center.lives)
     return Progress(center.clock.now, fraction, center.clock.events)
 
 
 def _all_done(center: DataCenter) -> None:
-    waiting = [job.name for job in center.jobs if job.finished_s is None]
+    waiting = [life.name for life in center.lives if life.finished_s is None]
     if waiting:
         raise RunError(
             f"nothing more can happen at {center.clock.now:.6g} s, but these jobs are not done: {', '.join(waiting)}"
@@ -153,9 +153,9 @@ def _manifest(prepared: Prepared, outcome: _Outcome, verdicts: list[Check]) -> d
         "partial": outcome.partial,
         "stopped": outcome.stopped,
         "carbon_scope": center.facility.summary().carbon_scope,
-        "jobs": [job.name for job in center.jobs],
-        "weights": {job.name: job.weights_digest for job in center.jobs if job.weights_digest},
-        "gradient_difference": {job.name: job.gradient_difference for job in center.jobs if job.weights_digest},
+        "jobs": [plan.parts.job.name for plan in center.prepared.jobs],
+        "weights": {job.name: job.weights_digest for job in center.every_job if job.weights_digest},
+        "gradient_difference": {job.name: job.gradient_difference for job in center.every_job if job.weights_digest},
         "checks": [
             {
                 "name": c.name,

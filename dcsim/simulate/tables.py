@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dcsim.cluster.job import TrainingJob
+from dcsim.cluster.search import SearchJob
 
 
 def collect(center: DataCenter) -> dict[str, pd.DataFrame]:
@@ -31,6 +33,7 @@ def collect(center: DataCenter) -> dict[str, pd.DataFrame]:
         "operations": _operations(center),
         "limits": _limits(center),
         "costs": costs.items(center).items(),
+        "trials": _trials(center),
     }
     for name, found in rows.items():
         sink = Sink(name, TABLES[name].columns)
@@ -44,10 +47,24 @@ def _breakdown(center: DataCenter) -> Iterable[Sequence[Any]]:
     for job in center.jobs:
         parts = job.account.parts
         yield from ((job.name, part, parts[part]) for part in PARTS)
+    for search in center.searches:
+        for part in PARTS:
+            yield search.name, part, sum(job.account.parts[part] for job in search.jobs)
+
+
+def _trials(center: DataCenter) -> Iterable[Sequence[Any]]:
+    for search in center.searches:
+        for trial in search.trials:
+            job = trial.job
+            score = float("nan") if trial.score is None else trial.score
+            ended = job.finished_s if job is not None and job.finished_s is not None else float("nan")
+            taken = (job.step, job.energy_now_j) if job is not None else (0, 0.0)
+            settings = json.dumps(trial.settings, sort_keys=True)
+            yield (search.name, trial.number, trial.state, score, *taken, trial.asked_s, ended, settings, trial.reason)
 
 
 def _operations(center: DataCenter) -> Iterable[Sequence[Any]]:
-    for job in center.jobs:
+    for job in center.lives:
         for kernel in kernels(job.plan):
             o = kernel.operation
             yield (
@@ -64,7 +81,7 @@ def _operations(center: DataCenter) -> Iterable[Sequence[Any]]:
             )
 
 
-def _smaller(job: TrainingJob) -> str:
+def _smaller(job: TrainingJob | SearchJob) -> str:
     """Say what takes less memory."""
     if job.plan.parts.job.inference is not None:
         return "a smaller micro batch, or fewer tokens a sequence"
@@ -74,11 +91,9 @@ def _smaller(job: TrainingJob) -> str:
 def _limits(center: DataCenter) -> Iterable[Sequence[Any]]:
     for headroom in center.facility.summary().headrooms:
         yield (headroom.what, headroom.used, headroom.capacity, headroom.unit, headroom.headroom, headroom.lifted_by)
-    for job in center.jobs:
+    for job in center.lives:
         used, memory = job.plan.memory.total_bytes, job.plan.device.accelerator.memory
-        yield _limit(
-            f"accelerator memory of {job.name}", used, memory, "B", _smaller(job)
-        )
+        yield _limit(f"accelerator memory of {job.name}", used, memory, "B", _smaller(job))
     yield _accelerators(center)
     yield from _links(center)
     if center.hall.store is not None:
@@ -109,7 +124,11 @@ _LIFTS = {
 def _accelerators(center: DataCenter) -> Sequence[Any]:
     installed = sum(parts.pool.count * parts.server.accelerators for parts in center.prepared.inventory.pools)
     spans = center.hall.records.spans.columns
-    held = {(job.name, attempt): job.plan.program.ranks for job in center.jobs for attempt in range(1, job.attempt + 1)}
+    held = {
+        (job.name, attempt): job.plan.program.ranks
+        for job in center.every_job
+        for attempt in range(1, job.attempt + 1)
+    }
     changes: list[tuple[float, int]] = []
     for name, attempt, kind, start, end in zip(
         *(spans[c] for c in ("job", "attempt", "kind", "start_s", "end_s")), strict=True

@@ -13,8 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from dcsim.errors import RunError
+
 if TYPE_CHECKING:
     from dcsim.scenario.learning import Stop
+
+
+class DivergedError(RunError):
+    """A loss is not finite."""
 
 
 @dataclass(frozen=True, slots=True)

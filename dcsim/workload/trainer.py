@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcsim.engine.streams import Streams
-from dcsim.errors import InputError, RunError
+from dcsim.errors import InputError
 from dcsim.workload import data
 from dcsim.workload.kernels import Kernels
 from dcsim.workload.reduction import Move
 from dcsim.workload.snapshot import Snapshot
-from dcsim.workload.stopping import Evaluation, Patience
+from dcsim.workload.stopping import DivergedError, Evaluation, Patience
 
 if TYPE_CHECKING:
     from dcsim.scenario.workload import Job, ModelSpec
@@ -45,7 +45,7 @@ class Trainer(ABC):
         self.streams = Streams(seed)
         self._random = (seed, job.name)
         apart = job.execute.validate_.share if job.execute.validate_ else 0.0
-        self.source = data.source(job.execute.data, spec, apart, self.streams.generator("held out", job.name))
+        self.source = data.source(job.execute.data, spec, apart, self.streams.generator("held out", job.origin))
         self.kernels = Kernels(spec, job.optimizer, job.steps * updates_a_step(job, ranks))
         self.shards = data.Shards(self.source, self.streams, job.name, self.parts(job), self.kernels.seeded)
         first = self.streams.generator("weights", job.name).integers(2**31)
@@ -129,9 +129,9 @@ class Trainer(ABC):
         self.moments = followed(self.moments, moments)
 
     def finite(self, loss: float) -> float:
-        """Return ``loss``, or raise RunError if it is not finite."""
+        """Return ``loss``, or raise DivergedError if it is not finite."""
         if not np.isfinite(loss):
-            raise RunError(f"the loss of step {self.steps_done} is {loss}; a lower learning rate may help")
+            raise DivergedError(f"the loss of step {self.steps_done} is {loss}; a lower learning rate may help")
         return loss
 
 
