@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import ItemsView, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -12,6 +12,8 @@ from dcsim import units
 from dcsim.accuracy.fit import Equation, Fit, Term, Tie, fit_terms
 from dcsim.catalogue.efficiency import Efficiency, KernelTerms, Shapes, Trend
 from dcsim.compute.measured import (
+    form_of,
+    function_counts,
     kernel_name,
     level_shares,
     product_seconds,
@@ -25,25 +27,40 @@ LEVELS = tuple(2.0**power for power in (14, 17, 20, 23, 26))
 """Touched memory [B] between which the time of a byte is interpolated: from the first cache to main memory."""
 
 NAMES = (
-    "elementwise", "rows", "reduce", "copy", "random", "gather", "scatter", "scatter-add", "sort", "top_k", "argmax",
+    "elementwise", "update", "rows", "reduce", "copy", "random", "gather", "scatter", "scatter-add", "sort", "top_k", "argmax",
     "cumsum", "reduce_window_max", "reduce_window_sum", "select_and_scatter_add",
 )  # fmt: skip
 """The kinds of kernels that have terms of their own."""
 
+FUNCTIONS = (
+    "gather", "scatter", "scatter-add", "div", "erf", "erfc", "exp", "log", "log1p", "logistic", "pow", "rsqrt", "sin", "cos", "sqrt", "tanh",
+)  # fmt: skip
+"""The primitives that have a time of their own: an evaluation, or a row found by its index."""
+
 _BYTE_S = 2e-11  # the scale of the time of a byte [s]: differences of it between levels count as errors
 _STIFF = 0.15  # weight of that against a program
 _LEAST_S = 1e-7  # what is left of a measured time, at least, when the call is taken off [s]
+_RARE = 5  # samples of a form below which it has no trend of its own
 _LOOP = "loop"
+_FUNCTION = "function"
+
+
+Row = tuple[str, tuple[int, ...], float]
+"""A timed product or convolution: its name, its sizes, and the time of one execution [s]."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """What calibration timed: an empty program, products, convolutions, and programs of all other kernels."""
+    """What calibration timed: an empty program, products, convolutions, and programs of all other kernels.
+
+    ``pace_s`` is the time of the programs of the pace when that is 1 [s].
+    """
 
     empty: Timing
     products: tuple[Timing, ...]
     convolutions: tuple[Timing, ...]
     kernels: tuple[Timing, ...]
+    pace_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +89,8 @@ def calibrate(timings: Timings) -> Calibration:
         "products": products,
         "convolutions": convolutions,
         "kernels": tuple(_terms(name, fit) for name in NAMES if any(term[0] == name for term in fit.terms)),
+        "functions": _functions(fit),
+        "pace": _time(timings.pace_s),
         "loop": _levels(_LOOP, fit),
     }
     return Calibration(Efficiency.model_validate(given), fit.errors)
@@ -79,13 +98,13 @@ def calibrate(timings: Timings) -> Calibration:
 
 def _shapes(timings: Sequence[Timing], call_s: float) -> Shapes:
     """Return trends by form and the samples, what starts a program taken off."""
-    by_form: dict[str, list[tuple[str, tuple[int, ...], float]]] = defaultdict(list)
+    by_form: dict[str, list[Row]] = defaultdict(list)
     for timing in timings:
         (kernel,) = [operation for operation in timing.operations if operation.kind in ("matmul", "convolution")]
-        seconds = max(timing.seconds - call_s, _LEAST_S)
-        by_form[f"{kernel.dtype} {kernel.form}"].append((timing.name, shape_of(kernel), seconds))
+        seconds = max(timing.seconds - call_s, _LEAST_S) / kernel.count
+        by_form[f"{kernel.dtype} {form_of(kernel)}"].append((timing.name, shape_of(kernel), seconds))
     trends, samples = [], []
-    for form, rows in sorted(by_form.items()):
+    for form, rows in sorted(_joined(by_form).items()):
         trends.append(_trend(form, rows))
         unique = {shape: seconds for _, shape, seconds in rows}
         samples += [
@@ -94,13 +113,27 @@ def _shapes(timings: Sequence[Timing], call_s: float) -> Shapes:
     return Shapes(trends=tuple(trends), samples=tuple(samples))
 
 
-def _trend(form: str, rows: Sequence[tuple[str, tuple[int, ...], float]]) -> Trend:
+def _joined(by_form: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
+    """Return the rows of every form, rare forms with those that they are particulars of: "inside" of "inside-few"."""
+    found: dict[str, list[Row]] = {form: list(rows) for form, rows in by_form.items()}
+    for form in sorted(found, key=len, reverse=True):
+        parent = form.rpartition("-")[0]
+        if len(found[form]) < _RARE and parent in found:
+            found[parent] += found.pop(form)
+    return found
+
+
+def _trend(form: str, rows: Sequence[Row]) -> Trend:
     equations = [
-        Equation(name, {(form, term): amount for term, amount in trend_features(shape).items()}, 0.0, seconds)
+        Equation(name, {(form, term): amount for term, amount in _trend_terms(form, shape)}, 0.0, seconds)
         for name, shape, seconds in rows
     ]
     fitted = {term: _time(value) for (_, term), value in fit_terms(equations).terms.items()}
     return Trend.model_validate({"name": form, **fitted})
+
+
+def _trend_terms(form: str, shape: Sequence[int]) -> ItemsView[str, float]:
+    return trend_features(shape, form.partition(" ")[2]).items()
 
 
 def _kernels(timings: Sequence[Timing], call_s: float, shapes: tuple[Shapes, Shapes]) -> Fit:
@@ -132,8 +165,10 @@ def _features(operation: Operation) -> dict[Term, float]:
     if operation.kind in ("matmul", "convolution"):
         return found
     name = kernel_name(operation, NAMES)
-    amounts = {"launch": 1.0, "flop": operation.flops, "function": operation.transcendentals}
+    counts = function_counts(operation, FUNCTIONS)
+    amounts = {"launch": 1.0, "flop": operation.flops, _FUNCTION: counts.pop("")}
     found |= {(name, term): amount for term, amount in amounts.items() if amount}
+    found |= {(_FUNCTION, function): count for function, count in counts.items()}
     return found | _traffic(name, operation.bytes)
 
 
@@ -149,6 +184,10 @@ def _traffic(name: str, touched_bytes: float) -> dict[Term, float]:
 def _terms(name: str, fit: Fit) -> KernelTerms:
     given = {term: _time(fit.terms.get((name, term), 0.0)) for term in ("launch", "flop", "function")}
     return KernelTerms.model_validate({"name": name, **given, "traffic": _levels(name, fit)})
+
+
+def _functions(fit: Fit) -> tuple[str, ...]:
+    return tuple(f"{name}: {_time(fit.terms[_FUNCTION, name])}" for name in FUNCTIONS if (_FUNCTION, name) in fit.terms)
 
 
 def _levels(name: str, fit: Fit) -> tuple[str, ...]:

@@ -25,7 +25,14 @@ _STEPS = Effort(rounds=7, seconds=0.2, group=6)
 
 def rows(cases: Sequence[StepCase], device: Device, progress: Progress) -> list[Row]:
     """Predict and measure ``cases``; call it inside :func:`dcsim.workload.measure.one_thread`."""
-    timings = time_programs([_program(case) for case in cases], _STEPS, counting(progress, "measuring", 0, len(cases)))
+    from dcsim.workload import runtime
+    from dcsim.workload.pace import Pace
+
+    runtime.prepare()
+    known = device.accelerator.efficiency
+    pace = Pace(known.pace if known else 0.0)
+    tell = counting(progress, "measuring", 0, len(cases))
+    timings = time_programs([_program(case) for case in cases], _STEPS, tell, pace)
     return [row(case, timing, device) for case, timing in zip(cases, timings, strict=True)]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from random import Random
 
 from dcsim.accuracy import entry
 from dcsim.accuracy.calibration import Timings, calibrate
@@ -12,7 +14,11 @@ from dcsim.catalogue.parts import Accelerator, Software
 from dcsim.workload.measure import Effort, Program, one_thread, time_programs
 
 Progress = Callable[[str], None]
-_KERNELS = Effort(rounds=5, seconds=0.004, group=32)
+BUDGET_S = 150.0
+"""The time after which calibration begins no more products and convolutions [s]."""
+
+_EFFORT = Effort(rounds=7, seconds=0.003, group=24)
+_SEED = 20260701
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +61,33 @@ def measured(name: str, machine: Machine, timings: Timings) -> Measured:
     return Measured(entry.write(parts, comments), Device(*entry.device(parts)), calibration.summary)
 
 
-def time_kernels(progress: Progress) -> Timings:
-    """Time the micro-kernels, inside :func:`dcsim.workload.measure.one_thread`."""
-    from dcsim.workload import micro_kernels, micro_products
+def time_kernels(progress: Progress, budget_s: float = BUDGET_S) -> Timings:
+    """Time the micro-kernels, inside :func:`dcsim.workload.measure.one_thread`.
 
-    groups: list[list[Program]] = [
-        [micro_kernels.empty()],
-        list(micro_products.products()),
-        list(micro_products.convolutions()),
-        list(micro_kernels.kernels()),
-    ]
-    total, before, found = sum(map(len, groups)), 0, []
-    for group in groups:
-        found.append(tuple(time_programs(group, _KERNELS, counting(progress, "calibrating", before, total))))
-        before += len(group)
-    return Timings(found[0][0], found[1], found[2], found[3])
+    Of products and convolutions, whose order is random, those are left out that do not begin within ``budget_s`` [s].
+    """
+    from dcsim.workload import micro_kernels, micro_products, runtime
+    from dcsim.workload.pace import Pace
+
+    until = time.monotonic() + budget_s
+    runtime.prepare()
+    pace = Pace()
+    kernels = [micro_kernels.empty(), *micro_kernels.kernels()]
+    products = [program.name for program in micro_products.products()]
+    shapes = [*micro_products.products(), *micro_products.convolutions()]
+    Random(_SEED).shuffle(shapes)
+    total = len(kernels) + len(shapes)
+    empty, *others = time_programs(kernels, _EFFORT, counting(progress, "calibrating", 0, total), pace)
+    effort = replace(_EFFORT, until=until)
+    found = time_programs(shapes, effort, counting(progress, "calibrating", len(kernels), total), pace)
+    known = frozenset(products)
+    return Timings(
+        empty,
+        tuple(timing for timing in found if timing.name in known),
+        tuple(timing for timing in found if timing.name not in known),
+        tuple(others),
+        pace.unit_s,
+    )
 
 
 def counting(progress: Progress, what: str, before: int, total: int) -> Callable[[int], None]:

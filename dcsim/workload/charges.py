@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from math import prod
 from typing import cast
 
 from dcsim.workload import rules
@@ -9,7 +11,7 @@ from dcsim.workload.attention import Internal
 from dcsim.workload.fusion import Unit
 from dcsim.workload.graph import Node, Value
 from dcsim.workload.operation import Kind, Operation, Phase
-from dcsim.workload.primitives import REDUCTIONS
+from dcsim.workload.primitives import INDEXED, REDUCTIONS, SLOW
 
 _RANKS: tuple[Kind, ...] = ("copy", "elementwise", "random", "reduce")  # the last kind met names a fused kernel
 _NAMED = 3
@@ -36,9 +38,10 @@ def operation_of(unit: Unit, inside: Internal) -> tuple[Operation, list[str]]:
         bytes_fused=fused,
         scope=unit.label[1],
         transcendentals=sum(found.transcendentals for found in known),
-        form=first.form,
+        form=first.crossed if unit.looped and first.crossed else first.form,
         geometry=first.geometry,
         stacked_bytes=_stacked(unit),
+        functions=_functions(unit),
     )
     return operation, unknown
 
@@ -56,6 +59,17 @@ def _stacked(unit: Unit) -> float:
     """Return what the kernel takes from, or adds to, the arrays that its loop goes through slice by slice [B]."""
     taken = sum(value.touched_bytes for value in unit.reads if value.storage in unit.slices)
     return taken + sum(value.size_bytes for value in unit.writes if value.storage in unit.slices)
+
+
+def _functions(unit: Unit) -> tuple[tuple[str, float], ...]:
+    """Return how often each slow elementwise primitive is evaluated, and the rows that are found by an index."""
+    found: Counter[str] = Counter()
+    for node in unit.nodes:
+        if node.primitive in SLOW:
+            found[node.primitive] += node.outputs[0].elements
+        elif node.primitive in INDEXED:
+            found[node.primitive] += prod(node.inputs[1].shape[:-1])
+    return tuple((name, float(count)) for name, count in sorted(found.items()))
 
 
 def _largest(unit: Unit) -> Value:

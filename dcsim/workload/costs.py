@@ -148,7 +148,14 @@ def _from_json(data: dict[str, Any]) -> StepCosts:
     sizes = ("shape", "geometry")
     read: dict[str, Any] = {
         "operations": [
-            Operation(**{**row, **{name: tuple(row[name]) for name in sizes}}) for row in data["operations"]
+            Operation(
+                **{
+                    **row,
+                    **{name: tuple(row[name]) for name in sizes},
+                    "functions": tuple((name, count) for name, count in row["functions"]),
+                }
+            )
+            for row in data["operations"]
         ],
         "gradients": [Gradient(**row) for row in data["gradients"]],
         "exchanges": [Exchange(**{**row, "group": _group(**row["group"])}) for row in data["exchanges"]],

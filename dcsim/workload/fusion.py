@@ -25,7 +25,7 @@ _ROW_BYTES = 65536.0  # rows up to this size stay on the chip during a reduction
 class Unit:
     """What runs as one kernel, or a loop with the units of its body.
 
-    ``slices`` are the arrays of a loop's body that are slices of stacked ones outside.
+    ``slices`` are the arrays of a loop's body that are slices of stacked ones outside; ``looped`` says that it is in one.
     """
 
     nodes: list[Node]
@@ -34,6 +34,7 @@ class Unit:
     reads: list[Value] = field(default_factory=list)
     writes: list[Value] = field(default_factory=list)
     slices: frozenset[Value] = frozenset()
+    looped: bool = False
 
     @property
     def label(self) -> tuple[str, str]:
@@ -66,7 +67,7 @@ def _body(loop: Loop) -> list[Unit]:
     sliced = (*loop.body.inputs[loop.constants + loop.carries :], *loop.body.outputs[loop.carries :])
     slices = frozenset(value.storage for value in sliced)
     for unit in units:
-        unit.slices = slices
+        unit.slices, unit.looped = slices, True
     return units
 
 

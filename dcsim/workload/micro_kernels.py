@@ -12,12 +12,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax  # type: ignore[import-untyped]
 
-from dcsim.workload.measure import Program
+from dcsim.workload.timing import Program
 from dcsim.workload.models.abstract import array
 
-_FLAT = ((64, 64), (256, 256), (1024, 1024), (2048, 4096))
+_FLAT = ((64, 64), (256, 256), (1024, 768), (2048, 2048))
 _ROWS = ((32, 10), (64, 512), (512, 128), (1024, 1000), (2048, 1024))
 _POOLED = ((8, 16, 16, 32), (16, 28, 28, 24), (8, 56, 56, 32))
 _TABLES = ((1000, 16, 512), (8000, 64, 2048), (20000, 256, 1024), (500, 512, 256))
@@ -36,30 +37,46 @@ def kernels() -> Iterator[Program]:
 
 def elementwise() -> Iterator[Program]:
     """Return programs of elementwise work and its gradients."""
-    functions: dict[str, Callable[..., Any]] = {
+    pairs: dict[str, Callable[..., Any]] = {
         "add": lambda x, y: x + y,
         "bias and relu": lambda x, y: jax.nn.relu(x + y[0]),
-        "tanh": jnp.tanh,
-        "exp": jnp.exp,
-        "sigmoid": jax.nn.sigmoid,
-        "gelu": jax.nn.gelu,
         "silu product": lambda x, y: jax.nn.silu(x) * y,
-        "log": lambda x: jnp.log(x + 2.0),
-        "square root": lambda x: x / jnp.sqrt(jnp.square(x) + 1.0),
         "gates": lambda x, y: jax.nn.sigmoid(x) * jnp.tanh(y) + jax.nn.sigmoid(y) * x,
+        "many": lambda x, y: (x * 0.9 + y) * (x - y) + (0.5 * x + y * y) * 2.0 - x * y,
     }
+    singles: dict[str, Callable[..., Any]] = {"tanh": jnp.tanh, "gelu": jax.nn.gelu, "exact gelu": _exact}
     for shape in _FLAT:
-        for name, function in functions.items():
-            count = function.__code__.co_argcount if hasattr(function, "__code__") else 1
-            count = {"tanh": 1, "exp": 1, "sigmoid": 1, "gelu": 1}.get(name, count)
-            given = tuple(array(shape, jnp.float32) for _ in range(count))
+        x = array(shape, jnp.float32)
+        for name, function in (*pairs.items(), *singles.items()):
+            given = (x, x) if name in pairs else (x,)
             yield Program(f"{name} {shape}", function, given)
-            if name in ("tanh", "gelu", "silu product", "bias and relu", "gates"):
+            if name not in ("add", "many"):
                 yield _gradient(f"{name} gradient {shape}", function, *given)
     for shape in _FLAT[1:]:
         x = array(shape, jnp.float32)
         yield Program(f"to bf16 {shape}", lambda x: x.astype(jnp.bfloat16), (x,))
         yield Program(f"select {shape}", lambda x, y: jnp.where(x > y, x, 0.5 * y), (x, x))
+    yield from _functions()
+
+
+def _functions() -> Iterator[Program]:
+    """Return programs of one slow function each."""
+    functions: dict[str, Callable[..., Any]] = {
+        "exp": jnp.exp,
+        "log": lambda x: jnp.log(jnp.abs(x)),
+        "log1p": lambda x: jnp.log1p(jnp.abs(x)),
+        "sigmoid": jax.nn.sigmoid,
+        "erf": jax.lax.erf,
+        "division": lambda x: x / (1.5 + x),
+        "root": lambda x: jnp.sqrt(jnp.square(x) + 1.0),
+        "inverse root": lambda x: jax.lax.rsqrt(jnp.square(x) + 1.0),
+        "sine": jnp.sin,
+        "cosine": jnp.cos,
+        "power": lambda x: jnp.abs(x) ** 1.5,
+    }
+    for shape in ((96, 128), (512, 768)):
+        for name, function in functions.items():
+            yield Program(f"{name} {shape}", function, (array(shape, jnp.float32),))
 
 
 def reductions() -> Iterator[Program]:
@@ -126,6 +143,29 @@ def rows_of_tables() -> Iterator[Program]:
         )
 
 
+        yield Program(
+            f"fill rows {rows} {width} {count}",
+            lambda t, i: t.at[i].get(mode="fill", fill_value=0),
+            (table, indices),
+            below=rows,
+        )
+        yield Program(
+            f"set rows {rows} {width} {count}",
+            lambda t, i, u: jnp.zeros_like(t).at[i].set(u, mode="drop"),
+            (table, indices, updates),
+            below=rows,
+        )
+    for count, side in ((64, 9), (500, 33)):
+        x = array((count, side, side), jnp.float32)
+        first, second = np.tril_indices(side, -1)
+
+        def below(x: jax.Array, first: Any = first, second: Any = second) -> jax.Array:
+            return x[:, first, second]
+
+        yield Program(f"triangles {x.shape}", below, (x,))
+        yield _gradient(f"triangles gradient {x.shape}", below, x)
+
+
 def others() -> Iterator[Program]:
     """Return programs of sorting, random numbers, moves, optimizers and loops."""
     for shape in ((256, 64), (64, 4096)):
@@ -133,6 +173,8 @@ def others() -> Iterator[Program]:
         yield Program(f"sort {shape}", lambda x: jnp.sort(x, axis=-1), (x,))
         yield Program(f"top {shape}", lambda x: jax.lax.top_k(x, 4), (x,))
         yield Program(f"running sum {shape}", lambda x: jnp.cumsum(x, axis=-1), (x,))
+    for length in (300, 3000):
+        yield Program(f"order {length}", jnp.argsort, (array((length,), jnp.int32),), below=16)
     key = jax.eval_shape(lambda: jax.random.key(0))
     for shape in ((128, 128), (1024, 512)):
         x = array(shape, jnp.float32)
@@ -191,6 +233,10 @@ def _normalize(x: jax.Array) -> jax.Array:
 
 def _entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, labels))
+
+
+def _exact(x: jax.Array) -> jax.Array:
+    return jax.nn.gelu(x, approximate=False)
 
 
 def _masked(scores: jax.Array) -> jax.Array:

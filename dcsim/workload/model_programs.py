@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from dcsim.workload.measure import Program
+from dcsim.workload.timing import Program
 from dcsim.workload.models import family
 from dcsim.workload.step import Recipe, Step
 

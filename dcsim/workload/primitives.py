@@ -28,6 +28,8 @@ ELEMENTWISE = _words(
     "clamp convert_element_type reduce_precision integer_pow square reciprocal add_any nextafter population_count clz "
     "shift_left shift_right_logical shift_right_arithmetic eq_to lt_to le_to mulhi complex conj"
 )
+SLOW = TRANSCENDENTAL | {"div", "rem"}
+INDEXED = _words("gather scatter scatter-add scatter-sub scatter-mul scatter-min scatter-max")
 MOVES = _words("concatenate pad rev iota tile stack empty empty2 zeros_like axis_index platform_index iota_2x32_shape")
 REDUCTIONS = _words("reduce_sum reduce_max reduce_min reduce_prod reduce_and reduce_or reduce_xor argmax argmin reduce")
 SCANS = _words("cumsum cumprod cummax cummin cumlogsumexp")

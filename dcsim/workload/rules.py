@@ -48,7 +48,8 @@ _EXPANSIONS: Mapping[str, tuple[float, float]] = MappingProxyType(
 class Charge:
     """What one node costs. ``size_bytes`` is None where it reads every operand and writes every result once.
 
-    ``form`` and ``geometry`` are those of :class:`dcsim.workload.operation.Operation`.
+    ``form`` and ``geometry`` are those of :class:`dcsim.workload.operation.Operation`; ``crossed`` is the form in the
+    body of a loop, where there is another.
     """
 
     kind: Kind
@@ -58,6 +59,7 @@ class Charge:
     size_bytes: float | None = None
     form: str = ""
     geometry: tuple[int, ...] = ()
+    crossed: str = ""
 
 
 def is_fusible(node: Node) -> bool:
@@ -212,10 +214,27 @@ def _convolution(node: Node) -> Charge:
         "convolution",
         2.0 * images * features * outputs * taps,
         shape=out,
-        form=("beyond" if any(window > size for size, window, _ in sizes) else "inside")
-        + ("-broad" if windows[0] > places else ""),
-        geometry=(images, features, outputs, places, *windows, *dilations),
+        form=_reach(sizes) + ("-broad" if windows[0] > places else ""),
+        geometry=(images, features, outputs, places, *windows, *dilations, int(taps)),
+        crossed=_crossed(numbers),
     )
+
+
+def _reach(sizes: list[tuple[int, int, int]]) -> str:
+    """Return how the window of a convolution lies to its input; ``sizes`` are (input, window, result) of every axis."""
+    if all(size == 1 for size, _, _ in sizes):
+        return "point"
+    return "beyond" if any(window > size or out > size for size, window, out in sizes) else "inside"
+
+
+def _crossed(numbers: Any) -> str:
+    """Return which operands of a convolution do not have their features last, as those of gradients do not."""
+    axes = len(numbers.lhs_spec)
+    features_last = (0, axes - 1, *range(1, axes - 1))
+    if tuple(numbers.lhs_spec) != features_last:
+        return "crossed-images"
+    plain = tuple(numbers.rhs_spec) == (axes - 1, axes - 2, *range(axes - 2))
+    return "" if plain and tuple(numbers.out_spec) == features_last else "crossed"
 
 
 def _gather(node: Node) -> Charge:

@@ -33,6 +33,7 @@ class State(NamedTuple):
 
 
 _GATES = 4  # input, forget, cell, output
+_KEYS = 16  # two directions of two kinds of layers take ten
 _SPREAD = 0.05  # of first weights, uniform: Zaremba et al., "Recurrent Neural Network Regularization" (2014)
 
 
@@ -46,7 +47,7 @@ def batch(spec: LstmModel, size: int) -> dict[str, Any]:
 
 def init(key: jax.Array, spec: LstmModel) -> Weights:
     """Return the parameters; "rest" are the layers that are as wide as what they read, stacked."""
-    keys = iter(jax.random.split(key, 8))
+    keys = iter(jax.random.split(key, _KEYS))
     across = spec.directions * spec.hidden
     parameters: Weights = {"tokens": _uniform(next(keys), (spec.vocabulary, spec.embedding))}
     equal = spec.layers

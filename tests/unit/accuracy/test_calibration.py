@@ -32,7 +32,7 @@ def product(b: int, m: int, n: int, k: int) -> Operation:
 
 
 def convolution(images: int, features: int, places: int) -> Operation:
-    geometry = (images, features, features, places, 9, 1, 1, 1)
+    geometry = (images, features, features, places, 9, 1, 1, 1, 9 * places)
     flops = 2.0 * images * features**2 * places * 9
     return Operation(
         "conv_general_dilated", "convolution", "forward", "fp32", (images, places, features), flops, flops / 9,

@@ -27,7 +27,7 @@ EFFICIENCY = Efficiency.model_validate(
         },
         "convolutions": {
             "trends": [{"name": "fp32 inside", "work": "0.01 ns"}],
-            "samples": ["fp32 inside 8 64 64 256 9 1 1 1: 2 ms"],
+            "samples": ["fp32 inside 8 64 64 256 9 1 1 1 2116: 2 ms"],
         },
         "kernels": [
             {
@@ -74,11 +74,13 @@ def test_a_form_without_samples_follows_its_trend() -> None:
 
 def test_between_two_samples_the_trend_is_corrected_by_both() -> None:
     # Trends: 1 us + 64^3 x 0.01 ns + 64^2 x 0.1 ns = 4.031 us at 64 rows, and 195.0 us at 4,096. 512 rows are three
-    # doublings and three halvings (0.4 each) from either: the correction is the geometric mean of the two.
+    # doublings from either (all can be halved six times and more), and the trend counts as a third sample at a distance
+    # of two doublings; weights fall with the third power of the distance.
     def trend(m: int) -> float:
         return 1e-6 + m * 64 * 64 * 1e-11 + m * 64 * 1e-10
 
-    correction = ((8e-6 / trend(64)) * (1e-4 / trend(4096))) ** 0.5
+    share = 3.0**-3 / (2 * 3.0**-3 + 2.0**-3)
+    correction = ((8e-6 / trend(64)) * (1e-4 / trend(4096))) ** share
     assert seconds(product((1, 512, 64, 64))) == pytest.approx(trend(512) * correction, rel=1e-9)
 
 
@@ -98,7 +100,7 @@ def test_a_product_of_nothing_takes_no_time() -> None:
 def test_a_convolution_is_looked_up_by_its_geometry() -> None:
     found = Operation(
         "conv_general_dilated", "convolution", "forward", "fp32", (8, 16, 16, 64), 1e8, 1e6, 1e6,
-        form="inside", geometry=(8, 64, 64, 256, 9, 1, 1, 1),
+        form="inside", geometry=(8, 64, 64, 256, 9, 1, 1, 1, 2116),
     )  # fmt: skip
     assert seconds(found) == pytest.approx(2e-3, rel=1e-9)
     # Half the clock doubles all of it: where the time of a product goes is not known.

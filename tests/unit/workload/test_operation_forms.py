@@ -54,7 +54,7 @@ def test_the_geometry_of_a_convolution() -> None:
 
     (found,) = operations(convolve, (8, 6, 6, 3), (3, 3, 3, 16))
     # 8 images, 3 and 16 features, 3 x 3 positions, 3 x 3 taps, stride 2 x 2, no dilation
-    assert (found.form, found.geometry) == ("inside", (8, 3, 16, 9, 9, 4, 1, 1))
+    assert (found.form, found.geometry) == ("inside", (8, 3, 16, 9, 9, 4, 1, 1, 64))
     (small,) = operations(convolve, (8, 2, 2, 3), (3, 3, 3, 16))
     assert small.form == "beyond-broad"  # 9 taps, 1 position
 
