@@ -36,7 +36,9 @@ from dcsim.options import (
     Reading,
     Settings,
     check_files,
+    refuse_unwritable,
     simulate_shown,
+    write_result,
     write_text,
 )
 from dcsim.study_verbs import compare, optimize, sensitivity, sweep
@@ -217,11 +219,12 @@ def calibrate(out: Annotated[Path, Option(metavar="FILE")] = Path("this-cpu.yaml
     from dcsim.report.progress import teller
 
     name = entry.name_of(out)
+    refuse_unwritable(out)
     measured = machine.calibrate_machine(name, teller(None if quiet else sys.stderr))
-    write_text(measured.text.rstrip(), out)
+    write_result(measured.text.rstrip(), out)
     if not quiet and out != Path("-"):
         say(f"fitted on {measured.fit}\nentry    {out}")
-    return DONE
+    return INTERRUPTED if measured.partial else DONE
 
 
 def accuracy(
@@ -237,13 +240,14 @@ def accuracy(
     from dcsim.accuracy import domains, score
     from dcsim.report.progress import teller
 
+    refuse_unwritable(json)
     given = domains.Given(cases, calibration, teller(None if quiet else sys.stderr))
     rows, facts = domains.score_domain(domain, given)
-    if json is not None:
-        write_text(score.to_json(rows, facts), json)
     if not quiet and json != Path("-"):
         say(domains.shown(domain, rows, facts))
-    return DONE
+    if json is not None:
+        write_result(score.to_json(rows, facts), json)
+    return INTERRUPTED if "partial" in facts else DONE
 
 
 def application() -> typer.Typer:

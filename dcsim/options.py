@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dcsim.command import say
+from dcsim.errors import InputError
 
 if TYPE_CHECKING:
     from dcsim.results.result import Result
@@ -58,6 +60,45 @@ def simulate_shown(prepared: Prepared, name: str, quiet: bool) -> Result:
         return simulate.run(prepared, None)
     with Meter(name, sys.stderr, describe) as meter:
         return simulate.run(prepared, meter)
+
+
+def refuse_unwritable(path: Path | None) -> None:
+    """Refuse a file that cannot be written, before work is done whose result it is to hold.
+
+    Raises
+    ------
+    InputError
+        If it is a folder, or its folder does not exist or cannot be written to.
+    """
+    if path is None or path == Path("-"):
+        return
+    if path.is_dir():
+        raise InputError(f"{path}: found a folder, expected the name of a file")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: found no folder {path.parent}, expected one that exists")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise InputError(f"{path}: found no permission to write, expected a file that can be written")
+
+
+def write_result(text: str, path: Path) -> None:
+    """Write what took long to find, whole or not at all; where that fails, to standard output, so that it is not lost.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    if path == Path("-"):
+        say(text)
+        return
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(text + "\n", encoding="utf-8")
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        say(text)
+        raise
 
 
 def write_text(text: str, path: Path) -> None:

@@ -27,13 +27,14 @@ LEVELS = tuple(2.0**power for power in (14, 17, 20, 23, 26))
 """Touched memory [B] between which the time of a byte is interpolated: from the first cache to main memory."""
 
 NAMES = (
-    "elementwise", "update", "rows", "reduce", "copy", "random", "gather", "scatter", "scatter-add", "sort", "top_k", "argmax",
-    "cumsum", "reduce_window_max", "reduce_window_sum", "select_and_scatter_add",
+    "elementwise", "update", "rows", "reduce", "copy", "random", "gather", "scatter", "scatter-add", "sort",
+    "top_k", "argmax", "cumsum", "reduce_window_max", "reduce_window_sum", "select_and_scatter_add",
 )  # fmt: skip
 """The kinds of kernels that have terms of their own."""
 
 FUNCTIONS = (
-    "gather", "scatter", "scatter-add", "div", "erf", "erfc", "exp", "log", "log1p", "logistic", "pow", "rsqrt", "sin", "cos", "sqrt", "tanh",
+    "gather", "scatter", "scatter-add", "div", "erf", "erfc", "exp", "log", "log1p", "logistic",
+    "pow", "rsqrt", "sin", "cos", "sqrt", "tanh",
 )  # fmt: skip
 """The primitives that have a time of their own: an evaluation, or a row found by its index."""
 
@@ -53,7 +54,7 @@ Row = tuple[str, tuple[int, ...], float]
 class Timings:
     """What calibration timed: an empty program, products, convolutions, and programs of all other kernels.
 
-    ``pace_s`` is the time of the programs of the pace when that is 1 [s].
+    ``pace_s`` is the time of the programs of the pace when that is 1 [s]; ``partial`` if an interrupt came between.
     """
 
     empty: Timing
@@ -61,6 +62,7 @@ class Timings:
     convolutions: tuple[Timing, ...]
     kernels: tuple[Timing, ...]
     pace_s: float = 0.0
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,27 +13,41 @@ from dcsim.accuracy.machine import Device, Progress, counting, measure_machine
 from dcsim.accuracy.score import Row
 from dcsim.compute.roofline import operation_time
 from dcsim.workload.costs import CostRequest, costs
-from dcsim.workload.measure import Effort, Program, Timing, one_thread, time_programs
+from dcsim.workload.measure import Effort, Timing, one_thread, time_programs
 from dcsim.workload.operation import Operation
+from dcsim.workload.timing import Program
 
 if TYPE_CHECKING:
     from dcsim.scenario.workload import ModelSpec
 
 _PRECISION = "fp32"
-_STEPS = Effort(rounds=7, seconds=0.2, group=6)
+_STEPS = Effort(rounds=9, seconds=0.03, group=6)
+_UNIT = "CPU seconds of one thread, over the pace of the machine"
 
 
 def rows(cases: Sequence[StepCase], device: Device, progress: Progress) -> list[Row]:
-    """Predict and measure ``cases``; call it inside :func:`dcsim.workload.measure.one_thread`."""
+    """Predict and measure ``cases``; call it inside :func:`dcsim.workload.measure.one_thread`.
+
+    After an interrupt there are those that were measured by then.
+    """
     from dcsim.workload import runtime
     from dcsim.workload.pace import Pace
 
     runtime.prepare()
     known = device.accelerator.efficiency
     pace = Pace(known.pace if known else 0.0)
-    tell = counting(progress, "measuring", 0, len(cases))
-    timings = time_programs([_program(case) for case in cases], _STEPS, tell, pace)
-    return [row(case, timing, device) for case, timing in zip(cases, timings, strict=True)]
+    tell = counting(progress, "measuring", len(cases))
+    found: list[Row] = []
+    try:
+        for start in range(0, len(cases), _STEPS.group):
+            group = cases[start : start + _STEPS.group]
+            timings = time_programs([_program(case) for case in group], _STEPS, pace)
+            found += [row(case, timing, device) for case, timing in zip(group, timings, strict=True)]
+            tell(len(found))
+    except KeyboardInterrupt:
+        if not found:
+            raise
+    return found
 
 
 def score_machine(file: Path | None, progress: Progress) -> tuple[list[Row], dict[str, str]]:
@@ -51,8 +65,11 @@ def score_machine(file: Path | None, progress: Progress) -> tuple[list[Row], dic
             device, fit = measured.device, measured.fit
         else:
             device, fit = Device(*entry.device(entry.read(file))), f"read from {file}"
-        facts = {"conditions": machine.conditions, "calibration": fit, "unit": "CPU seconds of one thread"}
-        return rows(CASES, device, progress), facts
+        facts = {"conditions": machine.conditions, "calibration": fit, "unit": _UNIT}
+        found = rows(CASES, device, progress)
+        if len(found) < len(CASES):
+            facts["partial"] = f"interrupted after {len(found)} of {len(CASES)} cases"
+        return found, facts
 
 
 def row(case: StepCase, timing: Timing, device: Device) -> Row:

@@ -23,7 +23,7 @@ Term = tuple[str, str]
 """A kind of kernel and one of its terms: ("elementwise", "launch")."""
 
 _ROUNDS = 30
-_STEP = 1.5  # factor by which the point of expansion may be off a measured time
+_FAR = 5.0  # factor by which the point of expansion may be off a measured time: the next round could not be positive
 _LARGE = 0.25  # logarithm of an error from which on it counts less
 
 
@@ -88,9 +88,10 @@ def _solved(matrix: Floats, known: Floats, measured: Floats, predicted: Floats, 
     import numpy as np
     from scipy.optimize import nnls
 
-    point = np.clip(predicted, measured / _STEP, measured * _STEP)
+    point = np.clip(predicted, measured / _FAR, measured * _FAR)
     distance = np.log(measured / point)
-    weights = np.sqrt(np.minimum(1.0, _LARGE / np.maximum(np.abs(np.log(np.maximum(predicted, 1e-300) / measured)), 1e-9)))
+    sizes = np.abs(distance)
+    weights = np.sqrt(np.minimum(1.0, _LARGE / np.maximum(sizes, 1e-9)))
     rows = np.vstack([matrix / point[:, None] * weights[:, None], alike])
     scale = np.maximum(np.abs(rows).max(axis=0, initial=0.0), 1e-300)
     target = np.concatenate([((1.0 + distance) - known / point) * weights, np.zeros(len(alike))])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -11,7 +11,7 @@ from dcsim.accuracy import entry
 from dcsim.accuracy.calibration import Timings, calibrate
 from dcsim.accuracy.entry import Machine, this_machine
 from dcsim.catalogue.parts import Accelerator, Software
-from dcsim.workload.measure import Effort, Program, one_thread, time_programs
+from dcsim.workload.measure import Effort, Timing, one_thread, timed
 
 Progress = Callable[[str], None]
 BUDGET_S = 150.0
@@ -19,6 +19,7 @@ BUDGET_S = 150.0
 
 _EFFORT = Effort(rounds=7, seconds=0.003, group=24)
 _SEED = 20260701
+_ENOUGH = 200  # products and convolutions for a fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,12 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The catalogue entry of a machine as text, the device in it, and the fit in words."""
+    """The catalogue entry of a machine as text, the device in it, the fit in words, and whether it was interrupted."""
 
     text: str
     device: Device
     fit: str
+    partial: bool = False
 
 
 def calibrate_machine(name: str, progress: Progress) -> Measured:
@@ -56,15 +58,18 @@ def measured(name: str, machine: Machine, timings: Timings) -> Measured:
     comments = (
         machine.conditions,
         f"Fitted on {calibration.summary}.",
+        *(["Partial: the measurement was interrupted."] if timings.partial else []),
         f"A scenario beside this file includes it, has servers of type {name}, and jobs in fp32 with software {name}.",
     )
-    return Measured(entry.write(parts, comments), Device(*entry.device(parts)), calibration.summary)
+    text = entry.write(parts, comments)
+    return Measured(text, Device(*entry.device(parts)), calibration.summary, timings.partial)
 
 
 def time_kernels(progress: Progress, budget_s: float = BUDGET_S) -> Timings:
     """Time the micro-kernels, inside :func:`dcsim.workload.measure.one_thread`.
 
     Of products and convolutions, whose order is random, those are left out that do not begin within ``budget_s`` [s].
+    An interrupt ends the measurement; what was timed by then is kept if it is enough for a fit.
     """
     from dcsim.workload import micro_kernels, micro_products, runtime
     from dcsim.workload.pace import Pace
@@ -73,23 +78,41 @@ def time_kernels(progress: Progress, budget_s: float = BUDGET_S) -> Timings:
     runtime.prepare()
     pace = Pace()
     kernels = [micro_kernels.empty(), *micro_kernels.kernels()]
-    products = [program.name for program in micro_products.products()]
-    shapes = [*micro_products.products(), *micro_products.convolutions()]
+    products, convolutions = list(micro_products.products()), list(micro_products.convolutions())
+    shapes = [*products, *convolutions]
     Random(_SEED).shuffle(shapes)
-    total = len(kernels) + len(shapes)
-    empty, *others = time_programs(kernels, _EFFORT, counting(progress, "calibrating", 0, total), pace)
-    effort = replace(_EFFORT, until=until)
-    found = time_programs(shapes, effort, counting(progress, "calibrating", len(kernels), total), pace)
-    known = frozenset(products)
+    tell = counting(progress, "calibrating", len(kernels) + len(shapes))
+    empty, *others = collected(timed(kernels, _EFFORT, pace), tell)
+    found: list[Timing] = []
+    partial = False
+    try:
+        for group in timed(shapes, replace(_EFFORT, until=until), pace):
+            found += group
+            tell(len(kernels) + len(found))
+    except KeyboardInterrupt:
+        if len(found) < _ENOUGH:
+            raise
+        partial = True
+    known = {program.name for program in products}
     return Timings(
         empty,
         tuple(timing for timing in found if timing.name in known),
         tuple(timing for timing in found if timing.name not in known),
         tuple(others),
         pace.unit_s,
+        partial,
     )
 
 
-def counting(progress: Progress, what: str, before: int, total: int) -> Callable[[int], None]:
-    """Return a function of the number done that tells ``progress`` of it, after ``before`` others of ``total``."""
-    return lambda done: progress(f"{what}: {before + done} of {total}")
+def collected(groups: Iterable[list[Timing]], tell: Callable[[int], None]) -> list[Timing]:
+    """Return the timings of all groups; ``tell`` is told how many there are after each."""
+    found: list[Timing] = []
+    for group in groups:
+        found += group
+        tell(len(found))
+    return found
+
+
+def counting(progress: Progress, what: str, total: int) -> Callable[[int], None]:
+    """Return a function of the number done that tells ``progress`` of it."""
+    return lambda done: progress(f"{what}: {done} of {total}")

@@ -57,9 +57,10 @@ Function = Annotated[str, BeforeValidator(_function), Field(json_schema_extra={"
 class Trend(Value):
     """The time of products or convolutions of one form as a sum of terms, each an amount of work times its time.
 
-    ``work`` is a multiplication with its addition, ``far`` one of plain loops by weights beyond the caches near the core, ``left``, ``right``, ``result`` an element of an operand or of the
-    result, ``windows`` an element of the input's windows one beside the other (of a product: one of the batch), ``taps`` a place in
-    such a window, whatever the features.
+    ``work`` is a multiplication with its addition, ``far`` one of plain loops by weights beyond the caches near the
+    core, ``left``, ``right``, ``result`` an element of an operand or of the result, ``windows`` an element of the
+    input's windows one beside the other (of a product: one of the batch), ``taps`` a place in such a window, whatever
+    the features.
     """
 
     name: Annotated[str, Field(pattern="^[a-z0-9]+ [a-z][a-z-]*$")] = Field(
@@ -87,7 +88,7 @@ class Shapes(Value):
 
 
 class KernelTerms(Value):
-    """What kernels of one name or kind take: a launch, time a FLOP, a function without a time of its own, a byte touched.
+    """What kernels of one name or kind take: a launch, time a FLOP, a function without a time of its own, and a byte.
 
     The time a byte depends on how many the kernel touches, linear in their logarithm between the levels.
     """
@@ -108,6 +109,8 @@ class Efficiency(Value):
     products: Shapes
     convolutions: Shapes
     kernels: tuple[KernelTerms, ...] = Field(min_length=1, description="all other kernels")
-    functions: tuple[Function, ...] = Field((), description="exp, tanh, a division: an evaluation in any kernel; of gather, a row")
+    functions: tuple[Function, ...] = Field(
+        (), description="exp, tanh, a division: an evaluation in any kernel; of gather, a row"
+    )
     pace: Duration = Field(0.0, description="of the programs that were timed beside all others, when the pace was 1")
     loop: tuple[Level, ...] = Field((), description="a byte of what a loop stacks up or takes apart, trip by trip")

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 _NEAREST = 6  # samples that correct a trend
 _POWER = 3.0  # of the distance in their weights
-_TRUSTED = 2.0  # distance [doublings] at which a sample counts as much as the trend: the least error of left-out samples
+_TRUSTED = (
+    2.0  # distance [doublings] at which a sample counts as much as the trend: the least error of left-out samples
+)
 _HALVES = 0.4  # distance of a size that can be halved once more, without a remainder [doublings]
 _MOST_HALVES = 6  # 64 numbers of 4 bytes: beyond vectors and cache lines
 _CLOSE = 1e-6  # a distance [doublings] below which only the sample counts
@@ -40,7 +42,9 @@ _CROSSED = "crossed"
 _PLAIN = (_CROSSED, "beyond")
 _NEAR = (2.0**18, 2.0**21)  # bytes of weights up to which plain loops find them near the core, and from which on never
 _DIVISIONS = frozenset({"div", "rem"})
-_FEW = 16  # features up to which XLA takes another kernel: IsConvolutionOpSupportedByYnn of its CPU backend, jaxlib 0.10
+_FEW = (
+    16  # features up to which XLA takes another kernel: IsConvolutionOpSupportedByYnn of its CPU backend, jaxlib 0.10
+)
 _SHORT = 64  # input features below which XLA unrolls the inner loop of a convolution with crossed axes: measured
 _KERNELS = frozenset({"matmul", "convolution"})
 
@@ -77,8 +81,8 @@ def function_counts(operation: Operation, known: Collection[str]) -> dict[str, f
 def kernel_name(operation: Operation, known: Collection[str]) -> str:
     """Return the most special of the ``known`` names that ``operation`` goes by, "elementwise" if none does.
 
-    Its primitive where it is a kernel of its own; "update" for an optimizer's work, which is in place; "rows" for a fused reduction that also writes about as much as it
-    reads, such as a softmax or a normalization; its kind.
+    Its primitive where it is a kernel of its own; "update" for an optimizer's work, which is in place; "rows" for a
+    fused reduction that also writes about as much as it reads, such as a softmax or a normalization; its kind.
     """
     names = [operation.name]
     if operation.kind == "elementwise" and operation.phase == "optimizer":

@@ -25,7 +25,7 @@ _ROW_BYTES = 65536.0  # rows up to this size stay on the chip during a reduction
 class Unit:
     """What runs as one kernel, or a loop with the units of its body.
 
-    ``slices`` are the arrays of a loop's body that are slices of stacked ones outside; ``looped`` says that it is in one.
+    ``slices`` are the arrays of a loop's body that are slices of stacked ones outside; ``looped``: it is in one.
     """
 
     nodes: list[Node]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf, sqrt
@@ -74,38 +74,38 @@ def one_thread() -> Iterator[dict[str, str]]:
                 library.mallopt(option, default)
 
 
-def time_programs(
-    programs: Sequence[Program],
-    effort: Effort,
-    done: Callable[[int], None] | None = None,
-    pace: Pace | None = None,
-) -> list[Timing]:
-    """Return the timings of ``programs``; ``done`` is told how many are finished after each group.
+def timed(programs: Sequence[Program], effort: Effort, pace: Pace | None = None) -> Iterator[list[Timing]]:
+    """Yield the timings of ``programs`` group by group; what does not begin in time is left out.
 
-    Times are over the ``pace`` of the moment, where there is one. What does not begin in time is left out.
+    Times are over the ``pace`` of the moment, where there is one.
     """
     from dcsim.workload import runtime
 
     runtime.prepare()
-    found: list[Timing] = []
     for start in range(0, len(programs), effort.group):
         if time.monotonic() > effort.until:
-            break
+            return
         runs = [Run(program) for program in programs[start : start + effort.group]]
-        times: list[list[float]] = [[] for _ in runs]
-        before = 1.0 if pace is None else pace.now()
-        for _ in range(effort.rounds):
-            for run, own in zip(runs, times, strict=True):
-                seconds = run.once(effort.seconds)
-                after = 1.0 if pace is None else pace.now()
-                own.append(seconds / sqrt(before * after))
-                before = after
-        found.extend(
-            Timing(run.name, median(own), min(own), run.operations()) for run, own in zip(runs, times, strict=True)
-        )
-        if done is not None:
-            done(len(found))
-    return found
+        times = _rounds(runs, effort, pace)
+        yield [Timing(run.name, median(own), min(own), run.operations()) for run, own in zip(runs, times, strict=True)]
+
+
+def time_programs(programs: Sequence[Program], effort: Effort, pace: Pace | None = None) -> list[Timing]:
+    """Return the timings of ``programs``, as :func:`timed` yields them."""
+    return [timing for group in timed(programs, effort, pace) for timing in group]
+
+
+def _rounds(runs: Sequence[Run], effort: Effort, pace: Pace | None) -> list[list[float]]:
+    """Return the time of one execution in every round of every run [s]."""
+    times: list[list[float]] = [[] for _ in runs]
+    before = 1.0 if pace is None else pace.now()
+    for _ in range(effort.rounds):
+        for run, own in zip(runs, times, strict=True):
+            seconds = run.once(effort.seconds)
+            after = 1.0 if pace is None else pace.now()
+            own.append(seconds / sqrt(before * after))
+            before = after
+    return times
 
 
 def _allocator() -> Any:

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax  # type: ignore[import-untyped]
 
-from dcsim.workload.timing import Program
 from dcsim.workload.models.abstract import array
+from dcsim.workload.timing import Program
 
 _FLAT = ((64, 64), (256, 256), (1024, 768), (2048, 2048))
 _ROWS = ((32, 10), (64, 512), (512, 128), (1024, 1000), (2048, 1024))
@@ -141,7 +141,6 @@ def rows_of_tables() -> Iterator[Program]:
             (table, indices, updates),
             below=rows,
         )
-
 
         yield Program(
             f"fill rows {rows} {width} {count}",

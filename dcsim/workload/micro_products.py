@@ -16,8 +16,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from dcsim.workload.timing import Program
 from dcsim.workload.models.abstract import array
+from dcsim.workload.timing import Program
 
 _SEED = 20260701
 _WIDTHS = (10, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 300, 384, 512, 640, 768, 1000, 1024, 1536, 2048, 3072)
@@ -141,7 +141,7 @@ def _looped(images: tuple[int, ...], kernel: tuple[int, ...]) -> Iterator[Progra
         return jax.lax.scan(trip, y, stacked)[1]
 
     def by_weight(x: jax.Array, gradients: jax.Array) -> jax.Array:
-        w = jax.ShapeDtypeStruct(kernel, jnp.float32)
+        w = array(kernel, jnp.float32)
 
         def trip(old: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
             return old, jax.linear_transpose(lambda w: convolve(old, w), w)(y)[0]

@@ -6,9 +6,9 @@ from typing import Any
 
 import jax
 
-from dcsim.workload.timing import Program
 from dcsim.workload.models import family
 from dcsim.workload.step import Recipe, Step
+from dcsim.workload.timing import Program
 
 
 def training(name: str, recipe: Recipe, samples: int) -> Program:

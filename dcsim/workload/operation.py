@@ -33,13 +33,15 @@ class Operation:
     ``transcendentals`` are evaluations of exp, tanh and their like, which ``flops`` leaves out.
 
     A device whose kernels were measured also asks for: ``form``, how the operands of a product lie in memory ("nn": as
-    in a plain product of row-major matrices), "beyond" for a convolution whose window or result is larger than its input, "point" for one
-    of an input of one place, else "inside", with "-broad" where the window is larger than the result, as in gradients by the kernel, or "crossed" in
-    the body of a loop where the kernel is not stored as (height, width, inputs, outputs), "crossed-images" where the
-    images are not stored as (images, height, width, inputs) either; ``geometry``, (images, input features of a group, output features, output positions, window, stride, dilation of the input,
-    dilation of the window, pairs of position and tap that meet the input) of a convolution; ``stacked_bytes``, what of its inputs and results are slices of arrays
-    that a loop takes apart or stacks up; ``functions``, the evaluations of each elementwise primitive that takes
-    longer than an addition (exp, tanh, a division), and the rows that are looked up or written by index.
+    in a plain product of row-major matrices), "beyond" for a convolution whose window or result is larger than its
+    input, "point" for one of an input of one place, else "inside", with "-broad" where the window is larger than the
+    result, as in gradients by the kernel, or "crossed" in the body of a loop where the kernel is not stored as (height,
+    width, inputs, outputs), "crossed-images" where the images are not stored as (images, height, width, inputs) either;
+    ``geometry``, (images, input features of a group, output features, output positions, window, stride, dilation of the
+    input, dilation of the window, pairs of position and tap that meet the input) of a convolution; ``stacked_bytes``,
+    what of its inputs and results are slices of arrays that a loop takes apart or stacks up; ``functions``, the
+    evaluations of each elementwise primitive that takes longer than an addition (exp, tanh, a division), and the rows
+    that are looked up or written by index.
     """
 
     name: str

@@ -19,12 +19,12 @@ class Pace:
     """Two programs, a product and a tanh, and the geometric mean of their times when the pace is 1: ``unit_s`` [s]."""
 
     def __init__(self, unit_s: float = 0.0) -> None:
-        import jax
         import jax.numpy as jnp
 
+        from dcsim.workload.models.abstract import array
         from dcsim.workload.timing import Program, Run
 
-        square = jax.ShapeDtypeStruct((_SIZE, _SIZE), jnp.float32)
+        square = array((_SIZE, _SIZE), jnp.float32)
         programs: list[tuple[Any, tuple[Any, ...]]] = [(jnp.matmul, (square, square)), (jnp.tanh, (square,))]
         self._runs = [Run(Program("pace", function, given)) for function, given in programs]
         self.unit_s = 1.0

@@ -53,4 +53,94 @@ CASES: Final = (
         vocabulary=4000, positions="rotary", norm="rms", activation="swiglu", feed_forward=704, bias=False,
         tied_head=False,
     ),
+    *_both(
+        "resnet 32px w16 1-1-1", 16, "momentum", family="resnet", image=32, width=16,
+        blocks=(1,1,1), classes=10,
+    ),
+    *_both(
+        "resnet 64px w32 2-2-2-2", 4, "momentum", family="resnet", image=64, width=32,
+        blocks=(2,2,2,2), classes=100,
+    ),
+    *_both(
+        "resnet 96px w24 bottleneck", 3, "momentum", family="resnet", image=96, width=24,
+        blocks=(2,3,2), bottleneck=True, classes=50,
+    ),
+    *_both(
+        "unet 64px w16 d3", 2, family="unet", image=64, width=16, depth=3, classes=2, channels=1,
+    ),
+    *_both(
+        "unet 96px w24 d2", 2, family="unet", image=96, width=24, depth=2, classes=5, channels=3,
+    ),
+    *_both(
+        "unet 48px w32 d4", 3, "sgd", family="unet", image=48, width=32, depth=4, classes=3,
+        channels=3,
+    ),
+    *_both(
+        "ssd w8", 1, "momentum", family="detector", width=8, classes=21,
+    ),
+    *_both(
+        "ssd w16", 1, "momentum", family="detector", width=16, classes=10,
+    ),
+    *_both(
+        "lstm lm 1x128", 16, "sgd", family="lstm", vocabulary=1000, embedding=64, hidden=128,
+        layers=1, context=35,
+    ),
+    *_both(
+        "lstm lm 2x256", 20, family="lstm", vocabulary=5000, embedding=256, hidden=256, layers=2,
+        context=48,
+    ),
+    *_both(
+        "lstm text 2x96 both ways", 32, family="lstm", vocabulary=3000, embedding=48, hidden=96,
+        layers=2, context=60, classes=4, bidirectional=True,
+    ),
+    *_both(
+        "bert 2x128", 8, family="encoder", layers=2, hidden=128, heads=4, context=64,
+        vocabulary=1500, masked=10,
+    ),
+    *_both(
+        "bert 4x320", 4, family="encoder", layers=4, hidden=320, heads=5, context=128,
+        vocabulary=5000, masked=20,
+    ),
+    *_both(
+        "bert 3x192 pre-norm", 6, "sgd", family="encoder", layers=3, hidden=192, heads=6,
+        context=96, vocabulary=3000, masked=14, norm_place="before",
+    ),
+    *_both(
+        "vit 32px 3x96", 16, family="vision", image=32, patch=4, layers=3, hidden=96, heads=3,
+        classes=10,
+    ),
+    *_both(
+        "vit 96px 4x256", 4, family="vision", image=96, patch=8, layers=4, hidden=256, heads=8,
+        classes=100,
+    ),
+    *_both(
+        "vit 64px 6x192", 8, "sgd", family="vision", image=64, patch=16, layers=6, hidden=192,
+        heads=3, classes=200,
+    ),
+    *_both(
+        "moe 2x128 8e", 4, family="mixture", layers=2, hidden=128, heads=4, context=64,
+        vocabulary=1000, experts=8, chosen=2, capacity=1.25,
+    ),
+    *_both(
+        "moe 3x192 4e swiglu", 4, family="mixture", layers=3, hidden=192, heads=6,
+        key_value_heads=2, context=128, vocabulary=2500, experts=4, chosen=1, capacity=1.25,
+        positions="rotary", norm="rms", activation="swiglu", feed_forward=512, bias=False,
+    ),
+    *_both(
+        "moe 2x256 16e shared", 3, "sgd", family="mixture", layers=2, hidden=256, heads=8,
+        context=96, vocabulary=3000, experts=16, chosen=4, capacity=1.5, expert_feed_forward=128,
+        shared_experts=1, router="sigmoid",
+    ),
+    *_both(
+        "dlrm 8 tables", 256, "adagrad", family="recommender", numbers=13, tables=(1000,)*8,
+        embedding=16, bottom=(64,), top=(128,64),
+    ),
+    *_both(
+        "dlrm 26 tables", 512, "sgd", family="recommender", numbers=13, tables=(3000,)*26,
+        embedding=32, bottom=(256,128), top=(256,128),
+    ),
+    *_both(
+        "dlrm 12 big tables", 1024, "sgd", family="recommender", numbers=20, tables=(20000,10000)*6,
+        embedding=64, bottom=(512,256), top=(512,256),
+    ),
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from dcsim import catalogue, cli, units
 from dcsim.accuracy import compute, entry, machine
-from dcsim.accuracy.calibration import Timings, calibrate
+from dcsim.accuracy.calibration import Timings, _joined, calibrate
 from dcsim.accuracy.cases.steps import CASES
 from dcsim.accuracy.compute import naive_seconds, predicted_seconds, row
 from dcsim.accuracy.machine import Device, measured
@@ -211,3 +212,58 @@ def test_this_machine_tells_its_conditions() -> None:
     for part in ("jax", "numpy", "Python", "thread one, pinned", "CPU seconds, measured 20"):
         assert part in found.conditions
     assert found.memory_bytes > 1e8
+
+
+def test_a_rare_form_counts_with_what_it_is_a_particular_of() -> None:
+    few = {"inside": [("a", (1,), 1.0)], "inside-few": [("b", (2,), 1.0)], "beyond-few": [("c", (3,), 1.0)]}
+    assert {form: len(rows) for form, rows in _joined(few).items()} == {"inside": 2, "beyond-few": 1}
+
+
+@pytest.mark.parametrize("verb", [("calibrate", "--out"), ("accuracy", "compute", "--json")])
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: tuple[str, ...]
+) -> None:
+    def never(progress: machine.Progress) -> Timings:
+        raise AssertionError("measured")
+
+    monkeypatch.setattr(machine, "time_kernels", never)
+    done = dcsim(*verb, tmp_path / "none" / "box.yaml", "--quiet")
+    assert done.exit_code == 2
+    assert f"found no folder {tmp_path / 'none'}" in done.stderr
+
+
+def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "time_kernels", lambda progress: made_up())
+    file = tmp_path / "box.yaml"
+    file.write_text("older\n")
+
+    def full(path: Path, text: str, encoding: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    done = dcsim("calibrate", "--out", file, "--quiet")
+    assert done.exit_code != 0
+    assert "accelerators:" in done.stdout  # the entry itself, where it can still be saved
+    assert file.read_text() == "older\n"
+
+
+def test_an_interrupt_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "time_kernels", lambda progress: replace(made_up(), partial=True))
+    file = tmp_path / "box.yaml"
+    assert dcsim("calibrate", "--out", file, "--quiet").exit_code == 130
+    assert "# Partial: the measurement was interrupted." in file.read_text()
+    monkeypatch.setattr(compute, "_STEPS", Effort(rounds=2, seconds=1e-3, group=1))
+    monkeypatch.setattr(compute, "CASES", CASES[:2])
+    calls: list[int] = []
+
+    def interrupted(programs: list[object], effort: Effort, pace: object) -> list[Timing]:
+        calls.append(1)
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        return [timing("one", product(1, 64, 256, 32))]
+
+    monkeypatch.setattr(compute, "time_programs", interrupted)
+    done = dcsim("accuracy", "compute", "--calibration", file, "--json", "-")
+    assert done.exit_code == 130
+    found = json.loads(done.stdout)
+    assert (len(found["rows"]), found["summary"]["partial"]) == (1, "interrupted after 1 of 2 cases")

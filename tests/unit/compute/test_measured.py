@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from dcsim import catalogue
 from dcsim.catalogue.efficiency import Efficiency
 from dcsim.catalogue.parts import Accelerator, Software
-from dcsim.compute.measured import kernel_name, level_shares
+from dcsim.compute.measured import form_of, kernel_name, level_shares, trend_features
 from dcsim.compute.roofline import OperationTime, operation_time
 from dcsim.workload.operation import Operation
 
@@ -160,3 +160,54 @@ def test_a_part_that_was_not_measured_is_written_without_the_table() -> None:
     shipped = catalogue.Shelf().take(Accelerator, "xeon-8480")
     assert "efficiency" not in shipped.model_dump(mode="json")
     assert Accelerator.model_validate(DEVICE.model_dump(mode="json")).efficiency == EFFICIENCY
+
+
+def convolution(geometry: tuple[int, ...], form: str = "inside") -> Operation:
+    return Operation(
+        "conv_general_dilated", "convolution", "forward", "fp32", (1,), 1e6, 1e3, 1e3, form=form, geometry=geometry
+    )
+
+
+@pytest.mark.parametrize(
+    ("geometry", "form", "expected"),
+    [
+        ((8, 64, 64, 256, 9, 1, 1, 1, 2116), "inside", "inside"),
+        ((8, 16, 8, 256, 9, 1, 1, 1, 2116), "inside", "inside-few"),
+        ((8, 64, 64, 1, 256, 1, 1, 1, 256), "inside-broad", "inside-broad-single"),
+        ((8, 64, 64, 256, 4, 1, 4, 1, 256), "beyond", "beyond-spread"),
+        ((8, 63, 64, 256, 9, 1, 1, 1, 2116), "crossed", "crossed-short"),
+        ((8, 64, 64, 256, 9, 1, 1, 1, 2116), "crossed", "crossed"),
+        ((8, 2, 64, 9, 256, 1, 1, 1, 2116), "crossed-images", "crossed-images"),
+    ],
+)
+def test_the_kernel_of_a_convolution_is_told_by_its_sizes(geometry: tuple[int, ...], form: str, expected: str) -> None:
+    assert form_of(convolution(geometry, form)) == expected
+
+
+def test_a_product_by_a_vector_is_a_form_of_its_own() -> None:
+    assert form_of(product((1, 64, 1, 64))) == "nn-vector"
+    assert seconds(product((1, 64, 1, 64), "tn")) == pytest.approx(64 * 64 * 2e-11, rel=1e-12)
+
+
+def test_plain_loops_leave_out_the_border_and_are_slower_where_weights_are_far() -> None:
+    # 2 images, 4 x 6 features, 16 places of 9 taps of which 100 meet the input
+    near = trend_features((2, 4, 6, 16, 9, 1, 1, 1, 100), "crossed")
+    assert (near["work"], near["far"]) == (2 * 4 * 6 * 100, 0.0)
+    assert trend_features((2, 4, 6, 16, 9, 1, 1, 1, 100), "inside")["work"] == 2 * 4 * 6 * 16 * 9
+    # 512 x 512 x 9 weights are 9 MiB
+    assert trend_features((1, 512, 512, 4, 9, 1, 1, 1, 16), "beyond")["far"] == 512 * 512 * 16
+
+
+def test_functions_take_their_own_time_where_it_was_measured() -> None:
+    measured = EFFICIENCY.model_copy(update={"functions": ("exp: 2 ns", "div: 0.5 ns")})
+    device = DEVICE.model_copy(update={"efficiency": measured})
+    found = replace(kernel("exp", "elementwise", 0.0), functions=(("div", 10.0), ("exp", 1000.0), ("sin", 100.0)))
+    # a sine has no time of its own and takes that of the kernel, 1 ns; launch 2 us
+    expected = 2e-6 + 10 * 0.5e-9 + 1000 * 2e-9 + 100 * 1e-9
+    assert operation_time(found, device, SOFTWARE).seconds == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_work_of_an_optimizer_is_an_update_in_place() -> None:
+    found = replace(kernel("mul+add", "elementwise", 8.0), phase="optimizer")
+    assert kernel_name(found, ["elementwise", "update"]) == "update"
+    assert kernel_name(found, ["elementwise"]) == "elementwise"

@@ -67,3 +67,31 @@ def test_slices_of_stacked_arrays_are_counted() -> None:
     # a trip takes a slice of 4 x 4 weights, and stacks 2 x 4 results, in float32
     assert found["dot_general"].stacked_bytes == 4 * 4 * 4
     assert sum(o.stacked_bytes for o in found.values()) == 4 * 4 * 4 + 2 * 4 * 4
+
+
+def test_gradients_of_a_convolution_in_a_loop_are_crossed() -> None:
+    def convolve(x: jax.Array, w: jax.Array) -> jax.Array:
+        return jax.lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+    def loss(x: jax.Array, stacked: jax.Array) -> jax.Array:
+        return jnp.sum(jnp.square(jax.lax.scan(lambda old, w: (convolve(old, w), None), x, stacked)[0]))
+
+    found = operations(jax.grad(loss, argnums=(0, 1)), (2, 8, 8, 4), (3, 3, 3, 4, 4))
+    forms = {(o.phase, o.form) for o in found if o.kind == "convolution"}
+    assert forms == {("forward", "inside"), ("backward", "crossed"), ("backward", "crossed-images")}
+    # outside of loops the compiler brings their axes in order
+    alone = operations(
+        jax.grad(lambda x, w: jnp.sum(jnp.square(convolve(x, w))), argnums=(0, 1)), (2, 8, 8, 4), (3, 3, 4, 4)
+    )
+    assert {o.form for o in alone if o.kind == "convolution"} == {"inside", "inside-broad"}
+
+
+def test_slow_functions_and_rows_found_by_index_are_counted_by_name() -> None:
+    def function(x: jax.Array, table: jax.Array) -> jax.Array:
+        return jnp.tanh(x / 3.0) + jnp.exp(x) * jnp.exp(2.0 * x) + table[jnp.array([3, 1])]
+
+    counts: dict[str, float] = {}
+    for operation in operations(function, (2, 5), (9, 5)):
+        for name, count in operation.functions:
+            counts[name] = counts.get(name, 0.0) + count * operation.count
+    assert counts == {"div": 10.0, "exp": 20.0, "gather": 2.0, "tanh": 10.0}
