@@ -85,7 +85,7 @@ def row(case: StepCase, timing: Timing, device: Device) -> Row:
         measured=timing.seconds,
         predicted=predicted_seconds(operations, device),
         naive=naive_seconds(operations, device),
-        groups={"family": case.family, "mode": case.mode},
+        groups={"family": case.family, "mode": case.mode, "set": "kept apart" if case.apart else "looked at"},
     )
 
 
