@@ -26,6 +26,7 @@ from dcsim.command import (
     keeping,
     say,
 )
+from dcsim.compare_verb import compare
 from dcsim.errors import InputError, RunError
 from dcsim.options import (
     AllowCode,
@@ -41,7 +42,7 @@ from dcsim.options import (
     write_result,
     write_text,
 )
-from dcsim.study_verbs import compare, optimize, sensitivity, sweep
+from dcsim.study_verbs import optimize, sensitivity, sweep
 
 if TYPE_CHECKING:
     from dcsim.results.result import Result
@@ -99,18 +100,22 @@ def run(
 
 
 def check(
-    files: Annotated[list[Path], Argument(metavar="FILE...", help="Scenario and study files.")],
+    files: Annotated[list[Path], Argument(metavar="FILE...", help="Scenario, study and comparison files.")],
     allow_code: AllowCode = False,
 ) -> int:
-    """Validate scenario and study files without running them."""
+    """Validate scenario, study and comparison files without running them."""
     from dcsim import simulate
+    from dcsim.scenario.comparison import is_comparison, load_comparison
     from dcsim.scenario.load import load
     from dcsim.scenario.study import is_study, load_study
 
     status = DONE
     for file in files:
         try:
-            if is_study(file):
+            if is_comparison(file):
+                for _, loaded in load_comparison(file)[1]:
+                    simulate.prepare(loaded, allow_code)
+            elif is_study(file):
                 from dcsim.studies.sweep import check_study
 
                 check_study(load_study(file))

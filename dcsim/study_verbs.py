@@ -1,10 +1,10 @@
-"""The verbs of the command line that work on several scenarios: comparisons and studies."""
+"""The verbs of the command line that work on studies."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,15 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from dcsim.command import DONE, INTERRUPTED, complain, say
-from dcsim.errors import InputError, RunError
-from dcsim.options import Argument, Html, Json, Option, Quiet, Reading, check_files, simulate_shown, write_text
+from dcsim.errors import InputError
+from dcsim.options import Argument, Option
 
 if TYPE_CHECKING:
-    from dcsim.results.comparison import Comparison
-    from dcsim.results.result import Result
-    from dcsim.scenario.load import Loaded
     from dcsim.scenario.study import LoadedStudy
-    from dcsim.simulate import Prepared
     from dcsim.studies.evaluation import Evaluation
     from dcsim.studies.executors.base import Executor
     from dcsim.studies.point import Context
@@ -200,93 +196,3 @@ def _executor(workers: Workers, context: Context) -> Executor:
     from dcsim.studies.executors import local
 
     return local(context, _processes(workers))
-
-
-@dataclass(frozen=True)
-class CompareOutput:
-    """What ``dcsim compare`` writes and prints."""
-
-    html: Html = None
-    json: Json = None
-    quiet: Quiet = False
-
-
-def compare(
-    output: CompareOutput,
-    reading: Reading,
-    inputs: Annotated[list[Path], Argument(metavar="FILE_OR_RUN...", help="Scenario files and run folders.")],
-    vary: Annotated[
-        list[str], Option(metavar="PATH=a,b,c", help="Simulate with each of these values; may be repeated.")
-    ] = [],  # noqa: B006  # Typer reads it as "none given" and hands over a new list
-) -> int:
-    """Compare scenarios or runs, metric by metric."""
-    from dcsim.results import comparison
-
-    check_files(output.html, output.json)
-    work = _work(inputs, vary, reading)
-    results = _results(work, output.quiet)
-    if results is None:
-        complain("interrupted; nothing was compared")
-        return INTERRUPTED
-    _show_comparison(comparison.compare(list(results.values()), list(results)), output)
-    return DONE
-
-
-def _work(inputs: list[Path], vary: list[str], reading: Reading) -> dict[str, Path | Prepared]:
-    """Return what to compare by label, with every scenario found to be right before any is simulated."""
-    from dcsim import simulate
-
-    work: dict[str, Path | Prepared] = {}
-    for path in inputs:
-        if path.is_dir():
-            work[_fresh(path.name, work)] = path
-            continue
-        for label, loaded in _variants(path, vary, reading):
-            several = len(inputs) > 1 and bool(vary)
-            label = _fresh(f"{path.stem}: {label}" if several else label, work)
-            work[label] = simulate.prepare(loaded, reading.allow_code)
-    if len(work) < 2:
-        raise InputError("compare: found one scenario, expected several scenarios or runs, or --vary PATH=a,b")
-    return work
-
-
-def _variants(path: Path, axes: list[str], reading: Reading) -> list[tuple[str, Loaded]]:
-    from dcsim.scenario.load import load
-    from dcsim.studies.variants import vary
-
-    return vary(load(str(path), reading.settings, reading.seed), axes)
-
-
-def _results(work: dict[str, Path | Prepared], quiet: bool) -> dict[str, Result] | None:
-    """Load the run folders and simulate the scenarios; None if interrupted."""
-    from dcsim.results import store
-
-    results: dict[str, Result] = {}
-    for label, item in work.items():
-        results[label] = store.load(item) if isinstance(item, Path) else simulate_shown(item, label, quiet)
-        if results[label].partial and not isinstance(item, Path):
-            if results[label].manifest.get("stopped"):
-                raise RunError(f"{label}: {results[label].manifest['stopped']}; nothing was compared")
-            return None
-    return results
-
-
-def _fresh(label: str, taken: Container[str]) -> str:
-    """Return ``label``, numbered if it is taken."""
-    names = (label, *(f"{label} ({number})" for number in range(2, 10_000)))
-    return next(name for name in names if name not in taken)
-
-
-def _show_comparison(compared: Comparison, output: CompareOutput) -> None:
-    if output.html is not None:
-        from dcsim.report import html
-
-        html.write(compared, output.html)
-    if output.json is not None:
-        import json
-
-        write_text(json.dumps(compared.as_dict(), indent=1), output.json)
-    if not output.quiet and output.json != Path("-"):
-        from dcsim.report import terminal
-
-        terminal.write(terminal.comparison(compared))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,19 @@ from dcsim.report import figures, page, style, svg
 from dcsim.report.figures import Drawing
 from dcsim.results.comparison import Comparison
 from dcsim.results.result import Result
+from dcsim.results.standing import Objective
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write(what: Result | Comparison, path: Path | str) -> None:
+def write(what: Result | Comparison, path: Path | str, by: Sequence[Objective] = ()) -> None:
     """Write the page of a result or of a comparison to ``path``.
 
     If the page of a result lies in its run folder, its figures are also written to ``figures`` beside it as SVG files.
     """
     path = Path(path)
     if isinstance(what, Comparison):
-        path.write_text(_render("comparison.html.j2", page.of_comparison(what, figures.variants(what))), "utf-8")
+        path.write_text(_render("comparison.html.j2", page.of_comparison(what, figures.variants(what), by)), "utf-8")
         return
     drawings = draw(what)
     path.write_text(_render("result.html.j2", page.of_result(what, drawings)), "utf-8")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dcsim.report import headline, svg, tables
 from dcsim.report.figures import Drawing
 from dcsim.report.numbers import show
+from dcsim.report.plain import verdicts
 from dcsim.report.tables import Cell, Column, View
 from dcsim.results.comparison import Comparison
 from dcsim.results.result import Result
+from dcsim.results.standing import Objective
 
 _MOST_OPERATION_FIGURES = 4
 _TRIAL_COLUMNS = ("job", "trial", "state", "score", "steps", "energy_j", "asked_s", "end_s", "settings")
@@ -80,15 +82,27 @@ def of_result(result: Result, drawings: Mapping[str, Drawing]) -> dict[str, Any]
     }
 
 
-def of_comparison(comparison: Comparison, drawing: Drawing) -> dict[str, Any]:
+_COMPARED = (("variants", "What changes"), ("metrics", "Metrics"), ("links", "Links"))
+
+
+def of_comparison(comparison: Comparison, drawing: Drawing, by: Sequence[Objective] = ()) -> dict[str, Any]:
     """Return the values of the template of a comparison."""
-    labels = comparison.labels
+    labels, told = comparison.labels, verdicts(comparison, by)
+    best = [("best", "Which is best")] if told else []
     return {
         "title": "dcsim comparison",
         "heading": f"{len(labels)} variants compared",
         "facts": [f"{comparison.axis}: {', '.join(labels)}"] if comparison.axis else list(labels),
         "badges": [],
-        "sections": [("inputs", "Inputs"), ("variants", "What changes"), ("metrics", "Metrics"), ("links", "Links")],
+        "sections": [
+            ("inputs", "Inputs"),
+            *best,
+            ("variants", "What changes"),
+            ("metrics", "Metrics"),
+            ("links", "Links"),
+        ],
+        "verdicts": told,
+        "noisy": any(row.noisy for row in comparison.rows),
         "warning": comparison.warning,
         "inputs": tables.comparison_inputs(comparison),
         "variants": item(drawing),

@@ -143,6 +143,7 @@ def comparison_metrics(comparison: Comparison) -> View:
             cells.append(Cell(text, "" if value is None else repr(value)))
             if place:
                 change = "0" if difference == 0.0 else percent(difference, 3, sign=True).removesuffix(" %")
+                change += "~" if row.within_noise(0, place) else ""
                 cells.append(Cell(change, "" if difference is None else repr(difference)))
         rows.append(tuple(cells))
     return View("comparison", "Metrics", tuple(heads), tuple(rows))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dcsim.report import headline
 from dcsim.report.numbers import percent, short_labels, shorten, show
+from dcsim.report.plain import NOISE, mark, verdicts
 from dcsim.report.tables import number, row_scale
 from dcsim.results import dictionary
 from dcsim.results.comparison import Comparison, InputRow, MetricRow
 from dcsim.results.result import Result
+from dcsim.results.standing import Objective
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, Group, RenderResult
@@ -89,8 +91,8 @@ def summary(result: Result) -> Sheet:
     return Sheet(Group(*parts))
 
 
-def comparison(compared: Comparison) -> Sheet:
-    """Return the inputs that differ, the metrics with differences to the first, and the link loads beside them."""
+def comparison(compared: Comparison, by: Sequence[Objective] = ()) -> Sheet:
+    """Return the inputs that differ, the metrics with differences to the first, who is best, and the link loads."""
     from rich.console import Group
     from rich.text import Text
 
@@ -104,6 +106,10 @@ def comparison(compared: Comparison) -> Sheet:
     equal = sum(1 for row in compared.rows if not row.differs(_NOTICED))
     if equal:
         parts.append(Text(f"{equal} of {len(compared.rows)} metrics differ by less than 0.1 %", style="dim"))
+    if any(row.noisy for row in rows):
+        meaning = f"{NOISE} is within noise: the 95 % interval of the paired difference holds zero"
+        parts.append(Text(meaning, style="dim"))
+    parts += [Text(shorten(line, 2 * _WIDTH)) for line in verdicts(compared, by)]
     loads = _loads(compared, shown)
     if loads is not None:
         parts += [Text(), loads]
@@ -251,7 +257,8 @@ def _metrics(rows: list[MetricRow], labels: tuple[str, ...], axis: str) -> Table
         fitted = row_scale(row)
         cells = [f"{shorten(row.title, _NAME - len(fitted.label))} {fitted.label}".rstrip()]
         for place, (value, difference) in enumerate(zip(row.values, row.differences, strict=True)):
-            change = f" {percent(difference, 2, sign=True)}".replace(" %", "%") if place and difference else ""
+            change = f" {percent(difference, 2, sign=True)}{mark(row, place)}" if place and difference else ""
+            change = change.replace(" %", "%")
             cells.append("–" if value is None else f"{show(value / fitted.divisor, '1')}{change}")
         table.add_row(*map(_plain, cells[: 1 + len(labels)]))
     return table

@@ -10,6 +10,7 @@ from typing import Any
 from dcsim.errors import InputError
 from dcsim.results import dictionary
 from dcsim.results.result import Metric, Result
+from dcsim.results.statistics import Interval, paired_difference
 
 _ABSENT = "-"
 _NO_TIME_S = 1e-15  # a shorter time is what rounding left of a difference of two clock readings
@@ -17,12 +18,38 @@ _NO_TIME_S = 1e-15  # a shorter time is what rounding left of a difference of tw
 
 @dataclass(frozen=True, slots=True)
 class MetricRow:
-    """One metric of every result; None where a result has no such metric."""
+    """One metric of every result; None where a result has no such metric.
+
+    ``samples`` are the values of each result's replications [unit], empty where there is one only.
+    """
 
     name: str
     title: str
     unit: str
     metrics: tuple[Metric | None, ...]
+    samples: tuple[tuple[float, ...], ...] = ()
+
+    def pair(self, first: int, second: int) -> Interval | None:
+        """Return the 95 % interval of the mean of second - first over replications with the same random numbers.
+
+        None where either has no replications, or another number of them.
+        """
+        found = [self.samples[place] if self.samples else () for place in (first, second)]
+        if len(found[0]) < 2 or len(found[0]) != len(found[1]):
+            return None
+        return paired_difference(found[0], found[1])
+
+    def within_noise(self, first: int, second: int) -> bool:
+        """Return whether a difference cannot be told from none: its paired interval has a width, and holds zero."""
+        pair = None if first == second else self.pair(first, second)
+        if pair is None or pair.low is None or pair.high is None:
+            return False
+        return pair.low < pair.high and pair.low <= 0.0 <= pair.high
+
+    @property
+    def noisy(self) -> bool:
+        """Whether any difference to the first is within noise."""
+        return any(self.within_noise(0, place) for place in range(len(self.metrics)))
 
     @property
     def values(self) -> tuple[float | None, ...]:
@@ -92,6 +119,7 @@ class Comparison:
                 "unit": row.unit,
                 "values": [_finite(v) for v in row.values],
                 "differences": list(row.differences),
+                "within_noise": [row.within_noise(0, place) for place in range(len(row.values))],
             }
             for row in self.rows
         }
@@ -130,12 +158,21 @@ def _labels(results: Sequence[Result]) -> tuple[str, ...]:
 
 def _rows(results: Sequence[Result]) -> tuple[MetricRow, ...]:
     names = sorted({name for result in results for name in result.metrics}, key=dictionary.order)
-    rows = []
+    rows, samples = [], [_samples(result) for result in results]
     for name in names:
         metrics = tuple(result.metrics.get(name) for result in results)
         unit = next(metric.unit for metric in metrics if metric is not None)
-        rows.append(MetricRow(name, dictionary.title(name), unit, metrics))
+        replicated = tuple(found.get(name, ()) for found in samples)
+        rows.append(MetricRow(name, dictionary.title(name), unit, metrics, replicated))
     return tuple(rows)
+
+
+def _samples(result: Result) -> dict[str, tuple[float, ...]]:
+    """Return the values of every metric over the replications, in their order; nothing of a single one."""
+    if "replications" not in result.tables:
+        return {}
+    frame = result.tables["replications"].sort_values("replication", kind="stable")
+    return {str(name): tuple(map(float, values)) for name, values in frame.groupby("metric")["value"]}
 
 
 def _settled(metric: Metric) -> float:

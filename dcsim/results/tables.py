@@ -121,6 +121,14 @@ TABLES: Mapping[str, TableDefinition] = MappingProxyType(
             target="",
             detail="",
         ),
+        "replications": _table(
+            "Replications",
+            "Every metric in every replication, in the metric's unit; scenarios with the same seed use the same random "
+            "numbers in replication n.",
+            replication="",
+            metric="",
+            value="",
+        ),
         "operations": _table(
             "Operations of a training step",
             "One row a distinct kernel of a step of one rank: FLOPs, bytes and seconds are of one execution, "

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dcsim import __version__
 from dcsim.compute.precision import matrix_precision
@@ -22,6 +22,9 @@ from dcsim.simulate.assemble import DataCenter, assemble
 from dcsim.simulate.checks import checks
 from dcsim.simulate.prepare import Prepared
 from dcsim.simulate.progress import Progress
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _HALF = 0.5
 _LIBRARIES = ("simpy", "networkx", "jax", "optax", "numpy", "scipy", "pandas", "pyarrow")
@@ -124,12 +127,22 @@ def _result(prepared: Prepared, outcome: _Outcome, replications: list[dict[str, 
         name=prepared.loaded.scenario.name,
         digest=prepared.digest,
         metrics=metrics.combine(replications),
-        tables=tables.collect(center),
+        tables=tables.collect(center) | _replicated(replications),
         manifest=_manifest(prepared, outcome, verdicts)
         | {"replications": len(replications), "warnings": warnings(center) + metrics.left_out(replications)},
         scenario_text=dump(prepared.loaded.scenario),
         partial=outcome.partial,
     )
+
+
+def _replicated(replications: list[dict[str, Metric]]) -> dict[str, pd.DataFrame]:
+    """Return the table of all replications, none of a single one."""
+    if len(replications) == 1:
+        return {}
+    rows = [
+        (number, name, metric.value) for number, found in enumerate(replications) for name, metric in found.items()
+    ]
+    return {"replications": tables.frame("replications", rows)}
 
 
 def _manifest(prepared: Prepared, outcome: _Outcome, verdicts: list[Check]) -> dict[str, Any]:

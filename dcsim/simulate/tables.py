@@ -35,12 +35,15 @@ def collect(center: DataCenter) -> dict[str, pd.DataFrame]:
         "costs": costs.items(center).items(),
         "trials": _trials(center),
     }
-    for name, found in rows.items():
-        sink = Sink(name, TABLES[name].columns)
-        for row in found:
-            sink.append(*row)
-        frames[name] = sink.frame()
-    return frames
+    return frames | {name: frame(name, found) for name, found in rows.items()}
+
+
+def frame(name: str, rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
+    """Return rows as the table ``name``, with its columns and units."""
+    sink = Sink(name, TABLES[name].columns)
+    for row in rows:
+        sink.append(*row)
+    return sink.frame()
 
 
 def _breakdown(center: DataCenter) -> Iterable[Sequence[Any]]:
