@@ -104,7 +104,7 @@ class Inventory:
 
 
 def _dump(part: Value | None) -> dict[str, Any] | None:
-    return None if part is None else part.model_dump(mode="json")
+    return None if part is None else part.model_dump(mode="python")  # floats as they are, no text to be made of them
 
 
 def resolve(loaded: Loaded) -> Inventory:

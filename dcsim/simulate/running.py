@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -156,7 +157,7 @@ def _manifest(prepared: Prepared, outcome: _Outcome, verdicts: list[Check]) -> d
         "platform": platform.platform(),
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
-        "libraries": {name: version(name) for name in _LIBRARIES},
+        "libraries": dict(_libraries()),
         "seed": scenario.seed,
         "detail": scenario.detail,
         "start": scenario.start.isoformat(),
@@ -181,6 +182,12 @@ def _manifest(prepared: Prepared, outcome: _Outcome, verdicts: list[Check]) -> d
             for c in verdicts
         ],
     }
+
+
+@cache
+def _libraries() -> tuple[tuple[str, str], ...]:
+    """Return the versions of the libraries that results rest on; a process reads them once."""
+    return tuple((name, version(name)) for name in _LIBRARIES)
 
 
 def warnings(center: DataCenter) -> list[str]:

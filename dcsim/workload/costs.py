@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache as once
 from hashlib import blake2b
 from importlib import metadata
 from pathlib import Path
@@ -112,12 +113,18 @@ def _key(request: CostRequest, code: UserCode | None) -> str:
     """Digest the request, the code that traces and the libraries it traces with."""
     digest = blake2b(digest_size=20)
     model = request.model.model_dump(mode="json")
-    versions = [metadata.version(name) for name in ("jax", "optax")]
     rule = request.optimizer if isinstance(request.optimizer, str) else request.optimizer.model_dump(mode="json")
     served = request.inference.model_dump(mode="json") if request.inference else None
-    given = [model, request.precision, rule, request.micro, versions, code.digest() if code else "", served]
+    given = [model, request.precision, rule, request.micro, _tracer(), code.digest() if code else "", served]
     digest.update(json.dumps(given, sort_keys=True).encode())
-    here = Path(__file__).parent
+    return digest.hexdigest()
+
+
+@once
+def _tracer() -> str:
+    """Digest the code that traces and the versions of what it traces with, read once in a process."""
+    digest, here = blake2b(digest_size=20), Path(__file__).parent
+    digest.update("\0".join(metadata.version(name) for name in ("jax", "optax")).encode())
     for source in sorted(here.rglob("*.py")):
         digest.update(source.relative_to(here).as_posix().encode() + b"\0" + source.read_bytes() + b"\0")
     return digest.hexdigest()

@@ -1,0 +1,81 @@
+"""What a point of a study costs beyond its simulation, and what 100,000 of them need in memory."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dcsim.results import study as results
+from dcsim.scenario.study import load_study
+from dcsim.studies.executors.pool import Pool
+from dcsim.studies.sweep import execute, opened
+
+pytestmark = pytest.mark.bench
+SMALL = Path(__file__).parents[2] / "scenarios" / "small-cluster.yaml"
+STUDY = """\
+dcsim: 1
+study: bench
+base: {base}
+axes:
+  jobs.pretrain.steps: {{range: [101, {last}], step: 1}}
+keep: [jobs.*.step_time, site.energy, site.cost]
+limit: 1000000
+"""
+
+
+def _study(folder: Path, points: int) -> Path:
+    file = folder / "bench.yaml"
+    file.write_text(STUDY.format(base=os.path.relpath(SMALL, folder), last=100 + points))
+    return file
+
+
+def test_a_thousand_points_of_the_smallest_scenario(tmp_path: Path) -> None:
+    file = _study(tmp_path, 1000)
+    with opened(load_study(file), tmp_path / "out") as sweep:
+        context = sweep.context()
+        began, first = time.perf_counter(), []
+        done = execute(sweep, Pool(context, 2), lambda _: first.append(time.perf_counter()) if not first else None)
+        wall_s = time.perf_counter() - began
+    assert (done.finished, done.failed) == (1000, 0)
+    frame = results.load(tmp_path / "out").frame
+    busy_s = frame["wall_s"].sum() / 2
+    start_s = first[0] - began - frame["wall_s"].min()
+    print(f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")  # noqa: T201
+    print(f"1,000 points in {wall_s:.1f} s, {1e3 * frame['wall_s'].mean():.0f} ms a point, 2 processes")  # noqa: T201
+    print(f"first point after {start_s:.2f} s; {1e3 * (wall_s - busy_s - start_s) / 1000:.3f} ms overhead a point")  # noqa: T201
+
+
+def test_a_hundred_thousand_points_in_the_parent(tmp_path: Path) -> None:
+    file = _study(tmp_path, 100_000)
+    code = f"""
+import resource, time
+from pathlib import Path
+from dcsim.results.rows import Row
+from dcsim.scenario.study import load_study
+from dcsim.studies.sweep import execute, opened
+
+class Instant:
+    workers = 1
+    def run(self, points):
+        metrics = {{"site.energy": (1.0, "J", None, None), "site.cost": (2.0, "USD", None, None)}}
+        for point in points:
+            yield Row(point.key, point.number, point.changes, 0.0, "d" * 40, 1, "", metrics)
+    def close(self):
+        pass
+
+began = time.process_time()
+with opened(load_study({str(file)!r}), Path({str(tmp_path / "out")!r})) as sweep:
+    done = execute(sweep, Instant(), lambda _: None)
+assert done.finished == 100_000
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(f"100,000 points: peak {{peak:.0f}} MiB, {{1e3 * (time.process_time() - began) / 1e5:.3f}} ms CPU a point")
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    print("\n" + run.stdout.strip())  # noqa: T201
+    assert float(run.stdout.split("peak ")[1].split()[0]) <= 400.0
