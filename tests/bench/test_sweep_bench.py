@@ -46,9 +46,9 @@ def test_a_thousand_points_of_the_smallest_scenario(tmp_path: Path) -> None:
     frame = results.load(tmp_path / "out").frame
     busy_s = frame["wall_s"].sum() / 2
     start_s = first[0] - began - frame["wall_s"].min()
-    print(f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")  # noqa: T201
-    print(f"1,000 points in {wall_s:.1f} s, {1e3 * frame['wall_s'].mean():.0f} ms a point, 2 processes")  # noqa: T201
-    print(f"first point after {start_s:.2f} s; {1e3 * (wall_s - busy_s - start_s) / 1000:.3f} ms overhead a point")  # noqa: T201
+    print(f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print(f"1,000 points in {wall_s:.1f} s, {1e3 * frame['wall_s'].mean():.0f} ms a point, 2 processes")
+    print(f"first point after {start_s:.2f} s; {1e3 * (wall_s - busy_s - start_s) / 1000:.3f} ms overhead a point")
 
 
 def test_a_hundred_thousand_points_in_the_parent(tmp_path: Path) -> None:
@@ -77,5 +77,5 @@ peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(f"100,000 points: peak {{peak:.0f}} MiB, {{1e3 * (time.process_time() - began) / 1e5:.3f}} ms CPU a point")
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    print("\n" + run.stdout.strip())  # noqa: T201
+    print("\n" + run.stdout.strip())
     assert float(run.stdout.split("peak ")[1].split()[0]) <= 400.0
