@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dcsim.engine import Clock, Level
-from dcsim.estimate.step_plan import Path
+from dcsim.estimate.library import Path
 from dcsim.network.fabric import Fabric
 from dcsim.network.route import Leg
 from dcsim.storage.placement import Leg as StorageLeg

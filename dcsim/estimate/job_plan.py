@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dcsim.catalogue.inventory import JobParts, PoolParts
 from dcsim.estimate.device import Device
+from dcsim.network.collectives import Interconnect
 from dcsim.parallel.compression import residual_bytes
 from dcsim.parallel.federated import federated
 from dcsim.parallel.memory import RankMemory, replicated
@@ -26,7 +27,8 @@ _ELEMENT_BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
 class JobPlan:
     """A job, the costs of its step, its program, and the servers it may run on.
 
-    ``pool`` are the indices of the servers of its pool; it takes ``servers_needed`` of them whole.
+    ``pool`` are the indices of the servers of its pool; it takes ``servers_needed`` of them whole. ``library`` is what
+    joins its ranks, if a library chooses how it reduces.
     """
 
     parts: JobParts
@@ -36,6 +38,7 @@ class JobPlan:
     memory: RankMemory
     pool: frozenset[int]
     accelerators_per_server: int
+    library: Interconnect | None = None
 
     @property
     def servers_needed(self) -> int:

@@ -31,7 +31,7 @@ class Busy:
 class Move:
     """Bytes cross the network: a collective, or (``fetch``) the samples of the next step.
 
-    ``rate_bytes_per_s`` is what the route carries when nobody else is there.
+    ``rate_bytes_per_s`` is what the route carries when nobody else is there, ``algorithm`` how a collective is done.
     """
 
     label: str
@@ -40,6 +40,7 @@ class Move:
     latency_s: float
     rate_bytes_per_s: float
     fetch: bool = False
+    algorithm: str = ""
 
     @property
     def seconds(self) -> float:

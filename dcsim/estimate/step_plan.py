@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from dcsim.compute.accelerator import dynamic_energy_factor
 from dcsim.compute.roofline import operation_energies, operation_time
 from dcsim.estimate.device import Device
+from dcsim.estimate.library import LibraryPath, Path, take
 from dcsim.estimate.step import Busy, Floats, Join, Move, Stage, StepTimes, evaluate, remaining, spans
-from dcsim.network.route import Route
 from dcsim.parallel.mesh import sent_factor
 from dcsim.parallel.program import Collective, Compute, Program, Read, Wait
 from dcsim.workload.operation import Group
@@ -21,16 +21,9 @@ from dcsim.workload.operation import Group
 Indices = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
-    """A route and the payload rate [B/s] it carries when nobody else is there."""
-
-    route: Route
-    rate_bytes_per_s: float
-
-
-Paths = Mapping[Group | None, Sequence[Path]]
-"""The paths of every group of ranks, one after the other; those of all ranks together go by None."""
+Paths = Mapping[Group | None, Sequence[Path] | LibraryPath]
+"""The paths of every group of ranks, one after the other, or those that a library chooses from; those of all ranks
+together go by None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +96,7 @@ def step_plan(program: Program, device: Device, paths: Paths, read: Path | None)
                 seconds[id(instruction)] = compute_seconds(instruction, device)
             stages.append(Busy(instruction.label, seconds[id(instruction)]))
         elif isinstance(instruction, Collective):
-            size_bytes = instruction.size_bytes
-            stages.extend(_move(instruction.label, path, size_bytes) for path in paths[instruction.group])
+            stages.extend(moves(instruction, paths))
         elif isinstance(instruction, Wait):
             stages.append(Join())
         elif isinstance(instruction, Read) and read is not None:
@@ -131,14 +123,28 @@ def compute_seconds(compute: Compute, device: Device) -> float:
 
 def latency_share(program: Program, paths: Paths) -> float:
     """Return the share of latency in the time of the collectives of a step, alone on their links [1]."""
-    moves = [
-        _move(i.label, path, i.size_bytes)
-        for i in program.instructions
-        if isinstance(i, Collective)
-        for path in paths[i.group]
-    ]
-    seconds = sum(move.seconds for move in moves)
-    return sum(move.latency_s for move in moves) / seconds if seconds else 0.0
+    found = [move for i in program.instructions if isinstance(i, Collective) for move in moves(i, paths)]
+    seconds = sum(move.seconds for move in found)
+    return sum(move.latency_s for move in found) / seconds if seconds else 0.0
+
+
+def moves(collective: Collective, paths: Paths) -> list[Move]:
+    """Return the transfers of a collective, one after the other."""
+    way, size_bytes = paths[collective.group], collective.size_bytes
+    if isinstance(way, LibraryPath):
+        taken = take(way, size_bytes)
+        path = taken.path
+        return [
+            Move(
+                collective.label,
+                path.route,
+                size_bytes,
+                taken.latency_s,
+                path.rate_bytes_per_s,
+                algorithm=taken.algorithm,
+            )
+        ]
+    return [_move(collective.label, path, size_bytes) for path in way]
 
 
 def _move(label: str, path: Path, size_bytes: float, fetch: bool = False) -> Move:

@@ -111,6 +111,14 @@ class Fabric:
         """
         return self._planner.all_reduce(ranks)
 
+    def trees(self, ranks: Sequence[Rank], inner: float) -> Route:
+        """Return the route of an all-reduce by trees between servers over ``ranks``.
+
+        Inside a server every rank sends and receives ``inner`` times the payload: 1 + 1 / g of g ranks where the switch
+        adds and multicasts, 2 (g - 1) / g along a chain up and down. All flows are coupled.
+        """
+        return self._planner.trees(ranks, inner)
+
     def exchange(self, ranks: Sequence[Rank], wave: Wave) -> Route:
         """Return the route of a wave over ``ranks``, (endpoint, accelerator) each, in logical order.
 

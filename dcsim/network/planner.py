@@ -48,6 +48,28 @@ class Planner:
         weight, latency_s = min(weight for weight, _ in laid), max(latency_s for _, latency_s in laid)
         return builder.build(weight, latency_s * halves / 2.0)
 
+    def trees(self, ranks: Sequence[Rank], inner: float) -> Route:
+        """Return the route of an all-reduce whose ranks send and receive ``inner`` times the payload inside a server.
+
+        Between two servers the payload crosses once, each way; between more, over their cards, as in a ring: a double
+        tree sends about two payloads out of each server.
+        """
+        builder, plan = RouteBuilder(), self.rings(ranks)
+        if plan.ranks < 2:
+            return builder.build(1.0, 0.0)
+        for visit in plan.visits:
+            if len(visit.accelerators) > 1:
+                out, into = self._links.ports(visit.endpoint)
+                for port in (out, into):
+                    builder.links(port + 2 * np.array(visit.accelerators), inner)
+        if not plan.network_hops:
+            return builder.build(1.0 / inner, self._ring_latency_s(plan))
+        servers = len(plan.visits)
+        amount = (1.0 if servers == 2 else ring_share(servers)) / plan.channels
+        sources, targets = plan.crossings(self._links.first_nic)
+        self._connect(builder, (sources, targets), amount)
+        return builder.build(self._connections / amount, self._ring_latency_s(plan))
+
     def _lay(self, builder: RouteBuilder, plan: Rings, part: float) -> tuple[float, float]:
         """Add ``part`` of a ring all-reduce; return its weight and the latency of a whole one."""
         amount = part * ring_share(plan.ranks) / plan.channels

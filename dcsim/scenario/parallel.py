@@ -20,6 +20,16 @@ class Plain(Value):
     kind: Literal["ring", "tree"]
 
 
+class Library(Value):
+    """What a collective library chooses for the size and the links: algorithm and protocol, with their latency."""
+
+    kind: Literal["library"]
+    algorithm: Literal["ring", "tree", "in-switch"] | None = Field(
+        None, description="in place of the library's choice; in the switch of a server, and a tree between servers"
+    )
+    protocol: Literal["ll", "ll128", "simple"] | None = Field(None, description="in place of the library's choice")
+
+
 class Hierarchical(Value):
     """Reduce-scatter inside groups of ranks, a ring between the groups for each part, all-gather inside the groups."""
 
@@ -57,8 +67,9 @@ class Federated(Value):
 
 
 Reduce = Annotated[
-    Annotated[Literal["ring", "tree", "hierarchical", "parameter-server", "federated"], Tag(BARE)]
+    Annotated[Literal["ring", "tree", "library", "hierarchical", "parameter-server", "federated"], Tag(BARE)]
     | Annotated[Plain, Tag("Plain")]
+    | Annotated[Library, Tag("Library")]
     | Annotated[Hierarchical, Tag("Hierarchical")]
     | Annotated[ParameterServer, Tag("ParameterServer")]
     | Annotated[Federated, Tag("Federated")],
@@ -66,6 +77,7 @@ Reduce = Annotated[
         {
             "ring": "Plain",
             "tree": "Plain",
+            "library": "Library",
             "hierarchical": "Hierarchical",
             "parameter-server": "ParameterServer",
             "federated": "Federated",
@@ -105,11 +117,13 @@ class Parallel(Value):
         return self
 
     @property
-    def reduction(self) -> Plain | Hierarchical | ParameterServer | Federated:
+    def reduction(self) -> Plain | Library | Hierarchical | ParameterServer | Federated:
         """The schedule with its defaults: a bare name stands for a block with nothing but its kind."""
         match self.reduce:
             case "ring" | "tree":
                 return Plain(kind=self.reduce)
+            case "library":
+                return Library(kind="library")
             case "hierarchical":
                 return Hierarchical(kind="hierarchical")
             case "parameter-server":

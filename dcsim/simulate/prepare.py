@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dcsim import __version__
 from dcsim.catalogue import resolve
 from dcsim.catalogue.inventory import Inventory, JobParts
 from dcsim.errors import InputError, Problem, ScenarioError
-from dcsim.estimate import feasibility
+from dcsim.estimate import feasibility, library
 from dcsim.estimate.job_plan import JobPlan, job_plan
 from dcsim.estimate.tracing import permit, traced
 from dcsim.scenario.dump import digest_input
 from dcsim.scenario.load import Loaded
+from dcsim.scenario.parallel import Library
 from dcsim.scenario.user import UserModel
 from dcsim.workload.user import code_of
 
@@ -57,7 +58,7 @@ def prepare(loaded: Loaded, allow_code: bool = False) -> Prepared:
     permit(loaded, inventory, allow_code)
     jobs = tuple(_plan(number, loaded, inventory) for number in range(len(inventory.jobs)))
     _refuse(feasibility.memory(jobs, loaded.problem))
-    return Prepared(loaded, inventory, jobs, _digest(loaded, inventory))
+    return Prepared(loaded, inventory, jobs, _digest(loaded, inventory, jobs))
 
 
 def _refuse(problems: Iterable[Problem]) -> None:
@@ -93,10 +94,14 @@ def plan_of(parts: JobParts, loaded: Loaded, inventory: Inventory) -> JobPlan:
     chosen = feasibility.pools_for(parts.job, inventory)[0]
     first = sum(pool.pool.count for pool in inventory.pools[:chosen])
     pool = inventory.pools[chosen]
-    return job_plan(parts, traced(parts, loaded), pool, frozenset(range(first, first + pool.pool.count)))
+    plan = job_plan(parts, traced(parts, loaded), pool, frozenset(range(first, first + pool.pool.count)))
+    if not isinstance(parts.job.parallel.reduction, Library):
+        return plan
+    ranks = min(plan.program.ranks, plan.accelerators_per_server)
+    return replace(plan, library=library.interconnect(loaded.scenario, inventory, pool, ranks))
 
 
-def _digest(loaded: Loaded, inventory: Inventory) -> str:
+def _digest(loaded: Loaded, inventory: Inventory, jobs: Iterable[JobPlan]) -> str:
     """Digest of the question: scenario, parts inlined, files it names, version."""
     text = json.dumps(
         {"scenario": digest_input(loaded.scenario), "parts": inventory.canonical(), "dcsim": __version__},
@@ -111,4 +116,7 @@ def _digest(loaded: Loaded, inventory: Inventory) -> str:
         file = getattr(part, "file", None)
         if file is not None:
             digest.update((loaded.path.parent / file).read_bytes())
+    for plan in jobs:
+        if plan.library is not None:  # parts that no other part names
+            digest.update(repr(plan.library).encode())
     return digest.hexdigest()

@@ -1,0 +1,106 @@
+"""Collectives as a library does them on a placement: algorithm and protocol by size, over routes of the fabric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from dcsim.catalogue import Inventory, PoolParts, Shelf
+from dcsim.catalogue.fabrics import NetworkFabric
+from dcsim.network.collectives import Choice, Interconnect, Kind, RankGroup, collective_time
+from dcsim.network.collectives.setting import Protocol
+from dcsim.network.collectives.standard import gpu_fabric
+from dcsim.network.route import Route
+from dcsim.scenario.parallel import Library
+from dcsim.scenario.root import Scenario
+from dcsim.workload.operation import CollectiveKind
+
+_ALGORITHMS: Final[Mapping[str | None, tuple[str, ...]]] = MappingProxyType(
+    {None: (), "ring": ("Ring",), "tree": ("Tree",), "in-switch": ("NVLS", "NVLSTree", "CollNet")}
+)
+_PROTOCOLS: Final[Mapping[str | None, tuple[Protocol, ...]]] = MappingProxyType(
+    {None: (), "ll": ("LL",), "ll128": ("LL128",), "simple": ("Simple",)}
+)
+_IN_SWITCH: Final = frozenset(_ALGORITHMS["in-switch"])
+_KINDS: Final[Mapping[CollectiveKind, Kind]] = MappingProxyType(
+    {
+        "all-reduce": "all-reduce",
+        "all-gather": "all-gather",
+        "reduce-scatter": "reduce-scatter",
+        "all-to-all": "all-to-all",
+        "permute": "send-receive",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A route and the payload rate [B/s] it carries when nobody else is there."""
+
+    route: Route
+    rate_bytes_per_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LibraryPath:
+    """The ways between some ranks that a library chooses from.
+
+    ``ring`` serves rings and direct exchanges; ``tree`` and ``in_switch`` are None where they make no sense.
+    """
+
+    kind: CollectiveKind
+    group: RankGroup
+    net: Interconnect
+    named: Library
+    ring: Path
+    tree: Path | None = None
+    in_switch: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What the library takes for one size: the path, its latency [s], and the algorithm with its protocol."""
+
+    path: Path
+    latency_s: float
+    algorithm: str
+
+
+def take(way: LibraryPath, size_bytes: float) -> Taken:
+    """Return what is taken for ``size_bytes`` [B].
+
+    Alone on its links it takes as long as :func:`dcsim.network.collectives.collective_time` says: what the bytes at the
+    full rate of the route do not explain (steps, protocol, pipeline) counts as latency. The rate is the route's, so
+    that collisions and other traffic show; where the route is slower than the closed form takes it to be, so is the
+    collective.
+    """
+    choice = Choice(_ALGORITHMS[way.named.algorithm], _PROTOCOLS[way.named.protocol])
+    if _KINDS[way.kind] in ("all-to-all", "send-receive"):
+        choice = Choice()
+    found = collective_time(_KINDS[way.kind], size_bytes, way.group, way.net, choice)
+    path = way.ring
+    if found.algorithm in _IN_SWITCH and way.in_switch is not None:
+        path = way.in_switch
+    if found.algorithm == "Tree" and way.tree is not None:
+        path = way.tree
+    rest = float(found.seconds) - size_bytes / path.rate_bytes_per_s
+    return Taken(path, max(float(found.latency_s), rest), f"{found.algorithm} {found.protocol}")
+
+
+def interconnect(scenario: Scenario, inventory: Inventory, pool: PoolParts, ranks: int) -> Interconnect:
+    """Return what joins the ranks of a job on servers of ``pool``, ``ranks`` of them on each."""
+    shelf, link = Shelf(scenario.parts), pool.server.link
+    rate = min(pool.server.nic_rate, scenario.cluster.network.link)
+    return Interconnect(
+        gpu=gpu_fabric(shelf, link),
+        network=shelf.take(NetworkFabric, _network(inventory.switch.link)),
+        network_rate=pool.server.nics * rate / ranks,
+        gpu_rate=pool.link.rate if pool.link else 0.0,
+    )
+
+
+def _network(link: str) -> str:
+    """Return the part of ``network-fabrics`` for a kind of cable: InfiniBand, else Ethernet with RoCE."""
+    return "infiniband" if link.startswith("infiniband") else "roce"
