@@ -15,9 +15,10 @@ from dcsim.cluster.learning import Learner, Learning
 from dcsim.cluster.stepping import Stepping
 from dcsim.engine import Process
 from dcsim.errors import RunError
+from dcsim.estimate.exposure import CollectiveRow, collective_rows
 from dcsim.estimate.job_plan import JobPlan
 from dcsim.estimate.step import Floats
-from dcsim.estimate.step_plan import StepEnergy, latency_share
+from dcsim.estimate.step_plan import StepEnergy, latency_share, step_plan
 from dcsim.estimate.validation import validation_seconds
 from dcsim.parallel.choice import schedule_of
 
@@ -46,6 +47,7 @@ class TrainingJob:
         self.finished_s: float | None = None
         self._saved = Saved(0, learner.snapshot() if learner else None, None)
         self.latency_share = 0.0
+        self.collectives: tuple[CollectiveRow, ...] = ()
         self._phase = ("queued", 0.0, "")
         self._energy_before_j = 0.0
         self._allocation: Allocation | None = None
@@ -127,6 +129,8 @@ class TrainingJob:
         self._energy_before_j = self.energy_j - self._drawn_j(allocation)
         self._hall.occupants.update(dict.fromkeys(allocation.servers, self))
         self.latency_share = latency_share(self.plan.program, allocation.paths)
+        stages = step_plan(self.plan.program, self.plan.device, allocation.paths, None).stages
+        self.collectives = tuple(collective_rows(stages))
         self._stepping = self._steps_of(allocation)
         return self._stepping
 

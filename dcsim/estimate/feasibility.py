@@ -9,11 +9,13 @@ from pathlib import Path
 
 from dcsim import units
 from dcsim.catalogue.inventory import Inventory
-from dcsim.errors import Problem
+from dcsim.errors import InputError, Problem
 from dcsim.estimate.job_plan import JobPlan
+from dcsim.estimate.library import choice_of
+from dcsim.network.collectives import RankGroup, collective_time
 from dcsim.scenario.datasets import OF_SCIKIT_LEARN
 from dcsim.scenario.inference import refused
-from dcsim.scenario.parallel import Hierarchical
+from dcsim.scenario.parallel import Hierarchical, Library
 from dcsim.scenario.root import Scenario
 from dcsim.scenario.user import UserModel
 from dcsim.scenario.workload import Job
@@ -37,6 +39,23 @@ def structure(scenario: Scenario, inventory: Inventory, report: Report, folder: 
         )
     yield from _network(scenario, inventory, report, folder)
     yield from _feed_and_plant(scenario, inventory, report)
+
+
+def reductions(plans: tuple[JobPlan, ...], report: Report) -> Iterator[Problem]:
+    """Yield the jobs that name an algorithm which no library has on their servers."""
+    for plan in plans:
+        named, net = plan.parts.job.parallel.reduction, plan.library
+        if not isinstance(named, Library) or net is None or plan.program.ranks < 2:
+            continue
+        try:
+            group = RankGroup(plan.program.ranks, plan.accelerators_per_server)
+            collective_time("all-reduce", 1.0, group, net, choice_of(named))
+        except InputError:
+            yield report(
+                f"jobs.{plan.parts.job.name}.parallel.reduce.algorithm",
+                " with ".join(filter(None, (named.algorithm, named.protocol))),
+                f"what {net.gpu.title} can do; in the switch only with Simple, where the switch can add",
+            )
 
 
 def memory(plans: tuple[JobPlan, ...], report: Report) -> Iterator[Problem]:

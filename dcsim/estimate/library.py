@@ -76,9 +76,7 @@ def take(way: LibraryPath, size_bytes: float) -> Taken:
     that collisions and other traffic show; where the route is slower than the closed form takes it to be, so is the
     collective.
     """
-    choice = Choice(_ALGORITHMS[way.named.algorithm], _PROTOCOLS[way.named.protocol])
-    if _KINDS[way.kind] in ("all-to-all", "send-receive"):
-        choice = Choice()
+    choice = choice_of(way.named) if way.kind == "all-reduce" else Choice()
     found = collective_time(_KINDS[way.kind], size_bytes, way.group, way.net, choice)
     path = way.ring
     if found.algorithm in _IN_SWITCH and way.in_switch is not None:
@@ -87,6 +85,11 @@ def take(way: LibraryPath, size_bytes: float) -> Taken:
         path = way.tree
     rest = float(found.seconds) - size_bytes / path.rate_bytes_per_s
     return Taken(path, max(float(found.latency_s), rest), f"{found.algorithm} {found.protocol}")
+
+
+def choice_of(named: Library) -> Choice:
+    """Return the algorithms and protocols that a scenario leaves to choose from."""
+    return Choice(_ALGORITHMS[named.algorithm], _PROTOCOLS[named.protocol])
 
 
 def interconnect(scenario: Scenario, inventory: Inventory, pool: PoolParts, ranks: int) -> Interconnect:

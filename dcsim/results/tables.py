@@ -88,6 +88,19 @@ TABLES: Mapping[str, TableDefinition] = MappingProxyType(
             settings="",
             reason="",
         ),
+        "collectives": _table(
+            "Collectives of a step",
+            "One row for collectives alike of each job, alone on their links, in its last attempt; seconds are of one. "
+            "Exposed is what no kernel covers, ideal the bytes at the full rate of the links on their way.",
+            job="",
+            label="",
+            algorithm="",
+            times="",
+            size_bytes="B",
+            time_s="s",
+            ideal_s="s",
+            exposed_s="s",
+        ),
         "breakdown": _table(
             "Where the time goes",
             "Seconds of each job by part: compute, exposed communication, data stall, validation, checkpoint, lost "

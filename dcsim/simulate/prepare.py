@@ -57,7 +57,7 @@ def prepare(loaded: Loaded, allow_code: bool = False) -> Prepared:
     _refuse(feasibility.structure(loaded.scenario, inventory, loaded.problem, loaded.folder))
     permit(loaded, inventory, allow_code)
     jobs = tuple(_plan(number, loaded, inventory) for number in range(len(inventory.jobs)))
-    _refuse(feasibility.memory(jobs, loaded.problem))
+    _refuse([*feasibility.memory(jobs, loaded.problem), *feasibility.reductions(jobs, loaded.problem)])
     return Prepared(loaded, inventory, jobs, _digest(loaded, inventory, jobs))
 
 

@@ -210,7 +210,7 @@ def _precisions(center: DataCenter) -> Iterator[str]:
 def _latencies(center: DataCenter) -> Iterator[str]:
     """Yield the jobs whose ring spends more time on latency than on bytes, where collective libraries use trees."""
     for job in center.jobs:
-        if job.latency_share > _HALF:
+        if job.plan.library is None and job.latency_share > _HALF:
             yield (
                 f"{job.name}: {job.latency_share:.0%} of the time of its all-reduces is latency of a ring of "
                 f"{job.plan.program.ranks} ranks; libraries choose trees there, so real steps are shorter"

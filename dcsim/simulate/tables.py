@@ -30,6 +30,7 @@ def collect(center: DataCenter) -> dict[str, pd.DataFrame]:
         "breakdown": _breakdown(center),
         "energy": flows(center),
         "links": (row for row in center.hall.fabric.link_table() if row.bytes > 0.0),
+        "collectives": ((job.name, *row) for job in center.jobs for row in job.collectives),
         "operations": _operations(center),
         "limits": _limits(center),
         "costs": costs.items(center).items(),

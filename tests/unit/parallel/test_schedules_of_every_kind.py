@@ -77,6 +77,7 @@ def test_rounds_that_are_not_alike_are_no_waves() -> None:
     ("reduction", "rounds"),
     [
         ("ring", schedule.ring_all_reduce(8)),
+        ("library", schedule.ring_all_reduce(8)),
         ("tree", schedule.tree_all_reduce(8)),
         ({"kind": "tree"}, schedule.tree_all_reduce(8)),
         ("hierarchical", schedule.hierarchical_all_reduce(8, 4)),
@@ -90,7 +91,7 @@ def test_a_job_names_its_schedule(reduction: object, rounds: Schedule) -> None:
     parallel = Parallel.model_validate({"data": 8, "reduce": reduction})
     assert schedule_of(parallel, 4) == rounds
     short = waves_of(parallel, 4)
-    assert (short is None) == (reduction == "ring")
+    assert (short is None) == (reduction in ("ring", "library"))
 
 
 def test_clients_average_by_their_first_ranks() -> None:

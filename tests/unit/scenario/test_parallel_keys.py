@@ -9,12 +9,12 @@ import pytest
 from dcsim.errors import ScenarioError
 from dcsim.scenario.compression import Int8, Sign, TopK
 from dcsim.scenario.load import load
-from dcsim.scenario.parallel import Hierarchical, ParameterServer, Plain
+from dcsim.scenario.parallel import Hierarchical, Library, ParameterServer, Plain
 
 SAMPLE = Path(__file__).parent / "sample.yaml"
 KEY = "jobs.learn.parallel.reduce"
 BLOCKS = (
-    "one of ring, tree, hierarchical, parameter-server, federated, "
+    "one of ring, tree, library, hierarchical, parameter-server, federated, "
     'or a block such as "{kind: parameter-server, shards: 4}"'
 )
 
@@ -24,6 +24,9 @@ BLOCKS = (
     [
         ("tree", Plain(kind="tree")),
         ("{kind: ring}", Plain(kind="ring")),
+        ("library", Library(kind="library")),
+        ("{kind: library, algorithm: in-switch}", Library(kind="library", algorithm="in-switch")),
+        ("{kind: library, protocol: ll128}", Library(kind="library", protocol="ll128")),
         ("hierarchical", Hierarchical(kind="hierarchical", group=None)),
         ("{kind: hierarchical, group: 4}", Hierarchical(kind="hierarchical", group=4)),
         ("parameter-server", ParameterServer(kind="parameter-server", shards=1)),
@@ -42,7 +45,10 @@ def test_a_ring_unless_told_otherwise() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("star", f'{KEY}: found "star", expected "ring", "tree", "hierarchical", "parameter-server" or "federated"'),
+        (
+            "star",
+            f'{KEY}: found "star", expected "ring", "tree", "library", "hierarchical", "parameter-server" or "federated"',
+        ),
         ("3", f"{KEY}: found 3, expected {BLOCKS}"),
         ("{shards: 2}", f"{KEY}: found a block of keys, expected {BLOCKS}"),
         ("{kind: hierarchical, group: 3}", f"{KEY}.group: found 3, expected a number that divides parallel.data, 8"),
