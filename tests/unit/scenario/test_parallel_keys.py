@@ -47,7 +47,8 @@ def test_a_ring_unless_told_otherwise() -> None:
     [
         (
             "star",
-            f'{KEY}: found "star", expected "ring", "tree", "library", "hierarchical", "parameter-server" or "federated"',
+            f'{KEY}: found "star", expected "ring", "tree", "library", "hierarchical", "parameter-server" '
+            'or "federated"',
         ),
         ("3", f"{KEY}: found 3, expected {BLOCKS}"),
         ("{shards: 2}", f"{KEY}: found a block of keys, expected {BLOCKS}"),
