@@ -7,6 +7,10 @@ every rank sends one n-th of the payload to its neighbour.
 
 from __future__ import annotations
 
+from collections import Counter
+
+from dcsim.parallel.schedule import Schedule
+
 Pair = tuple[float, float]
 
 
@@ -79,3 +83,79 @@ def parameter_server_s(size_bytes: float, workers: int, bytes_per_s: float, hop_
     2 (hop + workers x size / rate): all payloads go through the server's one link, first in, then out.
     """
     return 2.0 * (hop_s + workers * size_bytes / bytes_per_s)
+
+
+def rounds_s(schedule: Schedule, chunk_bytes: float, bytes_per_s: float, hop_s: float) -> float:
+    """Return the time of any schedule over ports of one rate, a barrier after each round [s].
+
+    A round takes a hop and the chunks through its fullest port, in or out, over the rate: exact where the flows of that
+    port are held up nowhere else.
+    """
+    total = 0.0
+    for moves in schedule:
+        if moves:
+            ports = Counter(("out", move.source) for move in moves) + Counter(("in", move.target) for move in moves)
+            total += hop_s + max(ports.values()) * chunk_bytes / bytes_per_s
+    return total
+
+
+def ring_half_s(size_bytes: float, ranks: int, bytes_per_s: float, hop_s: float) -> float:
+    """Return the time of a ring reduce-scatter or all-gather of ``size_bytes`` [s]: (n - 1) (hop + size / n / rate)."""
+    return (ranks - 1) * (hop_s + size_bytes / ranks / bytes_per_s)
+
+
+def halving_doubling_s(size_bytes: float, ranks: int, bytes_per_s: float, hop_s: float) -> float:
+    """Return the time of the all-reduce by halving and doubling for a power of two [s].
+
+    2 log2 n hops and 2 (n - 1) / n size / rate (Thakur et al. 2005, section 4.4).
+    """
+    return 2.0 * (ranks - 1).bit_length() * hop_s + ring_share(ranks) * size_bytes / bytes_per_s
+
+
+def direct_s(size_bytes: float, ranks: int, bytes_per_s: float, hop_s: float) -> float:
+    """Return the time in which every rank sends each other one of n parts, or a root gets them [s].
+
+    hop + (n - 1) / n size / rate: an all-to-all or reduce-scatter of ``size_bytes`` a rank, an all-gather or gather of
+    ``size_bytes`` in all.
+    """
+    return hop_s + (ranks - 1) / ranks * size_bytes / bytes_per_s if ranks > 1 else 0.0
+
+
+def bruck_s(size_bytes: float, ranks: int, bytes_per_s: float, hop_s: float) -> float:
+    """Return the time of Bruck's all-to-all of ``size_bytes`` a rank [s].
+
+    In round k go the parts whose distance has bit k, n / 2 of them for a power of two (Bruck et al. 1997).
+    """
+    levels = range((ranks - 1).bit_length())
+    parts = [sum(1 for distance in range(ranks) if distance >> level & 1) for level in levels]
+    return sum(hop_s + count * size_bytes / ranks / bytes_per_s for count in parts)
+
+
+def pat_s(size_bytes: float, ranks: int, bytes_per_s: float, hop_s: float) -> float:
+    """Return the time of an all-gather or reduce-scatter by parallel trees of ``size_bytes`` in all [s].
+
+    ceil(log2 n) hops and (n - 1) / n size / rate: every part goes once to each rank (Jeaugey 2025).
+    """
+    return (ranks - 1).bit_length() * hop_s + (ranks - 1) / ranks * size_bytes / bytes_per_s
+
+
+def binomial_s(size_bytes: float, ranks: int, bytes_per_s: float, hop_s: float) -> float:
+    """Return the time of a broadcast or reduction by a binomial tree [s]: ceil(log2 n) (hop + size / rate)."""
+    return (ranks - 1).bit_length() * (hop_s + size_bytes / bytes_per_s)
+
+
+def chain_s(size_bytes: float, shape: tuple[int, int], bytes_per_s: float, hop_s: float) -> float:
+    """Return the time of a broadcast or reduction along a chain of (ranks, chunks) [s].
+
+    chunks + n - 2 rounds, each a hop and a chunk.
+    """
+    ranks, chunks = shape
+    return (chunks + ranks - 2) * (hop_s + size_bytes / chunks / bytes_per_s)
+
+
+def in_switch_s(size_bytes: float, ranks: int, bytes_per_s: float, hop_s: float) -> float:
+    """Return the time of an all-reduce by a switch that adds and multicasts [s]: hop + size (1 + 1/n) / rate.
+
+    A rank sends its payload and its part of the sum, and gets its part and all sums, both at once (Klenk et al. 2020).
+    """
+    return hop_s + (1.0 + 1.0 / ranks) * size_bytes / bytes_per_s
