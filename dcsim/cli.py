@@ -28,6 +28,7 @@ from dcsim.command import (
 )
 from dcsim.compare_verb import compare
 from dcsim.errors import InputError, RunError
+from dcsim.init_verb import init
 from dcsim.options import (
     AllowCode,
     Argument,
@@ -260,7 +261,7 @@ def application() -> typer.Typer:
     app = typer.Typer(name="dcsim", rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True)(_bare)
     several = (compare, sweep, optimize, sensitivity)
-    for verb in (run, check, show, *several, report, trace, catalogue, schema, explain, calibrate, accuracy):
+    for verb in (init, run, check, show, *several, report, trace, catalogue, schema, explain, calibrate, accuracy):
         app.command(verb.__name__, help=verb.__doc__)(command(verb))
     return app
 
