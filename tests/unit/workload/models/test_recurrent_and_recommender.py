@@ -145,3 +145,13 @@ def test_samples_are_stored_as_they_are_read() -> None:
     assert LstmModel.model_validate(BASE | {"classes": 2}).sample_bytes == 9
     spec = RecommenderModel(family="recommender", numbers=2, tables=(3, 4), embedding=2, bottom=(3,), top=(4,))
     assert spec.sample_bytes == 17
+
+
+def test_two_kinds_of_layers_in_both_directions_have_weights() -> None:
+    spec = LstmModel(
+        family="lstm", vocabulary=9, embedding=3, hidden=4, layers=2, context=5, classes=2, bidirectional=True
+    )
+    made = jax.eval_shape(lambda: lstm.init(jax.random.key(0), spec))
+    # the first layer reads 3 numbers, the second 2 x 4
+    assert made["first"]["backward"]["input"]["weight"].shape == (3, 16)
+    assert made["rest"]["backward"]["input"]["weight"].shape == (1, 8, 16)
