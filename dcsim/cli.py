@@ -106,17 +106,19 @@ def check(
 ) -> int:
     """Validate scenario, study and comparison files without running them."""
     from dcsim import simulate
-    from dcsim.scenario.comparison import is_comparison, load_comparison
+    from dcsim.scenario.document import says
     from dcsim.scenario.load import load
-    from dcsim.scenario.study import is_study, load_study
 
     status = DONE
     for file in files:
         try:
-            if is_comparison(file):
+            if says(file, "comparison"):
+                from dcsim.scenario.comparison import load_comparison
+
                 for _, loaded in load_comparison(file)[1]:
                     simulate.prepare(loaded, allow_code)
-            elif is_study(file):
+            elif says(file, "study"):
+                from dcsim.scenario.study import load_study
                 from dcsim.studies.sweep import check_study
 
                 check_study(load_study(file))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import fill
 
+from dcsim import units
 from dcsim.errors import InputError
 from dcsim.report.columns import columns
 
@@ -48,7 +49,29 @@ def _kinds() -> str:
 def _kind(kind: str) -> str:
     from dcsim import catalogue
 
+    if kind == "models":
+        return _models()
     return columns((kind, "title"), [(name, _title(catalogue.describe(kind, name))) for name in catalogue.names(kind)])
+
+
+def _models() -> str:
+    """Return the models with their size, and the FLOPs of a token of training in closed form."""
+    from dcsim import catalogue
+    from dcsim.catalogue.shelf import Shelf
+    from dcsim.workload.closed_form import training
+
+    shelf, rows = Shelf(), []
+    for name in catalogue.names("models"):
+        model, facts = shelf.model(name), {field: value for field, value, _ in catalogue.describe("models", name)}
+        token = training(model).total / model.tokens_per_sample
+        size = f"{int(facts['parameters']):,}" if "parameters" in facts else "-"
+        published = facts.get("published", "-")
+        rows.append((name, model.family, size, published, units.show(token, "FLOP"), facts["title"]))
+    head = ("models", "family", "parameters", "published", "FLOP a token", "title")
+    note = (
+        "FLOP a token: forward and backward pass, in closed form; an image or a sample of a table counts as one token"
+    )
+    return f"{columns(head, rows, right=(2, 4))}\n\n{note}"
 
 
 def _part(kind: str, name: str) -> str:

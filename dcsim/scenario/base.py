@@ -16,7 +16,7 @@ from dcsim.errors import UnitError
 class Value(BaseModel):
     """A frozen value: unknown keys are errors, and nothing about it changes after it was read."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 def wrong(expected: str, found: str = "", at: str = "") -> PydanticCustomError:

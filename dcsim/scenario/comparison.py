@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from dcsim.errors import Problem, ScenarioError
 from dcsim.scenario import explain
 from dcsim.scenario.base import Value, Whole
-from dcsim.scenario.document import parse, read_text
+from dcsim.scenario.document import parse, read_text, says
 from dcsim.scenario.load import Loaded, load
 from dcsim.scenario.names import Name
 from dcsim.scenario.positions import Positions
@@ -32,10 +32,7 @@ class Variants(Value):
 
 def is_comparison(path: str | PathLike[str]) -> bool:
     """Return whether a file says that it is a comparison; one that cannot be read is none."""
-    try:
-        return parse(read_text(Path(path), str(path)), str(path), []).get("comparison") is not None
-    except ScenarioError:
-        return False
+    return says(path, "comparison")
 
 
 def load_comparison(path: str | PathLike[str]) -> tuple[Variants, list[tuple[str, Loaded]]]:

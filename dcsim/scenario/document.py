@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,16 @@ def read_text(path: Path, file: str) -> str:
     if "\0" in text:
         raise _fatal(file, text[: text.index("\0")].count("\n") + 1, "a zero byte", "a text file in UTF-8")
     return text
+
+
+def says(path: str | PathLike[str], key: str) -> bool:
+    """Return whether a file has ``key``, the kind of file that it is; one that cannot be read has none."""
+    try:
+        text = read_text(Path(path), str(path))
+        # Parsing takes a tenth of a check, and most scenarios do not even hold the word.
+        return key in text and parse(text, str(path), []).get(key) is not None
+    except ScenarioError:
+        return False
 
 
 def parse(text: str, file: str, problems: list[Problem]) -> Node:

@@ -215,14 +215,6 @@ class LoadedStudy:
         return self.positions.problem(path, found, expected, suggestion)
 
 
-def is_study(path: str | PathLike[str]) -> bool:
-    """Return whether a file says that it is a study; one that cannot be read is none."""
-    try:
-        return parse(read_text(Path(path), str(path)), str(path), []).get("study") is not None
-    except ScenarioError:
-        return False
-
-
 def load_study(path: str | PathLike[str]) -> LoadedStudy:
     """Read a study file and its base scenario.
 

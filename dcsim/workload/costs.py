@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from functools import cache as once
 from hashlib import blake2b
 from importlib import metadata
@@ -80,7 +80,7 @@ def packed(request: CostRequest) -> tuple[str, str]:
         As :func:`costs` does.
     """
     code = code_of(request.model, request.folder or Path()) if isinstance(request.model, UserModel) else None
-    return f"{_key(request, code)}.json", json.dumps(asdict(costs(request)))
+    return f"{_key(request, code)}.json", _to_json(costs(request))
 
 
 def deliver(found: Mapping[str, str]) -> None:
@@ -141,7 +141,7 @@ def _load(path: Path) -> StepCosts | None:
 
 
 def _store(path: Path, found: StepCosts) -> None:
-    _write(path, json.dumps(asdict(found)))
+    _write(path, _to_json(found))
 
 
 def _write(path: Path, text: str) -> None:
@@ -149,6 +149,15 @@ def _write(path: Path, text: str) -> None:
         cache.write(path, text)
     except OSError as error:
         _LOG.warning("the traced costs cannot be kept in %s (%s); the next run traces again", path, error)
+
+
+def _to_json(found: StepCosts) -> str:
+    return json.dumps(found, default=_fields_of)
+
+
+def _fields_of(record: Any) -> dict[str, Any]:
+    """Return what a record holds; ``dataclasses.asdict`` would copy every number of the order first."""
+    return {each.name: getattr(record, each.name) for each in fields(record)}
 
 
 def _from_json(data: dict[str, Any]) -> StepCosts:

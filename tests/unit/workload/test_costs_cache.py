@@ -10,17 +10,22 @@ from pathlib import Path
 
 import pytest
 
+from dcsim.scenario.inference import Inference
 from dcsim.scenario.workload import MlpModel
 from dcsim.workload import cache
-from dcsim.workload.costs import CostRequest, costs
+from dcsim.workload.costs import CostRequest, costs, inference_costs
 
 MODEL = MlpModel(family="mlp", inputs=8, hidden=(4,), classes=2)
 REQUEST = CostRequest(MODEL, "fp32", "adamw", 2)
 AGAIN = """
 import sys
+from dcsim.scenario.inference import Inference
 from dcsim.scenario.workload import MlpModel
-from dcsim.workload.costs import CostRequest, costs
-costs(CostRequest(MlpModel(family="mlp", inputs=8, hidden=(4,), classes=2), "fp32", "adamw", 2))
+from dcsim.workload.costs import CostRequest, costs, inference_costs
+MODEL = MlpModel(family="mlp", inputs=8, hidden=(4,), classes=2)
+costs(CostRequest(MODEL, "fp32", "adamw", 2))
+if len(sys.argv) > 1:
+    assert inference_costs(MODEL, "fp32", Inference(step="score"), 2).parameters == 8 * 4 + 4 + 4 * 2 + 2
 print(sorted(name for name in ("jax", "optax", "jaxlib") if name in sys.modules))
 """
 
@@ -38,6 +43,15 @@ def test_the_second_answer_equals_the_first_and_needs_no_jax(folder: Path) -> No
     seen = subprocess.run([sys.executable, "-c", AGAIN], capture_output=True, text=True, check=True)
     assert seen.stdout.strip() == "[]"
     assert list(folder.glob("costs/*")) == [kept]
+
+
+def test_what_a_model_that_serves_costs_is_kept_too(folder: Path) -> None:
+    costs(REQUEST)
+    first = inference_costs(MODEL, "fp32", Inference(step="score"), 2)
+    assert inference_costs(MODEL, "fp32", Inference(step="score"), 2) == first
+    seen = subprocess.run([sys.executable, "-c", AGAIN, "scores"], capture_output=True, text=True, check=True)
+    assert seen.stdout.strip() == "[]"
+    assert len(list(folder.glob("costs/*.json"))) == 2
 
 
 def test_every_part_of_a_request_has_its_own_entry(folder: Path) -> None:
