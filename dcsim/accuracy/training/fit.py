@@ -63,7 +63,7 @@ def fit(facts: Facts, start: Constants | None = None, names: Sequence[str] | Non
     def at(place: Floats) -> Floats:
         return np.asarray(residuals(place[None, :])[0])
 
-    found = least_squares(at, first, jac=slopes, x_scale=spreads, max_nfev=60, ftol=1e-5)
+    found = least_squares(at, first, jac=slopes, x_scale=spreads, max_nfev=40, ftol=1e-4)
     places = found.x.tolist()
     return Fit({name: float(_back(name, np.array(x))) for name, x in zip(names, places, strict=True)})
 

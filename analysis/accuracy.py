@@ -1,0 +1,209 @@
+"""Draw and write the accuracy page of published training runs: docs/explanation/accuracy.md and its picture.
+
+    python analysis/accuracy.py [--out docs/explanation/accuracy.md] [--picture docs/images/accuracy.svg]
+
+It fits the constants some sixty times, each time without the runs that it predicts then: about three minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dcsim.accuracy.training import study, table
+from dcsim.accuracy.training.case import Case, read
+from dcsim.accuracy.training.constants import COMMON, ERA, ERAS, FITTED, GENERATION, GENERATIONS, prior_of, shipped
+from dcsim.accuracy.training.predict import facts_of, parts
+from dcsim.accuracy.training.setting import Setting, setting_of
+from dcsim.estimate.training import PARTS
+
+COLORS = ("#0072b2", "#b06500", "#007a5a", "#a14885", "#c4261d", "#0e8fb8", "#6b7280", "#8a6d00", "#333333")
+NAMES = {
+    "volta": "V100", "ampere": "A100", "hopper": "H100, H200, H800", "blackwell": "B200 to GB300", "cdna2": "MI250X",
+    "cdna3": "MI300X, MI325X", "tpu": "TPU v4, v5p, 7x", "tpu-e": "TPU v5e, v6e", "gaudi": "Gaudi 2",
+}  # fmt: skip
+EXAMPLES = ("korthikanti-t5-001", "llama3-t4-001", "bridge-gb200-002")
+
+
+def main() -> int:
+    """Write the page and the picture."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--out", type=Path, default=Path("docs/explanation/accuracy.md"), help="the page")
+    parser.add_argument("--picture", type=Path, default=Path("docs/images/accuracy.svg"), help="the picture")
+    given = parser.parse_args()
+    cases = read(table.SHIPPED)
+    settings = [found for found in map(setting_of, cases) if isinstance(found, Setting)]
+    found = study.study(settings)
+    picture(found, given.picture)
+    given.out.write_text(page(found, cases), encoding="utf-8")
+    print(f"page     {given.out}\npicture  {given.picture}")
+    return 0
+
+
+def page(found: study.Study, cases: Sequence[Case]) -> str:
+    """Return the page."""
+    count = str(sum(map(len, FITTED.values())))
+    texts = [HEAD, *kinds(found), GROUPS, *groups(found), CONSTANTS.replace("{count}", count), *constants()]
+    return "\n".join([*texts, BREAKDOWN, *breakdown(cases)]) + "\n"
+
+
+def picture(found: study.Study, path: Path) -> None:
+    """Draw left-out predictions over measurements by device, on logarithmic axes, and the distribution of errors."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    measured = np.array([setting.target.step_s for setting in found.settings])
+    generations = np.array([setting.sheet.generation for setting in found.settings])
+    predicted = measured * (1.0 + found.halves[0])
+    spines = {"axes.spines.top": False, "axes.spines.right": False}
+    pyplot.rcParams.update({"font.size": 9, "svg.fonttype": "none", **spines})
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10.6, 4.6), gridspec_kw={"width_ratios": [1.25, 1.0]})
+    ends = np.array([measured.min() * 0.7, measured.max() * 1.4])
+    left.fill_between(ends, ends / 1.1, ends * 1.1, color="#d8dee4", lw=0, label="within 10 %")
+    left.plot(ends, ends, color="#57606a", lw=0.8)
+    for name, color in zip(GENERATIONS, COLORS, strict=True):
+        chosen = generations == name
+        if chosen.any():
+            label = f"{NAMES[name]} ({chosen.sum()})"
+            left.scatter(measured[chosen], predicted[chosen], s=9, color=color, alpha=0.75, lw=0, label=label)
+    left.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
+    left.set(xlabel="measured step [s]", ylabel="predicted step [s]")
+    left.set_title("Predicted against measured, fitted on the other half", loc="left", fontsize=9, fontweight="bold")
+    left.legend(frameon=False, fontsize=7.5, loc="upper left")
+    shares = np.linspace(0.0, 1.0, 400)
+    for title, errors, color in (
+        ("fitted", found.fitted, COLORS[6]),
+        ("grouped halves", found.halves.ravel(), COLORS[0]),
+        ("one source group left out", found.left_out, COLORS[4]),
+    ):
+        right.plot(np.quantile(np.abs(errors), shares) * 100.0, shares * 100.0, color=color, label=title)
+    right.set(xscale="log", xlim=(0.3, 100.0), ylim=(0.0, 100.0))
+    right.set(xlabel="absolute error [%]", ylabel="runs below it [%]")
+    right.set_title("How many runs are within an error", loc="left", fontsize=9, fontweight="bold")
+    right.grid(True, color="#d8dee4", lw=0.6)
+    right.legend(frameon=False, fontsize=8)
+    figure.tight_layout()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+
+
+HEAD = """# Accuracy of training steps
+
+<!-- Written by analysis/accuracy.py: run it after a change of the model. -->
+
+`dcsim accuracy training` predicts 509 published training runs by the [closed form of a step](training-steps.md) and
+holds them against what was measured. The constants that it uses were fitted to these very runs, so its own table says
+how well the model can be made to agree; what counts is how far off runs are that no fit saw. Two ways to leave runs out:
+
+- *Grouped halves*: runs of one source, model, device and number of devices stay together; one half is predicted by
+  constants that were fitted to the other, four splits in all.
+- *One source group left out*: all runs of one table, paper or log are predicted by constants fitted to the others.
+
+The priors of the constants, by class of device and software, were set with the shipped table at hand; only constants
+are fitted anew when runs are left out.
+
+![Predicted against measured step times, and the distribution of errors](../images/accuracy.svg)
+
+Absolute errors of the step time in percent: median, mean and 90th percentile. Seven runs of residual networks, to which
+nothing is fitted, are not in it.
+
+| runs | number | fitted | grouped halves | one source group left out |
+|---|---:|---:|---:|---:|"""
+
+GROUPS = """
+## By source group
+
+Median absolute errors in percent, and the rank correlation inside groups of five runs and more.
+
+| source group | runs | fitted | halves | left out | rank correlation |
+|---|---:|---:|---:|---:|---:|"""
+
+CONSTANTS = """
+## Constants
+
+{count} constants are fitted, at most seven to a generation of devices or a software era; `dcsim catalogue` shows each
+with the runs that it was fitted to. A value in parentheses is not fitted: no runs tell, or it is so by definition of the
+era. Columns are explained in [how a step is timed](training-steps.md).
+"""
+
+BREAKDOWN = """
+## What three predictions are made of
+
+Percent of the predicted step; communication is what of it is exposed.
+
+| run | measured | predicted | parts |
+|---|---:|---:|---|"""
+
+
+def three(errors: np.ndarray) -> str:
+    """Return median, mean and ninetieth percentile in percent."""
+    sizes = np.abs(errors).ravel()
+    return ", ".join(f"{100 * value:.1f}" for value in (np.median(sizes), sizes.mean(), np.quantile(sizes, 0.9)))
+
+
+def kinds(found: study.Study) -> list[str]:
+    """Return a row for each kind of runs."""
+    return [
+        f"| {name} | {chosen.sum()} | {three(found.fitted[chosen])} | {three(found.halves[:, chosen])} "
+        f"| {three(found.left_out[chosen])} |"
+        for name, chosen in study.kinds_of(found.settings).items()
+    ]
+
+
+def groups(found: study.Study) -> list[str]:
+    """Return a row for each source group."""
+    members: dict[str, list[int]] = defaultdict(list)
+    for place, setting in enumerate(found.settings):
+        members[setting.case.text("source_group")].append(place)
+    rows = []
+    for group, places in sorted(members.items()):
+        measured = np.array([found.settings[place].target.step_s for place in places])
+        rank = study.spearman(measured * (1.0 + found.halves[0, places]), measured) if len(places) >= 5 else None
+        medians = (found.fitted[places], found.halves[:, places], found.left_out[places])
+        shown = " | ".join(f"{100 * np.median(np.abs(errors)):.1f}" for errors in medians)
+        rows.append(f"| {group} | {len(places)} | {shown} | {'' if rank is None else f'{rank:.3f}'} |")
+    return rows
+
+
+def constants() -> list[str]:
+    """Return the tables of constants by generation, by era, and common."""
+    values = shipped()
+    rows: list[str] = []
+    for title, owners, fields in (("generation", GENERATIONS, GENERATION), ("era", ERAS, ERA)):
+        rows += [f"| {title} | {' | '.join(fields)} |", f"|---|{'---:|' * len(fields)}"]
+        for owner in owners:
+            cells = [_cell(values[f"{owner}.{field}"], field in FITTED[owner]) for field in fields]
+            rows.append(f"| {owner} | {' | '.join(cells)} |")
+        rows.append("")
+    rows += ["| common | fitted | prior |", "|---|---:|---:|"]
+    rows += [f"| {field} | {values[field]:.3g} | {prior_of(field).value:.3g} |" for field in COMMON]
+    return rows
+
+
+def _cell(value: float, fitted: bool) -> str:
+    return f"{value:.3g}" if fitted else f"({value:.3g})"
+
+
+def breakdown(cases: Sequence[Case]) -> list[str]:
+    """Return a row for each example."""
+    rows = []
+    for case in cases:
+        setting = setting_of(case) if case.id in EXAMPLES else ""
+        if not isinstance(setting, Setting):
+            continue
+        found = {name: float(part[0]) for name, part in parts(facts_of([setting]), shipped()).items()}
+        whole = sum(found.values())
+        shown = ", ".join(f"{name} {100 * found[name] / whole:.1f}" for name in PARTS if found[name] >= 0.0005 * whole)
+        rows.append(f"| {case.id} | {setting.target.step_s:.4g} s | {whole:.4g} s | {shown} |")
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())
