@@ -22,10 +22,10 @@ from dcsim.accuracy.training.predict import facts_of, parts
 from dcsim.accuracy.training.setting import Setting, setting_of
 from dcsim.estimate.training import PARTS
 
-COLORS = ("#0072b2", "#b06500", "#007a5a", "#a14885", "#c4261d", "#0e8fb8", "#6b7280", "#8a6d00", "#333333")
+COLORS = ("#0072b2", "#b06500", "#007a5a", "#a14885", "#c4261d", "#0e8fb8", "#6b7280", "#8a6d00", "#333333", "#2b8a3e")
 NAMES = {
     "volta": "V100", "ampere": "A100", "hopper": "H100, H200, H800", "blackwell": "B200 to GB300", "cdna2": "MI250X",
-    "cdna3": "MI300X, MI325X", "tpu": "TPU v4, v5p, 7x", "tpu-e": "TPU v5e, v6e", "gaudi": "Gaudi 2",
+    "cdna3": "MI300X, MI325X", "tpu": "TPU v4, v5p, 7x", "tpu-e": "TPU v5e", "tpu-6": "TPU v6e", "gaudi": "Gaudi 2",
 }  # fmt: skip
 EXAMPLES = ("korthikanti-t5-001", "llama3-t4-001", "bridge-gb200-002")
 
@@ -100,7 +100,8 @@ HEAD = """# Accuracy of training steps
 
 `dcsim accuracy training` predicts 509 published training runs by the [closed form of a step](training-steps.md) and
 holds them against what was measured. The constants that it uses were fitted to these very runs, so its own table says
-how well the model can be made to agree; what counts is how far off runs are that no fit saw. Two ways to leave runs out:
+how well the model can be made to agree; what counts is how far off runs are that no fit saw. Two ways to leave them
+out:
 
 - *Grouped halves*: runs of one source, model, device and number of devices stay together; one half is predicted by
   constants that were fitted to the other, four splits in all.
@@ -128,9 +129,9 @@ Median absolute errors in percent, and the rank correlation inside groups of fiv
 CONSTANTS = """
 ## Constants
 
-{count} constants are fitted, at most seven to a generation of devices or a software era; `dcsim catalogue` shows each
-with the runs that it was fitted to. A value in parentheses is not fitted: no runs tell, or it is so by definition of the
-era. Columns are explained in [how a step is timed](training-steps.md).
+{count} constants are fitted, at most seven to a generation of devices or a software era; `dcsim catalogue` shows
+each with the runs that it was fitted to. A value in parentheses is not fitted: no runs tell, or it is so by definition
+of the era. Columns are explained in [how a step is timed](training-steps.md).
 """
 
 BREAKDOWN = """

@@ -159,12 +159,16 @@ class Kernels(Value):
     )
     jitter: Fraction = Field(description="standard deviation of a server's step over its mean")
     passes: PositiveNumber = Field(description="reads and writes of a 16-bit attention score, unfused, forward")
-    routed: PositiveNumber = Field(description="reads and writes of an element routed to experts, forward")
+    routed: PositiveNumber = Field(
+        description="reads and writes of an element routed to experts, forward, at the traffic of eager kernels"
+    )
     power: PositiveNumber = Field(description="exponent by which product rates follow a board's power limit")
     weights: Fraction = Field(description="rate of products that give gradients of weights over that of others")
     maturing: PositiveNumber = Field(description="yearly fall of what experts cost beside products, from 2025 on")
     hidden_expert: Fraction = Field(description="share of dispatch beside computation in releases from 2026 on")
-    flash2: Fraction = Field(description="rate of fused attention written for Ampere over later ones, on later GPUs")
+    flash2: Fraction = Field(
+        description="rate of the fused attention of 2023, written for Ampere, over later ones on later GPUs"
+    )
 
 
 class Training(Value):

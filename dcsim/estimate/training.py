@@ -254,7 +254,7 @@ def _memory(work: Work, dense: Floats) -> Floats:
         shape.shared_ffn + shape.chosen * shape.expert_ffn
     )
     elements = layer.layer_traffic(shape, plan, inner) * habits.traffic
-    elements = elements + (1.0 - dense) * habits.routed * layer.routed_elements(shape, plan)
+    elements = elements + (1.0 - dense) * habits.routed * habits.traffic * layer.routed_elements(shape, plan)
     return kernels.traffic_seconds(work.precision.activation_bytes * elements, work.chip)
 
 

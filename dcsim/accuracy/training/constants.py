@@ -45,7 +45,7 @@ ERA: Mapping[str, Prior] = MappingProxyType(
         "hidden_tensor": Prior(0.4, 0.24, "share"),
         "hidden_data": Prior(0.8, 0.24, "share"),
         "step_ms": Prior(15.0, 0.32),
-        "micro_ms": Prior(0.5, 0.5),
+        "micro_ms": Prior(0.1, 0.5),
         "routing_us": Prior(200.0, 0.32),
         "unstated": Prior(0.1, 0.4, "share"),
     }
@@ -59,7 +59,7 @@ COMMON: Mapping[str, Prior] = MappingProxyType(
         "half_mb": Prior(2.0, 0.2),
         "jitter": Prior(0.006, 0.16),
         "passes": Prior(6.0, 0.12),
-        "routed": Prior(8.0, 0.16),
+        "routed": Prior(20.0, 0.3),
         "power": Prior(0.7, 0.16),
         "flash2": Prior(0.6, 0.12, "share"),
         "weights": Prior(0.9, 0.2, "share"),
@@ -72,8 +72,8 @@ COMMON: Mapping[str, Prior] = MappingProxyType(
 FUSED = MappingProxyType({"megatron-2021": 0.0, "deepspeed-2022": 0.0})
 """Eras whose attention is not one kernel; all others fuse."""
 
-OLDER_ATTENTION = frozenset({"flash-2023", "torchtitan-2024"})
-"""Eras whose fused attention was written for Ampere: FlashAttention-2 and its like on later GPUs."""
+OLDER_ATTENTION = frozenset({"flash-2023"})
+"""Eras whose fused attention was written for Ampere: kernels of 2023 on later GPUs."""
 
 OWN: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
@@ -87,6 +87,7 @@ OWN: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "cdna3": {"product16": 0.47, "product8": 0.38},
         "tpu": {"product16": 0.85, "product8": 0.80},
         "tpu-e": {"product16": 0.88, "product8": 0.80},
+        "tpu-6": {"product16": 0.85, "product8": 0.80},
         # Kernels that are fused by hand or compiled move about half of what those of eager frameworks do; graphs take
         # launches off the host; XLA cuts products so that collectives run beside them.
         "megatron-2021": {"launch_us": 20.0, "traffic": 0.65, "hidden_tensor": 0.3},
@@ -113,7 +114,7 @@ DEFINED: Mapping[str, Mapping[str, float]] = MappingProxyType(
 HIDDEN_PIPELINE = MappingProxyType({"megatron-2021": 0.0, "deepspeed-2022": 0.0, "torchtitan-2024": 0.0})
 """Eras whose stages wait for their messages; others send beside computation."""
 
-GENERATIONS = ("volta", "ampere", "hopper", "blackwell", "cdna2", "cdna3", "tpu", "tpu-e", "gaudi")
+GENERATIONS = ("volta", "ampere", "hopper", "blackwell", "cdna2", "cdna3", "tpu", "tpu-e", "tpu-6", "gaudi")
 ERAS = (
     "megatron-2021", "deepspeed-2022", "flash-2023", "te-fp8-2024", "mlperf-2024", "bridge-2026", "torchtitan-2024",
     "maxtext",
@@ -131,6 +132,7 @@ FITTED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "cdna3": ("product8",),
         "tpu": ("product16", "product8", "attention", "memory", "links"),
         "tpu-e": ("product16", "memory"),
+        "tpu-6": ("product16", "memory"),
         "gaudi": ("product16",),
         "megatron-2021": _EARLY_ERA,
         "deepspeed-2022": _EARLY_ERA,

@@ -24,7 +24,8 @@ _TITLES = {
     "cdna2": "AMD CDNA 2: MI250X",
     "cdna3": "AMD CDNA 3 and 4: MI300X, MI325X, MI355X",
     "tpu": "Google TPU v3, v4, v5p and TPU7x",
-    "tpu-e": "Google TPU v5e and v6e",
+    "tpu-e": "Google TPU v5e",
+    "tpu-6": "Google TPU v6e",
     "gaudi": "Intel Gaudi 2 and 3",
 }
 

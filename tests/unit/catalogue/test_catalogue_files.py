@@ -18,7 +18,7 @@ TEXTS = {"title", "kind", "accelerator", "link", "psu", "family", "scope", "base
 PROMISED = {
     "accelerators": "v100-sxm2-32 a100-sxm-40 a100-sxm-80 h100-sxm h100-pcie h200-sxm b200-sxm mi300x tpu-v5e "
     "xeon-8480 epyc-9654 alveo-u280",
-    "generations": "volta ampere hopper blackwell cdna2 cdna3 tpu tpu-e gaudi",
+    "generations": "volta ampere hopper blackwell cdna2 cdna3 tpu tpu-e tpu-6 gaudi",
     "kernels": "training",
     "servers": "dgx-v100 dgx-a100 dgx-h100 hgx-h200 dgx-b200 mi300x-8 tpu-v5e-8 xeon-2s epyc-2s fpga-u280-4",
     "storage-servers": "storage-nvme-2u",
