@@ -15,10 +15,16 @@ _HEAD = ("operation", "kind", "phase", "scope", "dtype", "shape", "count", "FLOP
 
 
 def totals(operations: Sequence[Operation]) -> str:
-    """Return FLOPs and memory traffic of all operations in words."""
-    flops = sum(operation.flops * operation.count for operation in operations)
-    moved = sum(operation.bytes * operation.count for operation in operations)
-    return f"{units.show(flops, 'FLOP', 4)}, {units.show(moved, 'B', 4)} of memory traffic"
+    """Return FLOPs and memory traffic of all operations in words: by whose kernels, where that makes a difference."""
+    flops, moved, fused, compiled = (
+        sum(getattr(operation, name) * operation.count for operation in operations)
+        for name in ("flops", "bytes", "bytes_fused", "bytes_compiled")
+    )
+    text = f"{units.show(flops, 'FLOP', 4)}, {units.show(moved, 'B', 4)} of memory traffic"
+    if fused == moved == compiled:
+        return text
+    others = f"{units.show(fused, 'B', 4)} with fused attention, {units.show(compiled, 'B', 4)} by the kernels of XLA"
+    return f"{text} ({others})"
 
 
 def table(operations: Sequence[Operation]) -> str:

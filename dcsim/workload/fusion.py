@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dcsim.workload import rules
+from dcsim.workload import compiled, rules
 from dcsim.workload.graph import Block, Loop, Node, Value
 from dcsim.workload.primitives import REDUCTIONS
 
@@ -35,6 +35,7 @@ class Unit:
     writes: list[Value] = field(default_factory=list)
     slices: frozenset[Value] = frozenset()
     looped: bool = False
+    compiled_bytes: float = 0.0
 
     @property
     def label(self) -> tuple[str, str]:
@@ -59,6 +60,9 @@ def fuse(block: Block) -> list[Unit]:
         if unit.nodes[0].loop is not None:
             unit.body = _body(unit.nodes[0].loop)
     _connect(block, units, maker)
+    stored = compiled.traffic(block)
+    for unit in units:
+        unit.compiled_bytes = sum(stored.get(id(node), 0.0) for node in unit.nodes)
     return _ordered(units, maker)
 
 

@@ -20,13 +20,17 @@ _NAMES = {
 
 @dataclass(eq=False, slots=True)
 class Value:
-    """One array of the program; ``view_of`` is the one whose memory it shares. A literal has 0 ``size_bytes`` [B]."""
+    """One array of the program; ``view_of`` is the one whose memory it shares, ``permuted`` where in another order of
+    axes. A literal has 0 ``size_bytes`` [B]. ``origin`` says how a view is taken, or which number a literal is.
+    """
 
     shape: tuple[int, ...]
     dtype: str
     elements: int
     size_bytes: float
     view_of: Value | None = None
+    permuted: bool = False
+    origin: str = ""
 
     @property
     def storage(self) -> Value:

@@ -30,6 +30,8 @@ class Operation:
     ``shape`` is (batch, m, n, k) of a matrix product, and the output shape of anything else. ``bytes_fused`` is the
     memory traffic when attention is one kernel whose scores never reach memory; it equals ``bytes`` outside
     attention. ``scope`` is the innermost named part of the model ("attention", "head", ...), "" where there is none.
+    ``bytes`` is the traffic of kernels that keep rows on the chip, as hand-written norms, softmax and optimizers do;
+    ``bytes_compiled`` is that of XLA's kernels, whose reductions stand alone and whose loops make one array each.
     ``transcendentals`` are evaluations of exp, tanh and their like, which ``flops`` leaves out.
 
     A device whose kernels were measured also asks for: ``form``, how the operands of a product lie in memory ("nn": as
@@ -59,6 +61,7 @@ class Operation:
     geometry: tuple[int, ...] = ()
     stacked_bytes: float = 0.0
     functions: tuple[tuple[str, float], ...] = ()
+    bytes_compiled: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ VIEWS = _words(
     "pcast name device_put split unstack real imag random_wrap random_unwrap to_edtype from_edtype tie pin unpin "
     "preduced reduced_vary_cast_p vary_unreduced_cast_p with_memory_space_constraint"
 )
+BARRIERS = _words("optimization_barrier")
 TRANSCENDENTAL = _words(
     "exp exp2 expm1 log log1p tanh logistic erf erfc erf_inv sin cos tan asin acos atan atan2 sinh cosh asinh acosh "
     "atanh pow sqrt rsqrt cbrt lgamma digamma polygamma zeta igamma igammac igamma_grad_a random_gamma_grad "

@@ -60,6 +60,7 @@ class _Reader:
 
     def __init__(self, nodes: list[Node], known: Known, inside: bool) -> None:
         self._nodes, self._known, self._inside = nodes, known, inside
+        self._parts: dict[Value, tuple[Value, ...]] = {}  # of arrays stacked up by loops that are written out
 
     def inline(self, jaxpr: Any, inputs: Sequence[Value], context: Context) -> tuple[Value, ...]:
         """Append the equations of ``jaxpr`` with ``inputs`` bound to its arguments; return its results."""
@@ -77,7 +78,10 @@ class _Reader:
         name = equation.primitive.name
         if name in primitives.VIEWS:
             owners = inputs if len(inputs) == len(equation.outvars) else inputs[:1] * len(equation.outvars)
-            return tuple(_value(variable.aval, own) for variable, own in zip(equation.outvars, owners, strict=True))
+            return tuple(
+                _view(equation, place, variable.aval, own)
+                for place, (variable, own) in enumerate(zip(equation.outvars, owners, strict=True))
+            )
         special = {
             "scan": self._scan,
             "while": self._while,
@@ -89,7 +93,7 @@ class _Reader:
             return special[name](equation, inputs, context)
         body = next((equation.params[key] for key in _BODIES if _is_jaxpr(equation.params.get(key))), None)
         if body is not None and name not in primitives.CUSTOM and name not in primitives.MUTABLE:
-            return self.inline(body, inputs, context)
+            return self.inline(body, _apart(equation, inputs), context)
         return self._node(equation, inputs, context, None)
 
     def _node(self, equation: Any, inputs: tuple[Value, ...], context: Context, loop: Loop | None) -> tuple[Value, ...]:
@@ -149,9 +153,43 @@ class _Reader:
 
     def _scan(self, equation: Any, inputs: tuple[Value, ...], context: Context) -> tuple[Value, ...]:
         given = equation.params
+        if 0 < int(given["length"]) <= int(given["unroll"]):
+            return self._written_out(equation, inputs, context)
         body = read(given["jaxpr"], context, self._known, self._inside)
         loop = Loop(body, int(given["length"]), bool(given["reverse"]), given["num_consts"], given["num_carry"])
         return self._node(equation, inputs, context, loop)
+
+    def _written_out(self, equation: Any, inputs: tuple[Value, ...], context: Context) -> tuple[Value, ...]:
+        """Take a loop that JAX writes out: trip after trip with its slices, then what the trips stack up put together.
+
+        What a later loop takes apart again is handed on as it is.
+        """
+        given, jaxpr = equation.params, equation.params["jaxpr"]
+        constants, carries, trips = given["num_consts"], given["num_carry"], int(given["length"])
+        fixed, carried = inputs[:constants], inputs[constants : constants + carries]
+        sliced = jaxpr.jaxpr.invars[constants + carries :]
+        stacks: list[tuple[Value, ...]] = []
+        for trip in reversed(range(trips)) if given["reverse"] else range(trips):
+            slices = tuple(
+                self._parts[whole][trip] if whole in self._parts else _part(variable.aval, whole, trip)
+                for variable, whole in zip(sliced, inputs[constants + carries :], strict=True)
+            )
+            made = self.inline(jaxpr, (*fixed, *carried, *slices), context)
+            carried = made[:carries]
+            stacks.append(made[carries:])
+        if given["reverse"]:
+            stacks.reverse()
+        columns = zip(*stacks, strict=True)
+        stacked = zip(columns, equation.outvars[carries:], strict=True)
+        return (*carried, *(self._stacked(column, out, context) for column, out in stacked))
+
+    def _stacked(self, parts: tuple[Value, ...], variable: Any, context: Context) -> Value:
+        out = _value(variable.aval)
+        self._parts[out] = parts
+        self._nodes.append(Node("stack", {}, parts, (out,), context.phase, context.scope, context.place))
+        if not self._inside:
+            self._known.regions.outside.append(self._nodes[-1])
+        return out
 
     def _while(self, equation: Any, inputs: tuple[Value, ...], context: Context) -> tuple[Value, ...]:
         """Take a loop whose trips the user states; its condition is computed in every trip, too."""
@@ -185,7 +223,7 @@ def _flops(block: Block) -> float:
 
 def _look_up(bound: dict[Any, Value], variable: Any) -> Value:
     if isinstance(variable, core.Literal):
-        return Value((), dtype_name(getattr(variable.aval, "dtype", "")), 1, 0.0)
+        return Value((), dtype_name(getattr(variable.aval, "dtype", "")), 1, 0.0, origin=f"literal {variable.val}")
     return bound[variable]
 
 
@@ -195,6 +233,39 @@ def _value(aval: Any, view_of: Value | None = None) -> Value:
     elements = prod(shape)
     width = 0 if dtype is None else _PACKED.get(str(dtype), getattr(dtype, "itemsize", 4))
     return Value(shape, dtype_name(dtype), elements, float(elements * width), view_of)
+
+
+def _apart(equation: Any, inputs: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Return the inputs of a program that is executed again as arrays of their own, unless compilers may merge it."""
+    if not (equation.params.get("prevent_cse") and equation.params.get("differentiated")):
+        return inputs
+    fresh = [replace(value, view_of=value) for value in inputs]
+    for value in fresh:
+        value.origin = f"apart {id(value)}"
+    return tuple(fresh)
+
+
+def _part(aval: Any, whole: Value, index: int) -> Value:
+    found = _value(aval, whole)
+    found.origin = f"part {index}"
+    return found
+
+
+def _view(equation: Any, place: int, aval: Any, own: Value) -> Value:
+    name = equation.primitive.name
+    found = _value(aval, own)
+    found.permuted = own.permuted != (name == "transpose" and _turns(equation))
+    # what comes out of a barrier is never merged with what went in
+    given = id(found) if name in primitives.BARRIERS else equation.params
+    found.origin = f"{name} {place} {given}"
+    return found
+
+
+def _turns(equation: Any) -> bool:
+    """Whether a transposition changes the order of axes longer than one."""
+    shape = equation.invars[0].aval.shape
+    order = [axis for axis in equation.params["permutation"] if shape[axis] > 1]
+    return order != sorted(order)
 
 
 def _is_jaxpr(candidate: Any) -> bool:

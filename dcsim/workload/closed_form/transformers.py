@@ -103,9 +103,8 @@ def attention(spec: Attending, keys: float, masks: int) -> Flops:
     joint = own + 2 * shared
     found = dense(spec.hidden, joint, spec.bias) + dense(own, spec.hidden, spec.bias)
     turned = spec.rotary_share * (own + shared) if spec.positions == "rotary" else 0.0
-    apart = SLICE * joint if spec.groups_of_keys == spec.heads else 0.0
     scores = Flops(TRAINED * 4.0 * own * keys, spec.heads * keys * _of_a_score(spec, masks))
-    return found + scores + Flops(0.0, ROTARY * turned + apart)
+    return found + scores + Flops(0.0, ROTARY * turned)
 
 
 def _latent(spec: Attending, latent: LatentAttention, keys: float, masks: int) -> Flops:

@@ -173,6 +173,7 @@ class _Walk:
             flops=sum(part.flops for _, part in parts),
             bytes=moved,
             bytes_fused=moved,
+            bytes_compiled=moved,
             scope=context.scope,
             transcendentals=sum(part.transcendentals for _, part in parts),
         )

@@ -54,13 +54,9 @@ def projected(stream: jax.Array, weights: Weights, spec: Attending, angles: Angl
     rows, length, _ = stream.shape
     groups, width = spec.groups_of_keys, spec.width_of_head
     joint = apply(stream, weights["query_key_value"])
-    if groups == spec.heads:
-        joint = joint.reshape(rows, length, 3, groups, width)
-        heads = Heads(joint[:, :, 0], joint[:, :, 1], joint[:, :, 2])
-    else:
-        stops = (spec.heads * width, (spec.heads + groups) * width)
-        parts = jnp.split(joint, stops, axis=-1)
-        heads = Heads(*(part.reshape(rows, length, -1, width) for part in parts))
+    stops = (spec.heads * width, (spec.heads + groups) * width)
+    parts = jnp.split(joint, stops, axis=-1)
+    heads = Heads(*(part.reshape(rows, length, -1, width) for part in parts))
     if angles is None:
         return heads
     with jax.named_scope("rotary"):
