@@ -47,6 +47,11 @@ def memory_bytes(operation: Operation, software: Software) -> float:
     return operation.bytes_fused if software.fused_attention else operation.bytes
 
 
+def executed_flops(operation: Operation, software: Software) -> float:
+    """Return the operations of one execution [FLOP]; fused attention computes its scores again in the backward pass."""
+    return operation.flops + (operation.flops_again if software.fused_attention else 0.0)
+
+
 def peak_rate(operation: Operation, accelerator: Accelerator) -> float:
     """Return the peak rate of the units that execute ``operation`` [FLOP/s].
 
@@ -83,7 +88,7 @@ def operation_time(
     if accelerator.efficiency is not None and operation.kind != "collective":
         return _measured(operation, accelerator.efficiency, clock)
     rate = peak_rate(operation, accelerator) * efficiency(operation, software) * clock
-    compute_s = operation.flops / rate
+    compute_s = executed_flops(operation, software) / rate
     memory_s = memory_bytes(operation, software) / (accelerator.memory_bandwidth * software.memory)
     launch_s = 0.0 if _inside_a_kernel(operation, software) else software.launch
     longest = max(compute_s, memory_s)
@@ -94,7 +99,8 @@ def operation_time(
 def operation_energies(operation: Operation, accelerator: Accelerator, software: Software) -> OperationEnergy:
     """Return the dynamic energy of one execution: ``FLOPs e_F`` and ``bytes e_B`` [J]."""
     per_flop = flop_energy(accelerator, peak_rate(operation, accelerator))
-    return OperationEnergy(operation.flops * per_flop, memory_bytes(operation, software) * accelerator.energy_per_byte)
+    moved_j = memory_bytes(operation, software) * accelerator.energy_per_byte
+    return OperationEnergy(executed_flops(operation, software) * per_flop, moved_j)
 
 
 def operation_energy(operation: Operation, accelerator: Accelerator, software: Software) -> float:

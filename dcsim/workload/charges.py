@@ -42,6 +42,7 @@ def operation_of(unit: Unit, inside: Internal) -> tuple[Operation, list[str]]:
         geometry=first.geometry,
         stacked_bytes=_stacked(unit),
         functions=_functions(unit),
+        flops_again=sum(inside.again.get(id(node), 0.0) for node in unit.nodes),
         bytes_compiled=unit.compiled_bytes + (0.0 if unit.fusible else moved),
     )
     return operation, unknown

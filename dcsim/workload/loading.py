@@ -15,6 +15,8 @@ from dcsim.errors import DcsimError, Problem, ScenarioError
 from dcsim.scenario.suggest import nearest
 from dcsim.workload.user import NotFoundError, UserCode, shown
 
+_CALLS = ("unexpected keyword argument", "required positional argument", "positional-only arguments")
+
 
 @contextlib.contextmanager
 def importing(code: UserCode) -> Iterator[Callable[[str], Any]]:
@@ -102,7 +104,15 @@ def _advice(what: str, error: BaseException) -> str:
     if what == "importable":
         missing = getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None
         return f"an installed package: python -m pip install {missing}" if missing else "a module that can be imported"
-    if "Concretization" in kind or "TracerBool" in kind or "TracerArray" in kind or "TracerInteger" in kind:
+    if kind == "TypeError" and any(text in str(error) for text in _CALLS):
+        return "arguments by the names that the scenario gives them under model.arguments"
+    if (
+        "Only integer scalar arrays" in str(error)
+        or "Concretization" in kind
+        or "TracerBool" in kind
+        or "TracerArray" in kind
+        or "TracerInteger" in kind
+    ):
         return (
             "code that does not read the values of arrays: jax.lax.cond, jnp.where or jax.lax.scan in place of if, for"
         )

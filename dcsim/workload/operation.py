@@ -32,6 +32,7 @@ class Operation:
     attention. ``scope`` is the innermost named part of the model ("attention", "head", ...), "" where there is none.
     ``bytes`` is the traffic of kernels that keep rows on the chip, as hand-written norms, softmax and optimizers do;
     ``bytes_compiled`` is that of XLA's kernels, whose reductions stand alone and whose loops make one array each.
+    ``flops_again`` is what a fused attention kernel computes a second time because it has not kept it.
     ``transcendentals`` are evaluations of exp, tanh and their like, which ``flops`` leaves out.
 
     A device whose kernels were measured also asks for: ``form``, how the operands of a product lie in memory ("nn": as
@@ -62,6 +63,7 @@ class Operation:
     stacked_bytes: float = 0.0
     functions: tuple[tuple[str, float], ...] = ()
     bytes_compiled: float = 0.0
+    flops_again: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,8 @@ def trace_user(model: UserModel, code: UserCode, micro: int) -> StepCosts:
         _check(model, arguments, place or (str(code.files[0]), 1))
         with blaming("traceable", code, place), _mesh(model.mesh):
             closed = jax.make_jaxpr(lambda arrays: step(**arrays, **arguments.constants))(arguments.arrays)
+        if not closed.out_avals:
+            raise ScenarioError([_silent(place or (str(code.files[0]), 1))])
         weights, samples = arguments.weights(model), arguments.samples(model)
         leaves = jax.tree.leaves(arguments.arrays[weights])
         known = Known(dict(model.trips), dict(model.kernels), dict(model.mesh), strict=True)
@@ -103,6 +105,11 @@ def _mesh(sizes: Mapping[str, int]) -> AbstractContextManager[Any]:
         return nullcontext()
     automatic = (jax.sharding.AxisType.Auto,) * len(sizes)
     return jax.sharding.use_abstract_mesh(jax.sharding.AbstractMesh(tuple(sizes.values()), tuple(sizes), automatic))
+
+
+def _silent(place: tuple[str, int]) -> Problem:
+    found = "a function that returns no arrays"
+    return Problem(shown(place[0]), place[1], "", found, "its results, because what no result needs is not computed")
 
 
 def _unsharded(model: UserModel, place: tuple[str, int]) -> Problem:

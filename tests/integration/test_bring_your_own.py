@@ -81,9 +81,18 @@ def test_a_function_that_only_computes_runs(folder: Path) -> None:
             'such as jax.lax.scan, or jax.lax.fori_loop with constant bounds, or in the scenario under model, '
             'for 20 trips: trips: {"mine.py:3": 20}',
         ),
+        ("def step(w, x):\n    x @ w", "mine.py:1: found a function that returns no arrays, expected its results"),
+        (
+            "def step(w, y):\n    return y @ w",
+            "unexpected keyword argument 'x'), expected arguments by the names that the scenario gives them",
+        ),
+        (
+            "def step(w, x):\n    for _ in range(x.sum()):\n        x = x @ w\n    return x",
+            "expected code that does not read the values of arrays: jax.lax.cond",
+        ),
         ("def other(w, x):\n    return x", 'mine.yaml:9: jobs.train.model.function: found no function "step" in'),
     ],
-    ids=["import", "trace", "while", "name"],
+    ids=["import", "trace", "while", "nothing", "arguments", "values", "name"],
 )  # fmt: skip
 def test_wrong_code_is_exit_status_2_at_its_own_line(folder: Path, code: str, message: str) -> None:
     (folder / "mine.py").write_text(code)
