@@ -22,6 +22,7 @@ LARGE_BYTES: Final = 16 * 2.0**30  # where no size is stated the rate is that of
 # A loop that waits for every call adds the launch and the wait: fitted on two rows (docs/explanation/collectives.md).
 BLOCKING_S: Final = 20e-6
 _DATA_SHEET_START_S: Final = 10e-6  # of the data-sheet model, to which most libraries come for a few bytes
+_PAIR: Final = 2
 _VERBS_SHARE: Final = 0.98  # of the line rate, one RDMA write of a MiB (recalled)
 
 _KINDS: Final = MappingProxyType(
@@ -57,8 +58,18 @@ class Prediction:
 
 def predict(case: Case, shelf: Shelf) -> Prediction:
     """Return what the model predicts, with the reason where it cannot."""
+    found = _predict(case, shelf)
+    value = found.seconds if case.timed else found.rate
+    if value is not None and not 0.0 < value < float("inf"):
+        return Prediction(None, None, f"a {case.metric} of {value:g} says nothing")
+    return found
+
+
+def _predict(case: Case, shelf: Shelf) -> Prediction:
     try:
         group = group_of(case)
+        if group.ranks < _PAIR:
+            raise InputError(f"found a collective over {group.ranks} rank, expected at least {_PAIR}")
         net = interconnect_of(case, group, shelf)
         name = re.sub(r"[^a-z0-9]", "", case.text("collective"))
         if name.startswith("moe") or name in ("dispatch", "combine"):
@@ -75,11 +86,10 @@ def predict(case: Case, shelf: Shelf) -> Prediction:
 
 def data_sheet_s(case: Case, shelf: Shelf) -> float | None:
     """Return the time by data sheets alone [s]: a fixed start and the bytes of a ring at the slower line rate."""
-    try:
-        group = group_of(case)
-        net = interconnect_of(case, group, shelf)
-    except InputError:
+    group = group_of(case)
+    if group.ranks < _PAIR:
         return None
+    net = interconnect_of(case, group, shelf)
     kind = cast(Kind, _KINDS.get(re.sub(r"[^a-z0-9]", "", case.text("collective")), "all-to-all"))
     rate = net.line_rate(group.inside)
     if net.network is not None:
@@ -94,7 +104,7 @@ def measured_s(case: Case) -> float | None:
         return case.value * case.scale
     if case.size_bytes is None:
         return None
-    return case.size_bytes * factor(case) / (case.value * case.scale)
+    return case.size_bytes * factor(case) / (case.value * case.scale) or None  # none for a bus of one rank
 
 
 def factor(case: Case) -> float:
@@ -105,6 +115,8 @@ def factor(case: Case) -> float:
 
 def _collective(case: Case, kind: Kind, group: RankGroup, net: Interconnect) -> Prediction:
     size = case.size_bytes or LARGE_BYTES
+    if kind == "barrier" and not case.timed:
+        return Prediction(None, None, "a rate of a barrier says nothing")
     try:
         found = collective_time(kind, size, group, net, choice_of(case.text("algorithm")))
     except InputError:

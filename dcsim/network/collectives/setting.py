@@ -75,7 +75,7 @@ class Interconnect:
         Accelerators joined pair by pair use only the links to those that take part.
         """
         rate = self.gpu_rate or self.gpu.rate
-        return rate if self.gpu.peers is None else rate * min(ranks - 1, self.gpu.peers) / self.gpu.peers
+        return rate if self.gpu.peers is None else rate * min(max(ranks - 1, 1), self.gpu.peers) / self.gpu.peers
 
     def domain_rate(self, inside: int) -> float:
         """Return what all network cards of a domain carry together [B/s], infinite without a network."""

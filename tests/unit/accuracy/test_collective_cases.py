@@ -144,6 +144,7 @@ def test_what_cannot_be_predicted_says_why(tmp_path: Path) -> None:
     assert (odd.seconds, odd.rate) == (None, None)
     assert "all_knead" in odd.reason
     assert "message_bytes" in predict(case(tmp_path, metric="latency_us", message_bytes=""), SHELF).reason
+    assert "says nothing" in predict(case(tmp_path, collective="barrier", message_bytes=""), SHELF).reason
     assert "over 1 rank" in predict(case(tmp_path, gpus="1"), SHELF).reason
     # An algorithm that does not exist there gives way to the library's choice.
     assert predict(case(tmp_path, gpu="A100-SXM", algorithm="NVLS"), SHELF).algorithm == "Ring LL"
