@@ -47,3 +47,12 @@ def test_collective_bandwidth(tmp_path: Path) -> None:
     drawn = (tmp_path / "figure.svg").read_text("utf-8")
     assert "72 GB200, one rack" in drawn
     assert "bus bandwidth [GB/s]" in drawn
+
+
+def test_fit_collectives() -> None:
+    """One evaluation: the constants of the catalogue, and how far they are off on the rows they were fitted to."""
+    done = script("fit_collectives.py", "--evaluations", "1")
+    assert done.returncode == 0, done.stderr
+    first = done.stdout.splitlines()[0]
+    assert first.startswith("164 rows, 76 constants: median error ")
+    assert float(first.split("median error ")[1].split("%")[0]) < 3.0
