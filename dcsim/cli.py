@@ -144,9 +144,14 @@ def show(run: Run, json: Json = None, verbose: Verbose = False) -> int:
 
 
 def report(run: Run, timeline: Timeline = False) -> int:
-    """Draw the figures and the page of a run folder again."""
-    from dcsim.results import store
+    """Draw the figures and the page of a run, or of a study finished or not."""
+    from dcsim.results import store, study
 
+    if study.is_study_folder(run):
+        from dcsim.report import html
+
+        say(f"report   {html.write_study(study.load(run), run)}")
+        return DONE
     with keeping(_results_in(run)):
         _draw(store.load(run), run, RunOutput(timeline=timeline))
     say(f"report   {run / 'report.html'}")

@@ -65,10 +65,11 @@ def sweep(workers: Workers, consent: Consent, study: StudyFile, out: Out = None)
     if "csv" in loaded.study.outputs:
         found.frame.to_csv(folder / "points.csv", index=False)
     if not consent.quiet:
+        from dcsim.report import html
         from dcsim.report import study as told
 
         say(told.summary(found, loaded.study.bounds))
-        say(f"points   {folder / 'points'} (Parquet)")
+        say(f"points   {folder / 'points'} (Parquet)\nreport   {html.write_study(found, folder)}")
     return DONE
 
 

@@ -12,6 +12,7 @@ from dcsim.report.figures import Drawing
 from dcsim.results.comparison import Comparison
 from dcsim.results.result import Result
 from dcsim.results.standing import Objective
+from dcsim.results.study import StudyResult
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -29,6 +30,17 @@ def write(what: Result | Comparison, path: Path | str, by: Sequence[Objective] =
     path.write_text(_render("result.html.j2", page.of_result(what, drawings)), "utf-8")
     if (path.parent / "manifest.json").is_file():
         write_figures(drawings, path.parent / "figures")
+
+
+def write_study(found: StudyResult, folder: Path) -> Path:
+    """Write the page of a study and its figure into its folder, and return where the page is."""
+    from dcsim.report import study_page
+
+    page_path = folder / "report.html"
+    page_path.write_text(_render("study.html.j2", study_page.of_study(found)), "utf-8")
+    drawing = figures.points(found)
+    write_figures({drawing.name: drawing}, folder / "figures")
+    return page_path
 
 
 def draw(result: Result) -> dict[str, Drawing]:

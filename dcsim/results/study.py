@@ -51,6 +51,11 @@ class StudyResult:
         return str(self.frame.attrs["units"].get(metric, ""))
 
 
+def is_study_folder(folder: Path | str) -> bool:
+    """Return whether a folder holds a study."""
+    return (Path(folder) / dataset.FOLDER).is_dir()
+
+
 def load(folder: Path | str) -> StudyResult:
     """Read the folder of a study, finished or not.
 

@@ -6,7 +6,18 @@ from dcsim.report.figures.learning import learning
 from dcsim.report.figures.links import link_load
 from dcsim.report.figures.operations import operations
 from dcsim.report.figures.overtime import over_time
+from dcsim.report.figures.points import points
 from dcsim.report.figures.sankey import energy_flow
 from dcsim.report.figures.variants import variants
 
-__all__ = ["Drawing", "energy_flow", "learning", "link_load", "operations", "over_time", "time_by_part", "variants"]
+__all__ = [
+    "Drawing",
+    "energy_flow",
+    "learning",
+    "link_load",
+    "operations",
+    "over_time",
+    "points",
+    "time_by_part",
+    "variants",
+]

@@ -1,0 +1,79 @@
+"""The page of a study: what was asked, what the points show, and every one of them in a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from dcsim.report import figures
+from dcsim.report.numbers import show
+from dcsim.report.page import item
+from dcsim.report.study import summary, varying
+from dcsim.report.tables import Cell, Column, View
+from dcsim.results.study import StudyResult
+
+_MOST_ROWS, _MOST_METRICS = 500, 10
+
+
+def of_study(found: StudyResult) -> dict[str, Any]:
+    """Return the values of the template of a study."""
+    return {
+        "title": f"{found.name}: dcsim study",
+        "heading": f"{found.name}: {len(found.frame):,} points",
+        "facts": [f"{axis}: {found.frame[axis].nunique()} values" for axis in found.axes],
+        "badges": [],
+        "sections": [("points", "What changes"), ("ranges", "Ranges"), ("table", "All points"), ("failed", "Failed")],
+        "drawing": item(figures.points(found)),
+        "ranges": _ranges(found),
+        "table_view": _table(found),
+        "failed": _failed(found),
+        "command": f"dcsim sweep {found.name}.yaml",
+        "summary": summary(found).split("\n", 1)[0],
+    }
+
+
+def _ranges(found: StudyResult) -> View:
+    """One row a metric: its lowest, median and highest value, and where the ends are."""
+    heads = ("metric", "lowest", "at", "median", "highest", "at")
+    rows = []
+    for metric in varying(found, found.done):
+        values, unit = found.done[metric], found.unit(metric)
+        ends = [found.done.iloc[int(place)] for place in (values.to_numpy().argmin(), values.to_numpy().argmax())]
+        low, high = (_number(float(end[metric]), unit) for end in ends)
+        where = [Cell(", ".join(f"{axis}={_plain(end[axis])}" for axis in found.axes)) for end in ends]
+        rows.append((Cell(metric), low, where[0], _number(float(values.median()), unit), high, where[1]))
+    columns = tuple(Column(head, "", head in ("lowest", "median", "highest")) for head in heads)
+    return View("ranges", "Metrics that vary", columns, tuple(rows))
+
+
+def _table(found: StudyResult) -> View:
+    metrics = varying(found, found.done)[:_MOST_METRICS]
+    columns = [Column(axis.rpartition(".")[2], "", found.frame[axis].dtype.kind == "f") for axis in found.axes]
+    columns += [Column(metric, "", True) for metric in metrics]
+    rows = [_row(found, row, metrics) for _, row in found.done.head(_MOST_ROWS).iterrows()]
+    hidden = len(found.done) - len(rows)
+    note = f"The first {_MOST_ROWS} points; {hidden:,} more are in the folder points/." if hidden > 0 else ""
+    return View("points", "Points", tuple(columns), tuple(rows), note)
+
+
+def _row(found: StudyResult, row: Any, metrics: Sequence[str]) -> tuple[Cell, ...]:
+    axes = [Cell(_plain(row[axis]), repr(row[axis]) if isinstance(row[axis], float) else "") for axis in found.axes]
+    return (*axes, *(_number(float(row[metric]), found.unit(metric)) for metric in metrics))
+
+
+def _failed(found: StudyResult) -> View:
+    heads = (*(Column(axis.rpartition(".")[2]) for axis in found.axes), Column("reason"))
+    failed = found.failed.head(_MOST_ROWS)
+    rows = tuple(
+        (*(Cell(_plain(row[axis])) for axis in found.axes), Cell(str(row["reason"]))) for _, row in failed.iterrows()
+    )
+    return View("failed", "Points that failed", heads, rows)
+
+
+def _number(value: float, unit: str) -> Cell:
+    return Cell(show(value, unit, 4), repr(value)) if math.isfinite(value) else Cell("–")
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
