@@ -69,6 +69,7 @@ def of_result(result: Result, drawings: Mapping[str, Drawing]) -> dict[str, Any]
         "operation_table": tables.view(result, "operations"),
         "link_table": tables.view(result, "links", sort="peak_utilization"),
         "trial_table": tables.view(result, "trials", _TRIAL_COLUMNS),
+        "smaller_table": tables.view(result, "smaller"),
         "cost_table": tables.view(result, "costs", sort="usd"),
         "metrics": tables.metrics(result),
         "checks": _checks(result),

@@ -101,6 +101,20 @@ TABLES: Mapping[str, TableDefinition] = MappingProxyType(
             ideal_s="s",
             exposed_s="s",
         ),
+        "smaller": _table(
+            "Smaller forms of trained models",
+            "One row a form: its size, how it does on the held-out samples, and what it takes one accelerator of the "
+            "job to score as many samples at once, energy without that of idling.",
+            job="",
+            form="",
+            precision="",
+            size_bytes="B",
+            loss="",
+            accuracy="1",
+            samples="",
+            seconds="s",
+            joules="J",
+        ),
         "breakdown": _table(
             "Where the time goes",
             "Seconds of each job by part: compute, exposed communication, data stall, validation, checkpoint, lost "

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from dcsim.scenario.base import Count, Factor, Flag, Fraction, PositiveNumber, Quantity, Value, wrong
 from dcsim.scenario.datasets import DataName
+from dcsim.scenario.smaller import Smaller
 from dcsim.scenario.steps import Steps, count
 
 _TARGETS: Final = ("loss", "validation_loss", "accuracy")
@@ -95,6 +96,9 @@ class Execute(Value):
     validate_: Validate | None = Field(None, alias="validate", description="how often the model is judged, and on what")
     target: Target | None = None
     stop: Stop | None = Field(None, description="when the job ends before its last step")
+    smaller: tuple[Smaller, ...] = Field(
+        (), description="forms of the trained model for serving: bf16, int8, pruned, distilled"
+    )
 
     @model_validator(mode="after")
     def _judged(self) -> Self:
@@ -103,6 +107,8 @@ class Execute(Value):
             raise wrong(rule, found="a target without it", at="target")
         if self.stop is not None and self.stop.patience is not None and self.validate_ is None:
             raise wrong("the key validate too, whose looks it counts", found="patience without it", at="stop.patience")
+        if self.smaller and self.validate_ is None:
+            raise wrong("the key validate too, whose samples judge the forms", found="smaller without it", at="smaller")
         if self.stop is not None and self.stop.at_target and self.target is None:
             raise wrong("the key target too", found="true without it", at="stop.at_target")
         return self

@@ -27,6 +27,7 @@ from dcsim.scenario.names import Name
 from dcsim.scenario.optimizers import Optimizer
 from dcsim.scenario.parallel import Parallel
 from dcsim.scenario.search import Search, put
+from dcsim.scenario.smaller import STUDENTS, Distil, described
 from dcsim.scenario.steps import Steps, count
 from dcsim.scenario.user import UserModel
 
@@ -144,6 +145,7 @@ class Job(Value):
             wanting = mismatch(self.execute.data, self.model)
             if wanting is not None:
                 raise wrong(wanting.expected, found=wanting.found, at=f"model.{wanting.at}")
+            self._check_students(self.execute, self.model.family)
         return self
 
     def _check_inference(self) -> None:
@@ -159,6 +161,19 @@ class Job(Value):
             if getattr(self.parallel, key) != getattr(usual, key):
                 rule = "nothing, beside the key inference: there are no gradients to sum"
                 raise wrong(rule, found="a value", at=f"parallel.{key}")
+
+    def _check_students(self, execute: Execute, family: str) -> None:
+        """Refuse a student that cannot learn from the data, or from a teacher of this family."""
+        for place, form in enumerate(map(described, execute.smaller)):
+            if not isinstance(form, Distil):
+                continue
+            if family not in STUDENTS:
+                rule = f"a teacher of a family of {', '.join(STUDENTS)}"
+                raise wrong(rule, found=f'"{family}"', at=f"execute.smaller.{place}")
+            wanting = mismatch(execute.data, form.model)
+            if wanting is not None:
+                at = f"execute.smaller.{place}.model.{wanting.at}"
+                raise wrong(wanting.expected, found=wanting.found, at=at)
 
     @property
     def origin(self) -> str:

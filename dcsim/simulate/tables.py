@@ -11,7 +11,7 @@ import numpy as np
 from dcsim.cluster.account import PARTS
 from dcsim.engine import Sink
 from dcsim.results.tables import TABLES
-from dcsim.simulate import costs
+from dcsim.simulate import costs, smaller
 from dcsim.simulate.assemble import DataCenter
 from dcsim.simulate.energy_flow import flows
 from dcsim.simulate.kernels import kernels
@@ -35,6 +35,7 @@ def collect(center: DataCenter) -> dict[str, pd.DataFrame]:
         "limits": _limits(center),
         "costs": costs.items(center).items(),
         "trials": _trials(center),
+        "smaller": smaller.rows(center),
     }
     return frames | {name: frame(name, found) for name, found in rows.items()}
 

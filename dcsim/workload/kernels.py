@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import accumulate
@@ -128,6 +128,20 @@ class Kernels:
         loss = float(np.asarray(losses, np.float64).mean())
         return loss, None if found is None else float(np.asarray(found, np.float64).mean())
 
+    def evaluate_as(
+        self, change: Callable[[Any], Any], weights: Floats, moments: Floats, batch: data.Batch
+    ) -> tuple[float, float | None]:
+        """Return what :meth:`evaluate` does with the program that ``change`` makes of the model's."""
+        losses, found = self._jax.jit(change(self._flat_judge))(weights, moments, batch)
+        loss = float(np.asarray(losses, np.float64).mean())
+        return loss, None if found is None else float(np.asarray(found, np.float64).mean())
+
+    def leaves_of(self, weights: Floats) -> list[Floats]:
+        """Return the arrays that flat ``weights`` are made of, in their order."""
+        stops = list(accumulate(leaf.size for leaf in self._shapes))
+        parts = np.split(weights, stops[:-1])
+        return [part.reshape(leaf.shape) for part, leaf in zip(parts, self._shapes, strict=True)]
+
     def leaves(self, state: Any) -> tuple[NDArray[Any], ...]:
         """Return copies of the arrays of an optimizer state."""
         return tuple(np.array(leaf) for leaf in self._jax.tree.leaves(state))
@@ -141,7 +155,7 @@ class Kernels:
         return weights, self._optimizer.init(weights)
 
     def _flat_gradient(self, weights: Any, batch: Any) -> tuple[Any, Any, Any]:
-        tree, layers = self._tree_of(weights), self._step.recipe.layers
+        tree, layers = self.tree_of(weights), self._step.recipe.layers
         if self._family.noted is None:
             loss, gradient = self._step.gradient(tree, batch)
             return loss, self._flat(gradient), self._jax.numpy.zeros(0)
@@ -151,9 +165,9 @@ class Kernels:
 
     def _flat_whole(self, step: Any, weights: Any, batch: Any) -> Any:
         if not self._family.joint:
-            return self._flat(step.gradient(self._tree_of(weights), batch)[1])
+            return self._flat(step.gradient(self.tree_of(weights), batch)[1])
 
-        each = self._jax.lax.map(lambda part: self._flat(step.gradient(self._tree_of(weights), part)[1]), batch)
+        each = self._jax.lax.map(lambda part: self._flat(step.gradient(self.tree_of(weights), part)[1]), batch)
         return each.mean(axis=0)
 
     def _flat_update(self, weights: Any, state: Any, gradient: Any) -> tuple[Any, Any]:
@@ -162,7 +176,7 @@ class Kernels:
 
     def _flat_judge(self, weights: Any, moments: Any, batch: Any) -> tuple[Any, Any]:
         known = () if self._family.noted is None else (self._moments_of(moments),)
-        losses, right = self._family.judge(self._tree_of(weights), batch, self._model, *known)
+        losses, right = self._family.judge(self.tree_of(weights), batch, self._model, *known)
         return losses, right
 
     def _like_moments(self) -> list[tuple[str, int]]:
@@ -183,7 +197,8 @@ class Kernels:
     def _flat(self, tree: Any) -> Any:
         return self._jax.numpy.concatenate([leaf.ravel() for leaf in self._jax.tree.leaves(tree)])
 
-    def _tree_of(self, weights: Any) -> Any:
+    def tree_of(self, weights: Any) -> Any:
+        """Return the parameters that flat ``weights`` are, real or traced."""
         return self._split(weights, self._shapes, self._tree)
 
     def _split(self, flat: Any, shapes: Sequence[Any], tree: Any) -> Any:
