@@ -55,6 +55,9 @@ def test_a_job_that_is_only_judged_takes_all_its_steps(tmp_path: Path) -> None:
     assert value(result, "steps_taken") == 200
     parts = result.tables["breakdown"].set_index("part")["seconds"]
     assert 0.0 < parts["validation"] < parts["compute"]
+    # Four checkpoints of the very arrays in three replicas: float32 weights and two moments, the counter of steps.
+    elements = 64 * 32 + 32 + 32 * 10 + 10
+    assert result.metrics["storage.written"].value == 3 * 4 * (12 * elements + 4)
 
 
 def test_a_target_ends_a_job_and_a_failure_does_not_change_when(tmp_path: Path) -> None:

@@ -56,8 +56,8 @@ def test_a_target_is_reached_from_its_side(
 @pytest.mark.parametrize(
     ("execute", "message"),
     [
-        ("{data: mnist}", '.data: found "mnist", expected "python-docs", "digits", "iris", "wine", "breast-cancer" or '
-         '"diabetes"'),
+        ("{data: mnist}", '.data: found "mnist", expected "python-docs", "python-topics", "digits", "digit-scenes", '
+         '"iris", "wine", "breast-cancer", "diabetes" or "clicks"'),
         ("{data: digits, target: {accuracy: 95 %}}",
          ".target: found a target without it, expected the key validate too, since held-out samples tell when the "
          "target is reached"),
@@ -89,9 +89,9 @@ def test_a_wrong_way_to_learn_gets_one_message(execute: str, message: str) -> No
         ("{family: mlp, inputs: 4, hidden: [8], classes: 2}", "iris",
          "classes: found 2, expected at least 3, the classes of iris"),
         ("{family: mlp, inputs: 64, hidden: [8], classes: 10}", "python-docs",
-         'family: found "mlp", expected transformer: the data python-docs is text'),
+         'family: found "mlp", expected transformer, mixture, encoder or lstm: the data python-docs is text'),
         ("{family: transformer, layers: 1, hidden: 8, heads: 1, context: 8, vocabulary: 128}", "wine",
-         'family: found "transformer", expected mlp or cnn: the data wine are 13 numbers each'),
+         'family: found "transformer", expected mlp, cnn, resnet or vision: the data wine are 13 numbers each'),
     ],
 )  # fmt: skip
 def test_models_and_data_fit_or_are_told_why_not(model: str, data: str, message: str) -> None:
