@@ -130,7 +130,8 @@ class TrainingJob:
         self._hall.occupants.update(dict.fromkeys(allocation.servers, self))
         self.latency_share = latency_share(self.plan.program, allocation.paths)
         stages = step_plan(self.plan.program, self.plan.device, allocation.paths, None).stages
-        self.collectives = tuple(collective_rows(stages))
+        named = "by kind" if self.plan.program.mesh else self.plan.parts.job.parallel.reduction.kind
+        self.collectives = tuple(collective_rows(stages, named))
         self._stepping = self._steps_of(allocation)
         return self._stepping
 

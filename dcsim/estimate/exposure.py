@@ -24,15 +24,18 @@ class CollectiveRow(NamedTuple):
     exposed_s: float
 
 
-def collective_rows(stages: Sequence[Stage]) -> list[CollectiveRow]:
-    """Return a row for every kind of collective of a step: those of one label, algorithm and size together."""
+def collective_rows(stages: Sequence[Stage], named: str) -> list[CollectiveRow]:
+    """Return a row for every kind of collective of a step: those of one label, algorithm and size together.
+
+    ``named`` is the algorithm of those for which no library chose one.
+    """
     timed = spans(stages, 1.0)
     kernels = [(span.start_s, span.finish_s) for span in timed if isinstance(span.stage, Busy)]
     found: dict[tuple[str, str, float], list[Span]] = {}
     for span in timed:
         if isinstance(span.stage, Move) and not span.stage.fetch:
             label = span.stage.label.rstrip(" 0123456789")
-            found.setdefault((label, span.stage.algorithm or "as named", span.stage.size_bytes), []).append(span)
+            found.setdefault((label, span.stage.algorithm or named, span.stage.size_bytes), []).append(span)
     return [
         CollectiveRow(
             label,

@@ -103,12 +103,12 @@ def test_exposed_is_what_no_kernel_covers() -> None:
         return Move(label, route, 10.0, 0.5, 10.0 / 1.5, algorithm="Ring LL")
 
     stages = [Busy("backward", 3.0), move("gradients 0"), Busy("backward", 1.0), move("gradients 1"), Join()]
-    (row,) = collective_rows(stages)
+    (row,) = collective_rows(stages, "ring")
     assert (row.label, row.algorithm, row.times, row.size_bytes) == ("gradients", "Ring LL", 2, 10.0)
     assert (row.time_s, row.ideal_s, row.exposed_s) == pytest.approx((2.0, 1.5, 1.5))
-    assert collective_rows([Busy("backward", 1.0)]) == []
-    named = collective_rows([Move("gradients 0", route, 10.0, 0.5, 10.0)])
-    assert named[0].algorithm == "as named"
+    assert collective_rows([Busy("backward", 1.0)], "ring") == []
+    named = collective_rows([Move("gradients 0", route, 10.0, 0.5, 10.0)], "ring")
+    assert named[0].algorithm == "ring"
     assert np.isfinite(named[0].ideal_s)
 
 
