@@ -110,6 +110,8 @@ class Switch(Value):
     port_rate: DataRate
     latency: PositiveDuration = Field(description="of a packet from port to port")
     power: Power = Field(description="with the optics of its ports")
+    optics_power: IdlePower = Field(0.0, description="of the transceiver of one port")
+    optics_price: Money = Field(0.0, description="of the transceiver of one port")
     link: Name = Field(description="the kind of link of its ports: the efficiency and latency of the fabric")
     price: Money
     lifetime: PositiveDuration

@@ -54,7 +54,7 @@ class Fabric:
         self.clock = clock
         self._links = Links(layout)
         seed = int(streams.generator("network", layout.policy).integers(2**63))
-        self._planner = Planner(self._links, _router(layout, self._links.wiring, seed), layout)
+        self._planner = Planner(self._links, router(layout, self._links.wiring, seed), layout)
         self._start_s = clock.now
         self._connections = layout.connections
 
@@ -273,7 +273,8 @@ class Fabric:
         return Traffic(self.clock, self._links)
 
 
-def _router(layout: FabricLayout, wiring: Tree | Wiring, seed: int) -> Routing:
+def router(layout: FabricLayout, wiring: Tree | Wiring, seed: int) -> Routing:
+    """Return what chooses routes in ``wiring`` by the policy of ``layout``."""
     if isinstance(wiring, Tree):
         return Router(wiring, layout.policy, seed)
     return GraphRouter(NextHops(wiring), layout.policy, seed, layout.switch_latency_s)

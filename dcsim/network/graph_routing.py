@@ -12,9 +12,9 @@ from dcsim.network.next_hops import Choices, NextHops
 from dcsim.network.route import RouteBuilder
 from dcsim.network.routing import NO_LINK, Ends, Policy, below, hashed, mix
 from dcsim.network.tree import Floats, Indices
-from dcsim.network.wiring import NO_GROUP
 
 _LOW = np.uint64(0xFFFFFFFF)
+_THIRD = 3
 _INCLUDED = 5  # switches on the longest path of a fat-tree: the latency of a hop between ranks includes so many
 
 
@@ -23,8 +23,8 @@ class GraphRouter:
 
     ``d-mod-k`` on a graph divides the target's number by the count of choices at every switch that has a choice, which
     on a fat-tree is the rule of the closed form. ``valiant`` draws a router outside the groups of both ends where there
-    are groups (L. Valiant, "A scheme for fast parallel communication", SIAM J. Comput. 11, 1982). ``switch_latency_s``
-    is paid for every switch past the fifth, the most that a fat-tree has [s].
+    are three groups or more (L. Valiant, "A scheme for fast parallel communication", SIAM J. Comput. 11, 1982).
+    ``switch_latency_s`` is paid for every switch past the fifth, the most that a fat-tree has [s].
     """
 
     def __init__(self, tables: NextHops, policy: Policy = "ecmp", seed: int = 0, switch_latency_s: float = 0.0) -> None:
@@ -100,14 +100,19 @@ class GraphRouter:
         return Choices(np.cumsum(count) - count, count, found.links[same])
 
     def _middle(self, nodes: Indices, goals: Indices, words: NDArray[np.uint64]) -> Indices:
-        """Return the router by which each connection goes: one with hosts, in a group of neither end."""
-        groups, candidates = self.wiring.groups, np.unique(self.wiring.attached)
+        """Return the router by which each connection goes: one with hosts, in a group of neither end.
+
+        Where there are no third groups it is neither of the routers of the ends.
+        """
+        candidates = np.unique(self.wiring.attached)
+        groups = self.wiring.groups
+        if len(np.unique(groups[candidates])) < _THIRD:
+            groups = np.arange(len(groups))
         middle, undecided, salt = goals.copy(), np.flatnonzero(nodes != goals), 0
         while len(undecided) and salt < len(candidates):
             salt += 1
             drawn = candidates[below(mix(words[undecided] + np.uint64(salt)) & _LOW, len(candidates))]
-            own = (groups[drawn] == groups[nodes[undecided]]) | (groups[drawn] == groups[goals[undecided]])
-            good = ~own | (groups[drawn] == NO_GROUP)
+            good = (groups[drawn] != groups[nodes[undecided]]) & (groups[drawn] != groups[goals[undecided]])
             middle[undecided[good]] = drawn[good]
             undecided = undecided[~good]
         return middle

@@ -29,6 +29,10 @@ class Wiring:
         Network cards.
     switches
         Switches of the graph that are boxes of their own, not parts of a chip.
+    cables
+        Cables of the graph, those of hosts included and what joins a host to a router of its own chip left out.
+    transceivers
+        Transceivers at the ends of these cables, none at those of copper.
     nodes
         Names of the places that routes pass, in the order of the graph: the switches, and every host that has several
         cables.
@@ -52,6 +56,8 @@ class Wiring:
 
     hosts: int
     switches: int
+    cables: int
+    transceivers: int
     nodes: tuple[str, ...]
     attached: Indices
     transit: NDArray[np.bool_]
@@ -80,11 +86,6 @@ class Wiring:
         """The tier of each link as a number, in the order of first appearance, shape (links,)."""
         number = {tier: i for i, tier in enumerate(dict.fromkeys(self.tiers))}
         return np.array([number[tier] for tier in self.tiers], dtype=np.int64)
-
-    @property
-    def cables(self) -> int:
-        """Cables between switches, and second ones of hosts."""
-        return (self.links - 2 * self.hosts) // 2
 
 
 class _Numbering:
@@ -130,6 +131,7 @@ def wire(graph: nx.MultiGraph[str]) -> Wiring:
     return Wiring(
         len(numbering.hosts),
         numbering.switches,
+        *_cabling(graph),
         tuple(numbering.nodes),
         attached,
         numbering.transit,
@@ -143,6 +145,15 @@ def wire(graph: nx.MultiGraph[str]) -> Wiring:
         ["host"] * (2 * len(numbering.hosts)) + _twice(each["tier"] for *_, each in cables),
         _names(numbering, [(low, high) for low, high, _ in cables]),
     )
+
+
+def _cabling(graph: nx.MultiGraph[str]) -> tuple[int, int]:
+    """Return cables and transceivers."""
+    kinds = {name: attributes["kind"] for name, attributes in graph.nodes(data=True)}
+    copper = [bool(edge.get("copper")) for *_, edge in graph.edges(data=True)]
+    inside = [{kinds[low], kinds[high]} == {"host", "router"} for low, high in graph.edges()]
+    cables = inside.count(False)
+    return cables, 2 * sum(not (within or plain) for within, plain in zip(inside, copper, strict=True))
 
 
 def _twice(values: Iterable[V]) -> list[V]:

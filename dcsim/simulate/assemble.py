@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dcsim.catalogue.inventory import Inventory
-from dcsim.catalogue.parts import Switch
 from dcsim.cluster.failures import Failures
 from dcsim.cluster.hall import Hall
 from dcsim.cluster.job import TrainingJob
@@ -26,8 +25,8 @@ from dcsim.estimate.job_plan import JobPlan
 from dcsim.facility.plan import FacilityPlan
 from dcsim.facility.power import SupplyBank
 from dcsim.facility.site import Facility
+from dcsim.network.equipment import Equipment, equipment
 from dcsim.network.fabric import Fabric
-from dcsim.network.wiring import Wiring
 from dcsim.parallel.schedule import ring_all_reduce
 from dcsim.scenario.parallel import Federated
 from dcsim.scenario.root import Scenario
@@ -49,7 +48,7 @@ class DataCenter:
     facility: Facility
     jobs: tuple[TrainingJob, ...]
     searches: tuple[SearchJob, ...]
-    switches: int
+    equipment: Equipment
     switch_power: Level
 
     @property
@@ -75,8 +74,8 @@ def assemble(prepared: Prepared, seed: int) -> DataCenter:
     cap = Level(clock, "clock cap", "1", 1.0)
     scheduler = Scheduler(clock, _racks(inventory), _choice(scenario, streams))
     hall = Hall(clock, fabric, fleet, store, scheduler, cap, streams, Records(recorder), scenario.detail == "step")
-    switches = switch_count(fabric, inventory.switch)
-    switch_power = Level(clock, "switches", "W", switches * inventory.switch.power)
+    bought = equipment(fabric.wiring, inventory.switch.ports)
+    switch_power = Level(clock, "switches", "W", bought.switches * inventory.switch.power)
     facility = Facility(clock, recorder, _facility_plan(prepared, hall, _other_power(hall, switch_power, recorder)))
     jobs = tuple(
         TrainingJob(plan, hall, number, _learner(plan, seed))
@@ -87,24 +86,12 @@ def assemble(prepared: Prepared, seed: int) -> DataCenter:
     searches = tuple(_search(plan, search, hall, (prepared, seed)) for plan, search in planned if search is not None)
     _start_failures(scenario, hall, names)
     follow_links(clock, recorder, fabric)
-    return DataCenter(prepared, clock, recorder, hall, facility, jobs, searches, switches, switch_power)
+    return DataCenter(prepared, clock, recorder, hall, facility, jobs, searches, bought, switch_power)
 
 
 def server_names(inventory: Inventory) -> list[str]:
     """Return the names of all servers, "pool/index", in the order of their indices."""
     return [f"{parts.pool.name}/{index}" for parts in inventory.pools for index in range(parts.pool.count)]
-
-
-def switch_count(fabric: Fabric, switch: Switch) -> int:
-    """Return how many switches of the catalogue the network takes.
-
-    A switch has more ports than a small fat-tree needs at one node, so it serves as several: ports in use over ports.
-    """
-    wiring = fabric.wiring
-    if isinstance(wiring, Wiring):
-        return wiring.switches
-    ports = wiring.hosts + 2 * (wiring.shape.edge_cables + wiring.shape.core_cables)
-    return -(-ports // switch.ports)
 
 
 def _specs(inventory: Inventory) -> list[ServerSpec]:

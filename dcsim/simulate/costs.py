@@ -15,7 +15,7 @@ def items(center: DataCenter) -> dict[str, float]:
         for parts in inventory.pools
     )
     switch = inventory.switch
-    found["network switches"] = center.switches * straight_line(switch.price, duration, switch.lifetime)
+    found["network switches"] = center.equipment.switches * straight_line(switch.price, duration, switch.lifetime)
     spec, storage = center.prepared.loaded.scenario.cluster.storage, inventory.storage
     if spec is not None and storage is not None:
         price = storage.server.price + spec.disks.count * storage.disk.price

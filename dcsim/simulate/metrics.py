@@ -70,7 +70,7 @@ def _site(center: DataCenter) -> dict[str, Metric]:
 def _network(center: DataCenter) -> dict[str, Metric]:
     fabric = center.hall.fabric
     moved = fabric.loads.integrals
-    found = {"network.bytes": Metric(fabric.sent_bytes, "B")}
+    found = {"network.bytes": Metric(fabric.sent_bytes, "B"), **_equipment(center)}
     for tier, links in fabric.tiers.items():
         if len(links) and "disk" not in tier:
             peak = float(np.max(fabric.loads.peaks[links] / fabric.capacities[links]))
@@ -79,6 +79,20 @@ def _network(center: DataCenter) -> dict[str, Metric]:
                 mean = float(np.max(moved[links] / fabric.capacities[links])) / duration
                 found[f"network.mean_utilization_{tier}"] = Metric(mean, "1")
     return found
+
+
+def _equipment(center: DataCenter) -> dict[str, Metric]:
+    inventory, bought = center.prepared.inventory, center.equipment
+    switch = inventory.switch
+    price = bought.switches * switch.price + bought.transceivers * switch.optics_price
+    accelerators = sum(parts.pool.count * parts.server.accelerators for parts in inventory.pools)
+    return {
+        "network.switches": Metric(float(bought.switches), "1"),
+        "network.cables": Metric(float(bought.cables), "1"),
+        "network.optics_power": Metric(bought.transceivers * switch.optics_power, "W"),
+        "network.price": Metric(price, "USD"),
+        "network.price_per_accelerator": Metric(price / accelerators, "USD"),
+    }
 
 
 def _storage(center: DataCenter) -> dict[str, Metric]:

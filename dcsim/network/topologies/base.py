@@ -129,7 +129,7 @@ class Plan:
         self.cable((f"host {host}", switch), "host", self._rates[host])
 
     def cable(self, ends: tuple[str, str], tier: str, capacity_bytes_per_s: float, **others: float) -> None:
-        """Join two nodes; ``others`` are latency_s and weight."""
+        """Join two nodes; ``others`` are latency_s, weight, and copper, which is 1 where there is no transceiver."""
         self.graph.add_edge(ends[0], ends[1], None, tier=tier, capacity_bytes_per_s=capacity_bytes_per_s, **others)
 
     def bundle(self, low: list[str], high: list[str], uplinks: int, what: tuple[str, float]) -> None:

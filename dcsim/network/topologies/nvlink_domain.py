@@ -41,5 +41,5 @@ class NvlinkDomain:
         plan.switches(names, "nvswitch")
         for host, rate in enumerate(cards.rates()):
             for name in names:
-                plan.cable((f"host {host}", name), "port", rate / self.switches)
+                plan.cable((f"host {host}", name), "port", rate / self.switches, copper=1.0)
         return plan.graph

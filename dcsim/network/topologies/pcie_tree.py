@@ -67,8 +67,8 @@ class PcieTree:
         for host in range(cards.hosts):
             plan.host(host, switches[host // self.devices_per_switch])
         for i, switch in enumerate(switches):
-            plan.cable((switch, sockets[i // self.switches_per_socket]), "pcie", link)
+            plan.cable((switch, sockets[i // self.switches_per_socket]), "pcie", link, copper=1.0)
         for i, low in enumerate(sockets):
             for high in sockets[i + 1 :]:
-                plan.cable((low, high), "socket", self.socket_bytes_per_s or link)
+                plan.cable((low, high), "socket", self.socket_bytes_per_s or link, copper=1.0)
         return plan.graph

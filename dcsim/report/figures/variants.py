@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dcsim.report import style
@@ -30,9 +31,13 @@ _NOTICED = 1e-3  # a smaller difference shows in the table only
 _LEFT, _VALUE, _HEAD, _FOOT = 132.0, 116.0, 22.0, 12.0
 
 
-def variants(comparison: Comparison) -> Drawing:
-    """One small panel a metric, one bar a variant, all from zero; the first is what the others are compared with."""
-    rows = chosen(comparison)
+def variants(comparison: Comparison, metrics: Sequence[str] = ()) -> Drawing:
+    """One small panel a metric, one bar a variant, all from zero; the first is what the others are compared with.
+
+    ``metrics`` are the endings of the names of those to show, in order; the ones that people compare first and those
+    that differ most unless given.
+    """
+    rows = _named(comparison, metrics) if metrics else chosen(comparison)
     if not rows:
         return Drawing(
             "variants",
@@ -66,6 +71,12 @@ def chosen(comparison: Comparison) -> list[MetricRow]:
     first = [row for ending in _FIRST for row in differing if row.name == ending or row.name.endswith(f".{ending}")]
     others = sorted((row for row in differing if row not in first), key=lambda row: -_largest(row))
     return [*first, *others][:_MOST_PANELS]
+
+
+def _named(comparison: Comparison, metrics: Sequence[str]) -> list[MetricRow]:
+    return [
+        row for ending in metrics for row in comparison.rows if row.name == ending or row.name.endswith(f".{ending}")
+    ]
 
 
 def _largest(row: MetricRow) -> float:

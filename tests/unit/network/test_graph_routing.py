@@ -144,6 +144,17 @@ def test_valiant_goes_by_a_third_group() -> None:
         assert len(groups - {0, 4}) == 1
 
 
+@pytest.mark.parametrize("topology", [Dragonfly(2, 8, 2, 1), Dragonfly(2, 4, 2, 2), Torus((4, 4))])
+def test_valiant_without_third_groups_goes_by_a_third_router(topology: Topology) -> None:
+    wiring = wire(topology.graph(Cards.alike(16, 1, RATE)))
+    router = GraphRouter(NextHops(wiring), "valiant", 3)
+    paths = router.paths(np.zeros(100, np.int64), np.full(100, 15), np.arange(100))
+    assert len({tuple(path) for path in paths.tolist()}) > 5
+    assert min(len(visited(wiring, path)) for path in paths) >= 3
+    same = router.paths(np.array([0]), np.array([0]))
+    assert np.all(same == NO_LINK)
+
+
 def test_a_link_that_is_down_is_avoided_and_a_lost_target_is_told() -> None:
     wiring = wire(LeafSpine(4).graph(Cards.alike(4, 1, RATE)))  # two leaves of two uplinks, one spine
     alive = np.ones(wiring.links, dtype=bool)
