@@ -133,13 +133,16 @@ def check(
 
 
 def show(run: Run, json: Json = None, verbose: Verbose = False) -> int:
-    """Print the summary of a run folder."""
+    """Print the summary of a run folder and the tiers of its network with their loads."""
     from dcsim.results import store
 
     result = store.load(run)
     _write_json(result, json)
     if json != Path("-"):
+        from dcsim.report import terminal
+
         _show(result, run, verbose)
+        terminal.write(terminal.network(result))
     return DONE
 
 

@@ -342,6 +342,7 @@ def _computing() -> dict[str, Dimension]:
     return {
         "data": Dimension("a size", "80 GB", "B", _data("")),
         "data rate": Dimension("a rate", "400 Gbit/s", "B/s", _data("/s")),
+        "packet rate": Dimension("a rate of packets", "10 Mpacket/s", "packet/s", _decimal("packet/s")),
         "flop": Dimension("a number of operations", "3 TFLOP", "FLOP", _decimal("FLOP")),
         "flop rate": Dimension("a rate of operations", "989 TFLOP/s", "FLOP/s", _decimal("FLOP/s")),
         "energy per flop": Dimension(

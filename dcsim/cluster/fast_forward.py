@@ -85,6 +85,7 @@ class FastForward:
             self._hold.release((self.plan.links, self._moved()))
             self._hold = None
             self._fabric.loads.raise_peaks(self.plan.links, self._peaks())
+            self._fabric.saturation.credit(self.plan.links, self._full_s())
 
     def _announce(self) -> None:
         announced, self.changed = self.changed, self._clock.event()
@@ -103,6 +104,14 @@ class FastForward:
         if self.completed:
             return self.plan.link_peaks
         return self.plan.peaks_until(float(self._scales[0]), self._clock.now - self._start)
+
+    def _full_s(self) -> Floats:
+        """Return how long the steps have filled each link [s], of the step under way its share."""
+        done = self.completed
+        if done < self._count:
+            into = (self._clock.now - self._step_start(done)) / float(self.times.duration_s[done])
+            return self.plan.full_s(self._fabric.capacities) * (done + into)
+        return self.plan.full_s(self._fabric.capacities) * done
 
     def _step_start(self, done: int) -> float:
         """When the step after the first ``done`` began [s, simulated]."""

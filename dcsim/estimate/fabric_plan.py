@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dcsim.catalogue.inventory import Inventory, PoolParts
+from dcsim.network.appliances import Appliance
 from dcsim.network.choice import topology
 from dcsim.network.layout import Endpoint, FabricLayout, InnerLink
 from dcsim.scenario.root import Scenario
@@ -44,6 +45,10 @@ def fabric_layout(scenario: Scenario, inventory: Inventory, folder: Path) -> Fab
         switch_latency_s=inventory.switch.latency,
         policy=network.policy,
         connections=network.queue_pairs,
+        appliances=tuple(
+            Appliance(each.name, each.kind, each.bound, each.latency, (each.between[0], each.between[1]))
+            for each in network.appliances
+        ),
     )
 
 

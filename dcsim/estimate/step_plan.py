@@ -14,6 +14,7 @@ from dcsim.compute.roofline import operation_energies, operation_time
 from dcsim.estimate.device import Device
 from dcsim.estimate.library import LibraryPath, Path, take
 from dcsim.estimate.step import Busy, Floats, Join, Move, Stage, StepTimes, evaluate, remaining, spans
+from dcsim.network.saturation import full_loads
 from dcsim.parallel.mesh import sent_factor
 from dcsim.parallel.program import Collective, Compute, Program, Read, Wait
 from dcsim.workload.operation import Group
@@ -73,6 +74,16 @@ class StepPlan:
     def moved_bytes(self, scale: float, elapsed_s: float) -> Floats:
         """Return the bytes on each of ``links`` that a step alone has moved ``elapsed_s`` [s] after it began."""
         return self.link_bytes - _link_bytes(remaining(self.stages, scale, elapsed_s), self.links)
+
+    def full_s(self, capacities: Floats) -> Floats:
+        """Return how long a step alone fills each of ``links``, all links having ``capacities`` [B/s], in [s]."""
+        seconds = np.zeros(len(self.links))
+        for move in self.stages:
+            if isinstance(move, Move) and move.size_bytes and len(move.route.links):
+                full = full_loads(move.route.share * move.rate_bytes_per_s, capacities[move.route.links])
+                where = np.searchsorted(self.links, move.route.links[full])
+                seconds[where] += move.size_bytes / move.rate_bytes_per_s
+        return seconds
 
     def peaks_until(self, scale: float, elapsed_s: float) -> Floats:
         """Return the most that a step alone has put on each of ``links`` ``elapsed_s`` [s] after it began [B/s]."""

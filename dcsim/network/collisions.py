@@ -37,7 +37,7 @@ def kept_shares(layout: FabricLayout, ranks: Sequence[Rank], seeds: Sequence[int
     own = links.senders() | links.receivers()
     shares = []
     for seed in seeds:
-        route = Planner(links, router(asked, links.wiring, seed), asked).all_reduce(ranks)
+        route = Planner(links, router(asked, links, seed), asked).all_reduce(ranks)
         rates = capacities[route.links] / route.share
         shares.append(float(rates.min() / rates[own[route.links]].min()))
     return np.array(shares)

@@ -11,6 +11,7 @@ import simpy
 
 from dcsim.engine import Clock, LevelArray, Streams
 from dcsim.errors import RunError
+from dcsim.network.appliances import Screened
 from dcsim.network.graph_routing import GraphRouter
 from dcsim.network.groups import GroupPlanner
 from dcsim.network.hold import Hold, union
@@ -21,6 +22,7 @@ from dcsim.network.planner import Planner
 from dcsim.network.rings import Place, Rank, Rings
 from dcsim.network.route import Leg, Route, Routes
 from dcsim.network.routing import Router, Routing
+from dcsim.network.saturation import Saturation
 from dcsim.network.traffic import Traffic
 from dcsim.network.tree import Floats, Indices, Tree
 from dcsim.network.wiring import Wiring
@@ -29,7 +31,7 @@ from dcsim.workload.operation import Group
 
 
 class LinkRow(NamedTuple):
-    """A row of the table of links; utilization is load over payload capacity [1]."""
+    """A row of the table of links; utilization is load over payload capacity [1], saturated is the time at capacity."""
 
     link: str
     tier: str
@@ -37,6 +39,24 @@ class LinkRow(NamedTuple):
     bytes: float
     mean_utilization: float
     peak_utilization: float
+    saturated_s: float
+
+
+class TierRow(NamedTuple):
+    """A row of the table of tiers: what it joins, how many ends of either kind, and the loads of its links."""
+
+    tier: str
+    low: str
+    high: str
+    low_count: int
+    high_count: int
+    links: int
+    capacity_bytes_per_s: float
+    bytes: float
+    mean_utilization: float
+    busiest_utilization: float
+    peak_utilization: float
+    saturated_s: float
 
 
 class Fabric:
@@ -54,7 +74,7 @@ class Fabric:
         self.clock = clock
         self._links = Links(layout)
         seed = int(streams.generator("network", layout.policy).integers(2**63))
-        self._planner = Planner(self._links, router(layout, self._links.wiring, seed), layout)
+        self._planner = Planner(self._links, router(layout, self._links, seed), layout)
         self._start_s = clock.now
         self._connections = layout.connections
 
@@ -265,16 +285,63 @@ class Fabric:
         elapsed = self.clock.now - self._start_s
         moved, peaks, capacities = self.loads.integrals, self.loads.peaks, self.capacities
         mean = moved / capacities / elapsed if elapsed > 0.0 else np.zeros_like(moved)
-        columns = (capacities.tolist(), moved.tolist(), mean.tolist(), (peaks / capacities).tolist())
+        columns = (
+            capacities.tolist(),
+            moved.tolist(),
+            mean.tolist(),
+            (peaks / capacities).tolist(),
+            self.saturation.seconds.tolist(),
+        )
         return [LinkRow(*row) for row in zip(self._links.names, self._links.tiers, *columns, strict=True)]
+
+    def tier_table(self) -> list[TierRow]:
+        """Return what each tier joins, and the mean over its links, the busiest link and the peak of any."""
+        rows, elapsed, capacities = list[TierRow](), self.clock.now - self._start_s, self.capacities
+        moved, peaks, saturated = self.loads.integrals, self.loads.peaks, self.saturation.seconds
+        for tier, links in self.tiers.items():
+            mean = moved[links] / capacities[links] / elapsed if elapsed > 0.0 else np.zeros(len(links))
+            numbers = (
+                float(capacities[links].max()),
+                float(moved[links].sum()),
+                float(mean.mean()),
+                float(mean.max()),
+                float((peaks[links] / capacities[links]).max()),
+                float(saturated[links].max()),
+            )
+            rows.append(TierRow(tier, *self._ends(links), len(links), *numbers))
+        return rows
+
+    def _ends(self, links: Indices) -> tuple[str, str, int, int]:
+        """Return the kinds of nodes that links join, and how many there are of each; a lone end has no other."""
+        names = self.wiring.names
+        pairs = [names[link].partition(" #")[0].split(" > ") for link in links.tolist() if link < len(names)]
+        found: dict[str, set[str]] = {}
+        for ends in pairs:
+            for end in ends:
+                found.setdefault(end.split()[0], set()).add(end)
+        kinds = list(found)
+        if not kinds:
+            return "", "", 0, 0
+        low, high = kinds[0], kinds[1] if len(kinds) > 1 else kinds[0]
+        return low, high, len(found[low]), len(found[high]) if len(kinds) > 1 else 0
+
+    @cached_property
+    def saturation(self) -> Saturation:
+        """How long links were full, counted from when this is first asked for."""
+        return Saturation(self.clock, self.loads, self.capacities)
 
     @cached_property
     def _traffic(self) -> Traffic:
         return Traffic(self.clock, self._links)
 
 
-def router(layout: FabricLayout, wiring: Tree | Wiring, seed: int) -> Routing:
-    """Return what chooses routes in ``wiring`` by the policy of ``layout``."""
+def router(layout: FabricLayout, links: Links, seed: int) -> Routing:
+    """Return what chooses routes over ``links`` by the policy of ``layout``, through its appliances."""
+    wiring = links.wiring
     if isinstance(wiring, Tree):
-        return Router(wiring, layout.policy, seed)
-    return GraphRouter(NextHops(wiring), layout.policy, seed, layout.switch_latency_s)
+        chosen: Routing = Router(wiring, layout.policy, seed)
+    else:
+        chosen = GraphRouter(NextHops(wiring), layout.policy, seed, layout.switch_latency_s)
+    if not layout.appliances:
+        return chosen
+    return Screened(chosen, layout.appliances, layout.pools, links.appliances)

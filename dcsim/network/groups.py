@@ -41,8 +41,9 @@ class GroupPlanner:
     def _all_to_all(self, ranks: Sequence[Rank], groups: Indices) -> Route:
         """Every rank sends an equal part straight to every other of its group, all at once."""
         count, size = groups.shape
-        if count * size * (size - 1) > _PAIRS and isinstance(self._links.wiring, Tree):
-            return self._even(ranks, groups, self._links.wiring)
+        wiring = self._links.wiring
+        if count * size * (size - 1) > _PAIRS and isinstance(wiring, Tree) and not self._links.appliances:
+            return self._even(ranks, groups, wiring)
         sources, targets = np.repeat(groups, size, axis=1).ravel(), np.tile(groups, (1, size)).ravel()
         apart = sources != targets
         return self._exchanged(ranks, Wave(sources[apart], targets[apart], 1.0 / size))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dcsim.network.appliances import Appliance
 from dcsim.network.routing import Policy
 from dcsim.network.topologies.base import Cards, Topology
 from dcsim.network.topology import TreeShape
@@ -56,6 +57,8 @@ class FabricLayout:
         Any other tree, in place of the k-ary one of ``radix``.
     topology
         Any other network, in place of a tree.
+    appliances
+        Boxes that connections between two pools of endpoints have to pass.
     switch_latency_s
         Time through a switch past the fifth of a path, which is as many as ``hop_latency_s`` includes [s].
     policy
@@ -75,6 +78,7 @@ class FabricLayout:
     shape: TreeShape | None = None
     topology: Topology | None = None
     switch_latency_s: float = 0.0
+    appliances: tuple[Appliance, ...] = ()
     policy: Policy = "ecmp"
     connections: int = 1
 
@@ -82,6 +86,11 @@ class FabricLayout:
     def hosts(self) -> int:
         """Network cards of all endpoints."""
         return sum(endpoint.nics for endpoint in self.endpoints)
+
+    @property
+    def pools(self) -> list[str]:
+        """The pool of every network card: its endpoint's name before "/"."""
+        return [endpoint.name.partition("/")[0] for endpoint in self.endpoints for _ in range(endpoint.nics)]
 
     @property
     def cards(self) -> Cards:

@@ -25,6 +25,7 @@ class Links:
         self._capacities = list(self.wiring.capacities * layout.efficiency)
         self.first_nic = _before([endpoint.nics for endpoint in layout.endpoints])
         self._first_port = self._add_ports()
+        self.appliances = [self.add(each.name, each.kind, each.rate_bytes_per_s) for each in layout.appliances]
 
     @property
     def capacities(self) -> Floats:

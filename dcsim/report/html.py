@@ -51,6 +51,7 @@ def draw(result: Result) -> dict[str, Drawing]:
         figures.energy_flow(result),
         figures.learning(result),
         figures.link_load(result),
+        figures.link_heat(result),
         *(figures.operations(result, job) for job in page.jobs_with_operations(result)),
     ]
     return {drawing.name: drawing for drawing in made}

@@ -20,6 +20,8 @@ _TITLES = {
     "capacity_bytes_per_s": "capacity",
     "mean_utilization": "mean load",
     "peak_utilization": "peak load",
+    "busiest_utilization": "busiest link",
+    "saturated_s": "time full",
     "usd": "cost",
     "time_s": "time",
     "seconds": "time of one",

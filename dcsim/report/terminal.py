@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dcsim.report import headline
 from dcsim.report.numbers import percent, short_labels, shorten, show
@@ -48,6 +48,7 @@ _COMPARED = (
     "site.power_peak",
 )
 _MOST_METRICS = 14
+_BARS = 10
 _NAME = 38  # characters of the first column of a comparison
 _NOTICED = 1e-3
 _MOST_BADGE_LINES, _LONGEST_LIMIT = 3, 44
@@ -89,6 +90,38 @@ def summary(result: Result) -> Sheet:
     if lines:
         parts += [Text(), *lines]
     return Sheet(Group(*parts))
+
+
+def network(result: Result) -> Sheet:
+    """Return the network tier by tier from the top down: what it joins, and how loaded its links were."""
+    from rich.console import Group
+    from rich.text import Text
+
+    tiers = result.table("tiers")
+    if tiers.empty:
+        return Sheet(Group(Text("The run says nothing of its network.", style="dim")))
+    table = _table(["tier", "joins", "links", "rate", "mean", "busiest", "peak", "full for", ""])
+    for row in reversed(tiers.to_dict("records")):
+        load = float(row["busiest_utilization"])
+        cells = (
+            shorten(str(row["tier"]), 18),
+            _joins(row),
+            f"{int(row['links'])}",
+            show(float(row["capacity_bytes_per_s"]), "B/s"),
+            percent(float(row["mean_utilization"])),
+            percent(load),
+            percent(float(row["peak_utilization"])),
+            show(float(row["saturated_s"]), "s"),
+            ("█" * round(_BARS * min(load, 1.0))).ljust(_BARS, "░"),
+        )
+        table.add_row(*map(_plain, cells))
+    return Sheet(Group(Text(), table, Text("busiest: mean load of the busiest link, as the bar shows it", style="dim")))
+
+
+def _joins(row: Mapping[Any, Any]) -> str:
+    """Return how many of what the links of a tier join, as "8 leaf – 2 spine"."""
+    ends = [(int(row[f"{end}_count"]), str(row[end])) for end in ("low", "high")]
+    return shorten(" – ".join(f"{count} {kind}" for count, kind in ends if count), 26)
 
 
 def comparison(compared: Comparison, by: Sequence[Objective] = ()) -> Sheet:

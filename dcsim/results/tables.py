@@ -132,13 +132,32 @@ TABLES: Mapping[str, TableDefinition] = MappingProxyType(
         ),
         "links": _table(
             "Links",
-            "One row a link and direction: bytes carried and its mean and peak load as a share of its capacity.",
+            "One row a link and direction: bytes carried, its mean and peak load as a share of its capacity, and the "
+            "time for which it was full.",
             link="",
             tier="",
             capacity_bytes_per_s="B/s",
             bytes="B",
             mean_utilization="1",
             peak_utilization="1",
+            saturated_s="s",
+        ),
+        "tiers": _table(
+            "Tiers of the network",
+            "One row a tier: what its links join, the mean load over all of them, the mean of the busiest, the highest "
+            "of any, and for how long one was full at most.",
+            tier="",
+            low="",
+            high="",
+            low_count="",
+            high_count="",
+            links="",
+            capacity_bytes_per_s="B/s",
+            bytes="B",
+            mean_utilization="1",
+            busiest_utilization="1",
+            peak_utilization="1",
+            saturated_s="s",
         ),
         "events": _table(
             "Events",

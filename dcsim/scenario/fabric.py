@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from dcsim import units
-from dcsim.scenario.base import DataRate, Quantity, Value, Whole, wrong
+from dcsim.scenario.base import DataRate, DataSize, Duration, Quantity, Value, Whole, wrong
 from dcsim.scenario.names import Name
 from dcsim.scenario.topologies import CLASSES, RailOptimized, Topology, TopologyKeys, Torus
 
@@ -26,6 +26,25 @@ _DEFAULT: dict[str, Routing] = {
     "torus": "dimension-order",
     "nvlink-domain": "adaptive",
 }
+
+
+class Appliance(Value):
+    """A box that everything between two pools of servers has to pass; storage stands for the storage nodes."""
+
+    name: Name
+    kind: Literal["firewall", "intrusion-detection", "load-balancer"]
+    between: tuple[Name, ...] = Field(min_length=2, max_length=2, description="two pools, or one and storage")
+    rate: DataRate = Field(description="what it passes at most, both directions together")
+    packets: Annotated[float, Quantity("packet rate", positive=True)] | None = Field(
+        None, description="packets it passes at most; only the rate counts unless given"
+    )
+    packet: DataSize = Field(units.parse("4096 B", "data"), description="size of a packet: the usual MTU of RDMA")
+    latency: Duration = Field(units.parse("20 us", "time"), description="to pass it, one way")
+
+    @property
+    def bound(self) -> float:
+        """What it passes [B/s]: the lower of its rate and its packets a second times their size."""
+        return self.rate if self.packets is None else min(self.rate, self.packets * self.packet)
 
 
 class Network(Value):
@@ -57,6 +76,9 @@ class Network(Value):
         "that hold all hosts",
     )
     switch: Name = Field("quantum-2-qm9700", description="the switch of the catalogue, for latency and power")
+    appliances: tuple[Appliance, ...] = Field(
+        (), description="firewalls, intrusion detection and load balancers on the way between pools"
+    )
 
     @model_validator(mode="after")
     def _routing_suits(self) -> Self:

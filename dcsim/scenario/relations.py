@@ -17,7 +17,13 @@ from dcsim.scenario.suggest import nearest, quoted
 def problems(positions: Positions, folder: Path) -> list[Problem]:
     """Return every broken relation; ``folder`` is the scenario's, where its other files lie."""
     data = positions.root.plain()
-    checks = (_unique(positions), _jobs(data, positions), _faults(data, positions), _files(data, positions, folder))
+    checks = (
+        _unique(positions),
+        _jobs(data, positions),
+        _faults(data, positions),
+        _files(data, positions, folder),
+        _appliances(data, positions),
+    )
     return [problem for check in checks for problem in check]
 
 
@@ -88,6 +94,19 @@ def _faults(data: Any, positions: Positions) -> Iterator[Problem]:
         count = pools[pool]
         if count is not None and int(number) >= count:
             yield _at(positions, steps, quoted(target), f'a server from "{pool}/0" to "{pool}/{count - 1}"')
+
+
+def _appliances(data: Any, positions: Positions) -> Iterator[Problem]:
+    """Yield the appliances between pools that the cluster does not have."""
+    cluster = data.get("cluster")
+    storage = isinstance(cluster, Mapping) and cluster.get("storage") is not None
+    known = [*_pools(data), *(["storage"] if storage else [])]
+    for index, item in enumerate(_items(data, "cluster", "network", "appliances")):
+        between = item.get("between") if isinstance(item, Mapping) else None
+        for place, end in enumerate(between if isinstance(between, list) else []):
+            if isinstance(end, str) and end not in known:
+                steps = ("cluster", "network", "appliances", index, "between", place)
+                yield _at(positions, steps, quoted(end), f"one of {', '.join(known)}", nearest(end, known))
 
 
 def _files(data: Any, positions: Positions, folder: Path) -> Iterator[Problem]:

@@ -31,6 +31,7 @@ def collect(center: DataCenter) -> dict[str, pd.DataFrame]:
         "energy": flows(center),
         "links": (row for row in center.hall.fabric.link_table() if row.bytes > 0.0),
         "collectives": ((job.name, *row) for job in center.jobs for row in job.collectives),
+        "tiers": center.hall.fabric.tier_table(),
         "operations": _operations(center),
         "limits": _limits(center),
         "costs": costs.items(center).items(),

@@ -2,6 +2,7 @@
 
 from dcsim.report.figures.breakdown import time_by_part
 from dcsim.report.figures.drawing import Drawing
+from dcsim.report.figures.heat import link_heat
 from dcsim.report.figures.learning import learning
 from dcsim.report.figures.links import link_load
 from dcsim.report.figures.operations import operations
@@ -14,6 +15,7 @@ __all__ = [
     "Drawing",
     "energy_flow",
     "learning",
+    "link_heat",
     "link_load",
     "operations",
     "over_time",

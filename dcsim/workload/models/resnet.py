@@ -72,9 +72,7 @@ def noted(
         return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(found, batch["labels"])), used
 
 
-def judge(
-    parameters: Weights, batch: dict[str, jax.Array], spec: ResnetModel, known: Statistics
-) -> objectives.Verdict:
+def judge(parameters: Weights, batch: dict[str, jax.Array], spec: ResnetModel, known: Statistics) -> objectives.Verdict:
     """Return how the network does on every image, with moments ``known`` from training."""
     return objectives.classified(logits(parameters, batch["inputs"], spec, known)[0], batch["labels"])
 

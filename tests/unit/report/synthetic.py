@@ -169,6 +169,7 @@ def links() -> pd.DataFrame:
                     mean * capacity * END_S,
                     mean,
                     min(1.0, 2.5 * mean),
+                    0.4 * mean * END_S,
                 )
             )
     return frame("links", rows)

@@ -28,6 +28,7 @@ FIGURES: dict[str, Callable[[Result], Drawing]] = {
     "energy_flow": figures.energy_flow,
     "learning": figures.learning,
     "link_load": figures.link_load,
+    "link_heat": figures.link_heat,
     "operations": lambda result: figures.operations(result, LONG if LONG in result.jobs else "pretrain"),
     "variants": lambda result: figures.variants(compare([result, result])),
 }
@@ -45,7 +46,7 @@ def one_point() -> Result:
         "learning": frame("learning", [("pretrain", 1, 0, 0.0, 0.0, 1.0)]),
         "breakdown": frame("breakdown", [("pretrain", "compute", 1.0)]),
         "energy": frame("energy", [("grid", "servers", 1.0)]),
-        "links": frame("links", [("a out", "host", 1e9, 1.0, 0.5, 0.5)]),
+        "links": frame("links", [("a out", "host", 1e9, 1.0, 0.5, 0.5, 0.25)]),
         "operations": frame("operations", [("pretrain", "x", "matmul", "forward", "", 1, 1.0, 1.0, 1.0, "compute")]),
         "series": frame(
             "series",
@@ -72,7 +73,7 @@ def many_points(value: Callable[[int], float]) -> Result:
         "learning": frame("learning", [("pretrain", 1, i, float(i), float(i), value(i)) for i in range(count)]),
         "breakdown": frame("breakdown", [(f"job-{i}", "compute", value(i)) for i in range(count)]),
         "energy": frame("energy", [("grid", f"server {i % 40}", value(i)) for i in range(count)]),
-        "links": frame("links", [(f"{i} out", f"tier {i % 30}", 1e9, 1.0, 0.5, 0.5) for i in range(count)]),
+        "links": frame("links", [(f"{i} out", f"tier {i % 30}", 1e9, 1.0, 0.5, 0.5, 0.25) for i in range(count)]),
         "operations": frame(
             "operations",
             [("pretrain", f"x{i}", "matmul", "forward", "", 1, 1.0, 1.0, value(i), "memory") for i in range(count)],
@@ -89,7 +90,7 @@ def zero() -> Result:
         "spans": frame("spans", [("pretrain", 1, "run", 0.0, 0.0, "")]),
         "breakdown": frame("breakdown", [("pretrain", "compute", 0.0)]),
         "energy": frame("energy", [("grid", "servers", 0.0)]),
-        "links": frame("links", [("a out", "host", 1e9, 0.0, 0.0, 0.0)]),
+        "links": frame("links", [("a out", "host", 1e9, 0.0, 0.0, 0.0, 0.0)]),
         "operations": frame("operations", [("pretrain", "x", "matmul", "forward", "", 1, 0.0, 0.0, 0.0, "compute")]),
         "series": frame("series", [("power", "ups", "W", t, 0.0) for t in (0.0, 1.0)]),
         "learning": frame("learning", [("pretrain", 1, 0, 0.0, 0.0, 0.0)]),
