@@ -46,7 +46,7 @@ ERA: Mapping[str, Prior] = MappingProxyType(
         "hidden_data": Prior(0.8, 0.24, "share"),
         "step_ms": Prior(15.0, 0.32),
         "micro_ms": Prior(0.1, 0.5),
-        "routing_us": Prior(200.0, 0.32),
+        "routing_us": Prior(200.0, 0.2),
         "unstated": Prior(0.1, 0.4, "share"),
     }
 )
@@ -59,12 +59,12 @@ COMMON: Mapping[str, Prior] = MappingProxyType(
         "half_mb": Prior(2.0, 0.2),
         "jitter": Prior(0.006, 0.16),
         "passes": Prior(6.0, 0.12),
-        "routed": Prior(20.0, 0.3),
+        "routed": Prior(20.0, 0.15),
         "power": Prior(0.7, 0.16),
         "flash2": Prior(0.6, 0.12, "share"),
         "weights": Prior(0.9, 0.2, "share"),
         "maturing": Prior(0.3, 0.12),
-        "hidden_expert": Prior(0.5, 0.4, "share"),
+        "hidden_expert": Prior(0.5, 0.25, "share"),
     }
 )
 """Common to all: see :class:`dcsim.catalogue.parts.Kernels`."""

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from dcsim.accuracy.training.case import Case
 
+_BYTES_PER_S = {
+    "Gb/s": 1.25e8, "Gbps": 1.25e8, "Gbit/s": 1.25e8, "Tb/s": 1.25e11, "Tbps": 1.25e11, "Tbit/s": 1.25e11, "GB/s": 1e9,
+}  # fmt: skip
 _OMNI_PATH = 0.6  # its host does what other cards do themselves: an assumption
 _FILE = Path(__file__).parents[1] / "cases" / "devices.csv"
 
@@ -73,11 +76,11 @@ def network_rate(case: Case, sheet: DataSheet, domain: float) -> float:
     and whose it is. A rate without an owner is one device's; the node is the column ``node_size``.
     """
     words = case.text("inter_link")
-    found = re.search(r"(?:(\d+)\s*x\s*)?(\d+(?:\.\d+)?)\s*Gb/s(?:\s*x\s*(\d+))?", words)
+    found = re.search(rf"(?:(\d+)\s*x\s*)?(\d+(?:\.\d+)?)\s*({'|'.join(_BYTES_PER_S)})(?:\s*x\s*(\d+))?", words)
     if found is None:
         return _named_rate(words, sheet, domain)
-    count = float(found.group(1) or found.group(3) or 1.0)
-    rate = count * float(found.group(2)) * 1e9 / 8.0
+    count = float(found.group(1) or found.group(4) or 1.0)
+    rate = count * float(found.group(2)) * _BYTES_PER_S[found.group(3)]
     if "omni-path" in words.lower():
         rate *= _OMNI_PATH
     owner = re.search(r"per\s+(gpu|device|accelerator|card|chip|tpu|node|vm)", words, re.IGNORECASE)

@@ -53,12 +53,17 @@ def target_of(case: Case, model: Model, plan: Plan, sheet: DataSheet) -> Target 
             return Target(metric, "s", value, 1.0, 1.0)
         case "tokens_per_s_per_device":
             return Target(metric, "1/s", value, tokens / devices, -1.0)
-        case "samples_per_s":
+        case "tokens_per_s":
+            return Target(metric, "1/s", value, tokens, -1.0)
+        case "samples_per_s" | "sequences_per_s" | "images_per_s":
             return Target(metric, "1/s", value, plan.batch, -1.0)
+        case "samples_per_s_per_device" | "sequences_per_s_per_device":
+            return Target(metric, "1/s", value, plan.batch / devices, -1.0)
         case "tflops_per_device" | "tflops_per_device_hw":
             return Target(metric, "TFLOP/s", value, counted_flops(case, model, plan) / devices / 1e12, -1.0)
         case "mfu_pct" | "hfu_pct":
-            peak = devices * sheet.rate16
+            narrow = re.search("fp8|int8", case.text("precision")) and "fp8" in case.text("flop_formula").lower()
+            peak = devices * (sheet.rate8 if narrow else sheet.rate16)
             return Target(metric, "%", value, 100.0 * counted_flops(case, model, plan) / peak, -1.0)
         case "time_to_train_min":
             steps = steps_to_train(case, model, plan)

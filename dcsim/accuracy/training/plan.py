@@ -61,7 +61,8 @@ def plan_of(case: Case, model: Model, sheet: DataSheet, software: str) -> Plan |
     devices = case.positive("n_devices")
     if devices is None:
         return "the table does not state the number of devices"
-    adapters = 1.0 if re.search(r"\blora\b", case.text("notes"), re.IGNORECASE) else 0.0
+    told = " ".join(case.text(column) for column in ("notes", "model", "software"))
+    adapters = 1.0 if re.search(r"\bq?lora\b", told, re.IGNORECASE) else 0.0
     sizes = _sizes(case, model, sheet, (devices, adapters))
     tensor, pipeline, context, data = sizes
     batch = _batch(case, data)

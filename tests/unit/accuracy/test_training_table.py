@@ -45,7 +45,14 @@ def test_the_rule_of_eras(software: str, release: str, era: str) -> None:
 
 @pytest.mark.parametrize(
     ("words", "gb_per_s"),
-    [("8x400Gb/s NDR IB per node", 50.0), ("800Gb/s per node", 12.5), ("400Gb/s per GPU", 50.0), ("", 25.0)],
+    [
+        ("8x400Gb/s NDR IB per node", 50.0),
+        ("EFA 3200 Gbps per node", 50.0),
+        ("50 GB/s per GPU", 50.0),
+        ("800Gb/s per node", 12.5),
+        ("400Gb/s per GPU", 50.0),
+        ("", 25.0),
+    ],
 )
 def test_network_rates_are_read_from_words(words: str, gb_per_s: float) -> None:
     sheet = data_sheet("A100-80GB-SXM")
