@@ -18,6 +18,8 @@ from dcsim.workload.primitives import RANDOM, REDUCTIONS, TRANSCENDENTAL
 
 _ABSORBED = frozenset({"mul", "square", "integer_pow", "convert_element_type"})
 _DEAR = TRANSCENDENTAL | RANDOM
+_PLAIN = _ABSORBED | {"add", "sub", "add_any", "neg"}  # absorbed where all operands are whole arrays
+_MAXIMA = frozenset({"reduce_max", "reduce_min"})
 _EXPANDED = frozenset({"erfc"})  # its expansion reads an exponential twice, which is therefore in memory
 _PRODUCTS = frozenset({"dot_general", "ragged_dot_general"})
 
@@ -135,8 +137,10 @@ class _Compiled:
 
     def _is_absorbed(self, node: Node) -> bool:
         """Whether a reduction of its result computes ``node``, too: a product of elements, no scaling by weights."""
-        weighted = any(_is_spread(value) and self._root(value) not in self._maker for value in node.inputs)
-        return node.primitive in _ABSORBED and not weighted
+        spread = [value for value in node.inputs if _is_spread(value)]
+        if not spread:
+            return node.primitive in _PLAIN
+        return node.primitive in _ABSORBED and all(self._root(value) in self._maker for value in spread)
 
     def _leaves(self, node: Node) -> Iterator[Value]:
         """Yield what a reduction, and the products that it absorbs, read from memory."""
@@ -167,7 +171,7 @@ class _Compiled:
 
     def _joins_its_reader(self, value: Value, node: Node) -> bool:
         """Whether a reduction runs in the kernel of its only reader, which reads the same array, as in a softmax."""
-        if node.primitive not in REDUCTIONS:
+        if node.primitive not in _MAXIMA:
             return False
         for _ in range(3):  # softmax may bound its maximum from below before it is subtracted
             readers = self._readers.get(value, [])

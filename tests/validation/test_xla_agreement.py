@@ -56,7 +56,9 @@ def test_small_transformers_agree_in_operations_and_memory_traffic() -> None:
 
 
 @pytest.mark.bench
-@pytest.mark.parametrize("name", ["gpt-128", "gpt-256", "llama-128", "bloom-128", "bert-128", "opt-192", "mixtral-128"])
+@pytest.mark.parametrize(
+    "name", ["gpt-128", "gpt-256", "llama-128", "bloom-128", "bert-128", "opt-192", "mixtral-128", "vit-96"]
+)
 def test_other_transformers_agree_in_operations_and_memory_traffic(name: str) -> None:
     found = agreement(name)[name]
     assert found["bytes"] == pytest.approx(1.0, abs=0.1)
