@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _WIDTH, _HEIGHT, _LEFT, _GAP = style.WIDE_PX, 250.0, 52.0, 40.0
 _MOST_JOBS = 6
+_WIDE = 1e3  # largest loss over the least from which a linear axis shows nothing
 _ROLES = ("compute", "communication", "storage", "power", "cooling", "idle")
 _DASHES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (3, 1, 1, 1, 1, 1)), (0, (8, 3)))
 
@@ -95,6 +96,9 @@ def _panel(axes: Axes, curves: list[Curve], result: Result, column: str) -> None
                 fontsize=style.SMALL_PX,
             )
     axes.margins(x=0.02, y=0.12)
+    losses = np.concatenate([each.loss for each in curves])
+    if losses.min() >= 0.0 and losses.max() > _WIDE * np.median(losses):
+        axes.set_yscale("log")  # one trial that goes astray would flatten all others
     for index, each in enumerate(curves):
         reached = result.metrics.get(f"jobs.{each.job}.{'time' if unit == 's' else 'energy'}_to_target")
         if reached is not None and math.isfinite(reached.value):
@@ -104,7 +108,8 @@ def _panel(axes: Axes, curves: list[Curve], result: Result, column: str) -> None
     axes.set_xlabel(f"{title} [{fitted.unit}]")
     axes.set_title("Loss" if unit == "s" else "Loss by energy")
     ticks(axes.xaxis, 6)
-    ticks(axes.yaxis, 5)
+    if axes.get_yscale() == "linear":
+        ticks(axes.yaxis, 5)
 
 
 def _line(axes: Axes, each: Curve, what: tuple[Any, Scale], look: Any) -> None:

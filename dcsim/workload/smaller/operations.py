@@ -9,7 +9,7 @@ from typing import Final
 
 from dcsim.workload.operation import Operation
 
-_WIDTHS: Final[Mapping[str, int]] = MappingProxyType({"float32": 4, "bfloat16": 2, "float16": 2})
+_WIDTHS: Final[Mapping[str, int]] = MappingProxyType({"fp32": 4, "bf16": 2, "fp16": 2})
 _INT8_BYTES: Final = 1
 _FOURTH_BYTES: Final = 2.0 / 8.0  # two bits that say which of four a kept weight is
 

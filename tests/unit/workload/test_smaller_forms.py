@@ -11,7 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 from dcsim.parallel.schedule import ring_all_reduce
+from dcsim.scenario.inference import Inference
 from dcsim.scenario.workload import Job
+from dcsim.workload.costs import inference_costs
 from dcsim.workload.execute import Execution
 from dcsim.workload.operation import Operation
 from dcsim.workload.smaller import Form, forms, int8, operations, pruning
@@ -138,7 +140,7 @@ def test_two_of_every_four_inputs_stay() -> None:
     assert np.all((kept.reshape(2, 2, 4, 5) != 0).sum(axis=2) == 2)
 
 
-def product(dtype: str = "bfloat16") -> Operation:
+def product(dtype: str = "bf16") -> Operation:
     """(1, 4, 8, 16): operands of 4 x 16 and 16 x 8, a result of 4 x 8, two bytes each."""
     size = 2.0 * (64 + 128 + 32)
     return Operation("dot_general", "matmul", "forward", dtype, (1, 4, 8, 16), 1024.0, size, size)
@@ -148,8 +150,19 @@ def test_eight_bit_kernels_read_a_byte_an_element() -> None:
     (found,) = operations.in_int8([product()])
     assert (found.dtype, found.flops) == ("int8", 1024.0)
     assert found.bytes == found.bytes_fused == 64 + 128 + 2 * 32
-    other = Operation("add", "elementwise", "forward", "bfloat16", (4,), 4.0, 24.0, 24.0)
+    other = Operation("add", "elementwise", "forward", "bf16", (4,), 4.0, 24.0, 24.0)
     assert list(operations.in_int8([other])) == [other]
+
+
+def test_an_inference_step_in_eight_bits_reads_fewer_bytes_and_runs_at_their_rate() -> None:
+    """The names of number formats are those of traced programs: every product is taken, and nothing else."""
+    given = job([])
+    plain = inference_costs(given.model, "bf16", Inference(step="score"), 8).operations  # type: ignore[arg-type]
+    narrow = list(operations.in_int8(plain))
+    products = [(old, new) for old, new in zip(plain, narrow, strict=True) if old.kind == "matmul"]
+    assert len(products) >= 2
+    assert all((old.dtype, new.dtype) == ("bf16", "int8") and new.bytes < old.bytes for old, new in products)
+    assert all(old == new for old, new in zip(plain, narrow, strict=True) if old.kind != "matmul")
 
 
 def test_kernels_of_two_in_four_read_fewer_weights() -> None:
