@@ -13,6 +13,7 @@ from dcsim.engine import Clock, Streams
 from dcsim.network.fabric import Fabric
 from dcsim.network.flows import max_min, max_min_reference
 from dcsim.network.layout import Endpoint, FabricLayout, InnerLink
+from dcsim.network.links import Links
 from dcsim.network.routing import NO_LINK, Router
 from dcsim.network.topology import fat_tree
 from dcsim.network.tree import freeze
@@ -72,3 +73,15 @@ def test_ten_thousand_ring_steps_solve_once_and_need_five_events_each() -> None:
     assert cpu_s(lambda: clock.run(clock.process(steps()))) < 5.0
     assert net.solves == 1
     assert clock.events <= 5 * 10_000 + 10
+
+
+def joined(servers: int, radix: int) -> FabricLayout:
+    endpoints = tuple(Endpoint(f"train/{i}", 8, 50e9, 8, InnerLink(450e9, 1e-6)) for i in range(servers))
+    return FabricLayout(endpoints, 50e9, radix=radix)
+
+
+def test_building_a_tree_takes_a_time_in_proportion_to_its_links() -> None:
+    """27,648 cards, k = 48, have 8 times the links of 3,456 cards, k = 24."""
+    small, large = joined(432, 24), joined(3456, 48)
+    assert Links(large).wiring.links == 8 * Links(small).wiring.links == 165_888
+    assert cpu_s(lambda: Links(large)) < 3 * 8 * min(cpu_s(lambda: Links(small)) for _ in range(3))
