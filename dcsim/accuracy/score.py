@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import isnan
 from statistics import fmean, median
 from typing import Any
 
@@ -48,6 +49,8 @@ class Row:
         """Return the row as it is written to JSON, its groups and what more is known as columns of their own."""
         plain = asdict(self)
         groups, more = plain.pop("groups") or {}, plain.pop("more") or {}
+        if isnan(self.measured):  # JSON has no such number
+            plain["measured"] = None
         return {**plain, "error": self.error, "naive_error": self.naive_error, **more, **groups}
 
 

@@ -13,7 +13,7 @@ from dcsim.accuracy.training import convolution
 from dcsim.accuracy.training.case import Case, read
 from dcsim.accuracy.training.constants import Constants, shipped
 from dcsim.accuracy.training.convolution import Images, images_of
-from dcsim.accuracy.training.predict import facts_of, seconds
+from dcsim.accuracy.training.predict import facts_of, parts
 from dcsim.accuracy.training.setting import Setting, setting_of
 
 SHIPPED: Final = Path(__file__).parents[1] / "cases" / "training.csv"
@@ -46,7 +46,7 @@ def rows_of(cases: Sequence[Case], constants: Constants, fitted: Mapping[str, Ca
     settings = [_setting(case) for case in cases]
     found = [setting for setting in settings if isinstance(setting, Setting)]
     with np.errstate(all="ignore"):  # what does not fit together gives no finite time and is refused below
-        steps = iter(seconds(facts_of(found), constants).tolist() if found else ())
+        steps = iter(_steps(found, constants))
     rows = []
     for case, setting in zip(cases, settings, strict=True):
         same = fitted.get(case.id)
@@ -56,8 +56,17 @@ def rows_of(cases: Sequence[Case], constants: Constants, fitted: Mapping[str, Ca
         elif isinstance(setting, Setting):
             rows.append(_row(case, (setting, style_of(setting)), next(steps), seen))
         else:
-            rows.append(_row(case, (setting, "images"), convolution.seconds(setting, constants), False))
+            step = {"step": convolution.seconds(setting, constants)}
+            rows.append(_row(case, (setting, "images"), step, False))
     return rows
+
+
+def _steps(settings: Sequence[Setting], constants: Constants) -> list[dict[str, float]]:
+    """Return the parts of every step [s]."""
+    if not settings:
+        return []
+    found = parts(facts_of(settings), constants)
+    return [{name: float(part[place]) for name, part in found.items()} for place in range(len(settings))]
 
 
 def _setting(case: Case) -> Setting | Images | str:
@@ -67,9 +76,10 @@ def _setting(case: Case) -> Setting | Images | str:
         return f"the row does not fit together: {error}"
 
 
-def _row(case: Case, run: tuple[Setting | Images, str], step_s: float, seen: bool) -> Row:
+def _row(case: Case, run: tuple[Setting | Images, str], step: Mapping[str, float], seen: bool) -> Row:
+    """Return the row of a run whose step has the parts ``step`` [s]; they are columns of their own."""
     setting, style = run
-    target = setting.target
+    target, step_s = setting.target, sum(step.values())
     if not np.isfinite(step_s) or step_s <= 0.0:
         return _without(case, "the row does not fit together: no finite step time", seen)
     predicted = target.of_step(step_s)
@@ -81,7 +91,8 @@ def _row(case: Case, run: tuple[Setting | Images, str], step_s: float, seen: boo
         "style": style,
         "era": setting.era,
     }
-    return Row(case.id, target.metric, target.unit, target.measured, predicted, low, high, seen, groups=groups)
+    given = (case.id, target.metric, target.unit, target.measured, predicted, low, high, seen)
+    return Row(*given, groups=groups, more={f"{name}_s": part for name, part in step.items()})
 
 
 def _spread(run: Setting | Images) -> float:

@@ -145,3 +145,20 @@ def test_sizes_of_a_row_are_read(cases: list[Case]) -> None:
     plan = found.plan
     assert (plan.tensor, plan.pipeline, plan.virtual, plan.micro, plan.micro_batches) == (8.0, 8.0, 3.0, 1.0, 64.0)
     assert plan.recomputed_core == 1.0
+
+
+def test_a_row_without_a_measurement_is_strict_json(cases: list[Case]) -> None:
+    empty = Case({**cases[0].texts, "value": "", "step_s": ""})
+    written = score.to_json(table.rows_of([empty], shipped(), {}), {})
+
+    def refuse(text: str) -> None:
+        raise ValueError(text)
+
+    (row,) = json.loads(written, parse_constant=refuse)["rows"]
+    assert (row["measured"], row["predicted"], row["reason"]) == (None, None, "the table has no measured value")
+
+
+def test_the_parts_of_a_row_sum_to_its_step(cases: list[Case]) -> None:
+    (row,) = table.rows_of(cases[:1], shipped(), {})
+    assert row.metric == "step_s"
+    assert sum((row.more or {}).values()) == pytest.approx(row.predicted, rel=1e-12)
