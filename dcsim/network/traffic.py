@@ -206,10 +206,13 @@ class Traffic:
         """End the flows that have nothing left."""
         self._next, self._next_s = None, _NEVER
         slots = np.flatnonzero(self._table.slots[refill.DUE] <= self._clock.now)
+        if not len(slots):  # dropped at this very instant
+            return
         self._booked += self._sharing.retire(slots, self._clock.now)
         owners = self._table.ints[1][refill.OWNER, slots].tolist()
         self._release(slots.tolist())
-        for number, count in Counter(owners).items():
+        # In the order in which they began: slots are used again, so theirs depends on what was there before.
+        for number, count in sorted(Counter(owners).items()):
             self._ended(self._open_transfers[number], count)
 
     def _release(self, slots: list[int]) -> None:
