@@ -45,6 +45,7 @@ class TrainingJob:
         self.energy_j = self.recovery_s = 0.0
         self.step_energy = StepEnergy()
         self.finished_s: float | None = None
+        self.killed = ""  # why it was, "" if it was not
         self._saved = Saved(0, learner.snapshot() if learner else None, None)
         self.latency_share = 0.0
         self.collectives: tuple[CollectiveRow, ...] = ()
@@ -58,7 +59,8 @@ class TrainingJob:
     def start(self) -> simpy.Process:
         """Start the job's life and return it as an event."""
         self._process = self._hall.clock.process(self._life())
-        self._hall.cap.watch(lambda _: self._stepping.capped() if self._stepping else None)
+        for level in (self._hall.cap, self._hall.fabric.outage.state):
+            level.watch(lambda _: self._stepping.capped() if self._stepping else None)
         return self._process
 
     def fail(self, reason: str) -> None:
@@ -66,9 +68,15 @@ class TrainingJob:
         if self._process is not None:
             self._process.interrupt(reason)
 
+    def kill(self, reason: str) -> None:
+        """End the job for good, as it is: it does not start again."""
+        if self._process is not None and self._allocation is not None and not self.killed:
+            self.killed = reason
+            self._process.interrupt(reason)
+
     def close(self) -> None:
         """The run ends now, whatever the job is at: report what it has done so far."""
-        if self.finished_s is not None or self._hall.clock.now < self.plan.parts.job.arrive:
+        if self.finished_s is not None or self.killed or self._hall.clock.now < self.plan.parts.job.arrive:
             return
         if self._stepping is not None:
             self._stepping.report(self.step)
@@ -98,7 +106,7 @@ class TrainingJob:
         job = self.plan.parts.job
         yield self._hall.clock.until(job.arrive)
         self.account.begin()
-        while not self._done:
+        while not self._done and not self.killed:
             allocation = yield from self._queue()
             stepping = self._enter(allocation)
             try:
@@ -106,9 +114,10 @@ class TrainingJob:
             except simpy.Interrupt as failure:
                 self._failed(str(failure.cause), stepping)
             self._leave(allocation)
-        self.account.save()
-        self.finished_s = self._hall.clock.now
-        self._note("finish", f"{self.step} steps")
+        if not self.killed:
+            self.account.save()
+            self.finished_s = self._hall.clock.now
+            self._note("finish", f"{self.step} steps")
 
     def _queue(self) -> Process:
         """Wait until all servers are there at once."""
@@ -244,6 +253,9 @@ class TrainingJob:
             self._end(kind)
         else:
             self._span()
+        if self.killed:
+            self._note("kill", f"{reason}: {self.step} steps done")
+            return
         lost = self.account.lose()
         if self._failed_s is None:
             self._failed_s = self._hall.clock.now

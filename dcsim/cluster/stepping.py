@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,10 +15,12 @@ from dcsim.cluster.playback import Playback
 from dcsim.compute.accelerator import power_limited_clock, step_power
 from dcsim.engine import Process
 from dcsim.estimate.job_plan import JobPlan
+from dcsim.estimate.library import LibraryPath, Path
 from dcsim.estimate.step import Floats, Move, evaluate, remaining
 from dcsim.estimate.step_plan import StepEnergy, StepPlan, step_plan
 
 _LONGEST_SEGMENT = 100_000  # steps; bounds the arrays of a segment
+_REMEMBERED = 32  # plans of steps under different conditions
 _LATE = 1e-9  # relative; a step is late when it outlasts its time alone by more than rounding
 
 OnSteps = Callable[[int, Floats, StepEnergy], None]
@@ -32,7 +34,7 @@ class Stepping:
     def __init__(self, plan: JobPlan, hall: Hall, allocation: Allocation, attempt: int, on_steps: OnSteps) -> None:
         self._plan, self._hall, self._allocation, self.attempt = plan, hall, allocation, attempt
         self.on_steps = on_steps
-        self._plans: dict[float, StepPlan] = {}
+        self._plans: dict[tuple[float, float], StepPlan] = {}
         self._forward: FastForward | None = None
         self._playback: Playback | None = None
         self._stride = _LONGEST_SEGMENT
@@ -44,7 +46,7 @@ class Stepping:
         step = first
         while step < last:
             plan = self._conditions()
-            by_events = self._hall.every_step or self._shared(plan)
+            by_events = self._hall.every_step or self._shared(plan) or self._blocked(plan)
             scales = self._scales(step, 1 if by_events else min(last - step, self._stride))
             times = evaluate(plan.stages, scales)
             if by_events or not times.separate:
@@ -83,15 +85,18 @@ class Stepping:
             self._forward.curtail()
 
     def _conditions(self) -> StepPlan:
-        """Return the step under the clock cap of now, at a clock at which its mean power stays within the
-        accelerator's limit.
+        """Return the step under the clock cap and the state of the network of now, at a clock at which its mean power
+        stays within the accelerator's limit.
         """
         cap = self._hall.cap.value
-        if cap not in self._plans:
+        conditions = (cap, self._hall.fabric.outage.state.value)
+        if conditions not in self._plans:
+            if len(self._plans) >= _REMEMBERED:
+                self._plans.clear()
             accelerator = self._plan.device.accelerator
             clock = power_limited_clock(lambda clock: self._watts(self._planned(clock)), accelerator.tdp, cap)
-            self._plans[cap] = self._planned(clock)
-        return self._plans[cap]
+            self._plans[conditions] = self._planned(clock)
+        return self._plans[conditions]
 
     def _watts(self, plan: StepPlan) -> float:
         """Mean power of one accelerator over a step alone on its links [W]."""
@@ -100,7 +105,20 @@ class Stepping:
     def _planned(self, clock: float) -> StepPlan:
         device = replace(self._plan.device, clock=clock)
         read = self._allocation.read
-        return step_plan(self._plan.program, device, self._allocation.paths, read.path if read else None)
+        paths = {group: self._present_all(ways) for group, ways in self._allocation.paths.items()}
+        return step_plan(self._plan.program, device, paths, self._present(read.path) if read else None)
+
+    def _present_all(self, ways: Sequence[Path] | LibraryPath) -> Sequence[Path] | LibraryPath:
+        if not isinstance(ways, LibraryPath):
+            return [self._present(path) for path in ways]
+        tree, in_switch = (None if path is None else self._present(path) for path in (ways.tree, ways.in_switch))
+        return replace(ways, ring=self._present(ways.ring), tree=tree, in_switch=in_switch)
+
+    def _present(self, path: Path) -> Path:
+        """Return the path as the network is now; one that is dead is planned as if it were not, and waited for."""
+        fabric = self._hall.fabric
+        route = fabric.current(path.route)
+        return Path(route, fabric.alone_rate(route) or path.rate_bytes_per_s)
 
     def _scales(self, first: int, count: int) -> Floats:
         """Return the compute-time factors of steps, of mean one, keyed by job, attempt and step, shape (count,)."""
@@ -110,6 +128,11 @@ class Stepping:
         deviation = np.sqrt(np.log1p(job.jitter**2))
         draws = self._hall.streams.normal(first, count, "jitter", job.name, self.attempt)
         return np.asarray(np.exp(deviation * draws - deviation**2 / 2.0))
+
+    def _blocked(self, plan: StepPlan) -> bool:
+        """Return whether the step crosses a dead link, so that it cannot be told when it ends."""
+        routes = [stage.route for stage in plan.stages if isinstance(stage, Move)]
+        return any(self._hall.fabric.alone_rate(route) == 0.0 for route in routes)
 
     def _shared(self, plan: StepPlan) -> bool:
         routes = [stage.route for stage in plan.stages if isinstance(stage, Move)]

@@ -49,6 +49,8 @@ def fabric_layout(scenario: Scenario, inventory: Inventory, folder: Path) -> Fab
             Appliance(each.name, each.kind, each.bound, each.latency, (each.between[0], each.between[1]))
             for each in network.appliances
         ),
+        detection_s=network.failover.detection,
+        stall_limit_s=network.failover.give_up,
     )
 
 

@@ -10,17 +10,21 @@ from pathlib import Path
 from dcsim import units
 from dcsim.catalogue.inventory import Inventory
 from dcsim.errors import InputError, Problem
+from dcsim.estimate.fabric_plan import fabric_layout
 from dcsim.estimate.job_plan import JobPlan
 from dcsim.estimate.library import choice_of
 from dcsim.network.collectives import RankGroup, collective_time
+from dcsim.network.links import Links
 from dcsim.scenario.datasets import OF_SCIKIT_LEARN
+from dcsim.scenario.faults import ServerFault
 from dcsim.scenario.inference import refused
 from dcsim.scenario.parallel import Hierarchical, Library
 from dcsim.scenario.root import Scenario
+from dcsim.scenario.suggest import nearest, quoted
 from dcsim.scenario.user import UserModel
 from dcsim.scenario.workload import Job
 
-Report = Callable[[str, str, str], Problem]
+Report = Callable[..., Problem]
 
 
 def structure(scenario: Scenario, inventory: Inventory, report: Report, folder: Path = Path()) -> Iterator[Problem]:
@@ -37,7 +41,10 @@ def structure(scenario: Scenario, inventory: Inventory, report: Report, folder: 
             str(storage.protection.replicas),
             f"at most {storage.nodes}, the number of storage nodes",
         )
-    yield from _network(scenario, inventory, report, folder)
+    broken = list(_network(scenario, inventory, report, folder))
+    yield from broken
+    if not broken:
+        yield from _faults(scenario, inventory, report, folder)
     yield from _feed_and_plant(scenario, inventory, report)
 
 
@@ -56,6 +63,20 @@ def reductions(plans: tuple[JobPlan, ...], report: Report) -> Iterator[Problem]:
                 " with ".join(filter(None, (named.algorithm, named.protocol))),
                 f"what {net.gpu.title} can do; in the switch only with Simple, where the switch can add",
             )
+
+
+def _faults(scenario: Scenario, inventory: Inventory, report: Report, folder: Path) -> Iterator[Problem]:
+    """Yield the faults of links and switches that the network does not have."""
+    faults = [(i, fault) for i, fault in enumerate(scenario.faults) if not isinstance(fault, ServerFault)]
+    if not faults:
+        return
+    links = Links(fabric_layout(scenario, inventory, folder))
+    names = {"link": links.names, "switch": links.switch_names()}
+    for number, fault in faults:
+        known = names[fault.kind]
+        if fault.target not in known:
+            example = f'a {fault.kind} as the table of links prints it, such as "{known[-1]}"'
+            yield report(f"faults.{number}.target", quoted(fault.target), example, nearest(fault.target, known))
 
 
 def memory(plans: tuple[JobPlan, ...], report: Report) -> Iterator[Problem]:

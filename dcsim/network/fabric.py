@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 import simpy
@@ -12,12 +13,14 @@ import simpy
 from dcsim.engine import Clock, LevelArray, Streams
 from dcsim.errors import RunError
 from dcsim.network.appliances import Screened
+from dcsim.network.detour import Detour
 from dcsim.network.graph_routing import GraphRouter
 from dcsim.network.groups import GroupPlanner
 from dcsim.network.hold import Hold, union
 from dcsim.network.layout import FabricLayout
 from dcsim.network.links import Links
 from dcsim.network.next_hops import NextHops
+from dcsim.network.outage import Outage
 from dcsim.network.planner import Planner
 from dcsim.network.rings import Place, Rank, Rings
 from dcsim.network.route import Leg, Route, Routes
@@ -28,6 +31,8 @@ from dcsim.network.tree import Floats, Indices, Tree
 from dcsim.network.wiring import Wiring
 from dcsim.parallel.waves import Wave
 from dcsim.workload.operation import Group
+
+AnyRoute = TypeVar("AnyRoute", Route, Routes)
 
 
 class LinkRow(NamedTuple):
@@ -74,8 +79,9 @@ class Fabric:
         self.clock = clock
         self._links = Links(layout)
         seed = int(streams.generator("network", layout.policy).integers(2**63))
-        self._planner = Planner(self._links, router(layout, self._links, seed), layout)
-        self._start_s = clock.now
+        self._detour = Detour(_inner(layout, self._links, seed), self._links.wiring.links)
+        self._planner = Planner(self._links, _screened(self._detour, layout, self._links), layout)
+        self._start_s, self._layout = clock.now, layout
         self._connections = layout.connections
 
     @property
@@ -129,7 +135,7 @@ class Fabric:
         of all rings are coupled: they move at the rate of the slowest edge of any ring, as the chunks that a rank waits
         for make them. One rank has an empty route.
         """
-        return self._planner.all_reduce(ranks)
+        return _repeatable(lambda: self._planner.all_reduce(ranks))
 
     def trees(self, ranks: Sequence[Rank], inner: float) -> Route:
         """Return the route of an all-reduce by trees between servers over ``ranks``.
@@ -146,7 +152,7 @@ class Fabric:
         between its accelerators; another is spread evenly over the network cards beside both ends. The pairs of a round
         are coupled: it lasts as long as its fullest link takes, and the rounds follow one another.
         """
-        return self._planner.exchange(ranks, wave)
+        return _repeatable(lambda: self._planner.exchange(ranks, wave))
 
     def rings(self, ranks: Sequence[Rank]) -> Rings:
         """Return the rings that :meth:`all_reduce` lays."""
@@ -169,7 +175,8 @@ class Fabric:
             The kind; pairs of a permutation are places within a group. The payload is what a rank gives, of an
             all-gather what it ends up with [B].
         """
-        return GroupPlanner(self._planner, self._links, self._connections).route(ranks, groups, group)
+        planner = GroupPlanner(self._planner, self._links, self._connections)
+        return _repeatable(lambda: planner.route(ranks, groups, group))
 
     def legs(self, legs: Sequence[Leg]) -> Route:
         """Return the route of a transfer between servers and storage nodes.
@@ -178,7 +185,7 @@ class Fabric:
         each card of the end with more of them. All legs are coupled; give legs that should finish apart to transfers of
         their own. A leg within one endpoint crosses only its resources.
         """
-        return self._planner.legs(legs)
+        return _repeatable(lambda: self._planner.legs(legs))
 
     def between(self, source: Rank, target: Rank, card: int = 0, label: int = 0) -> Route:
         """Return the route of one connection between two ranks.
@@ -186,13 +193,15 @@ class Fabric:
         Between two endpoints it takes network card ``card`` of both. ``label`` tells connections of one pair of cards
         apart, as a port number does.
         """
-        return self._planner.between(source, target, card, label)
+        return _repeatable(lambda: self._planner.between(source, target, card, label))
 
     def alone_rate(self, route: Route) -> float:
-        """Return the payload rate of ``route`` when nobody else is there [B/s], infinite for an empty route."""
+        """Return the payload rate of ``route`` when nobody else is there [B/s], infinite for an empty route, 0 for one
+        that crosses a dead link.
+        """
         if not len(route.links):
             return float("inf")
-        return float(np.min(self.capacities[route.links] / route.share))
+        return float(np.min(self._traffic.present_capacities[route.links] / route.share))
 
     def transfer(self, route: Route, size_bytes: float, owner: str, latency_s: float | None = None) -> simpy.Event:
         """Move ``size_bytes`` of payload: after the latency it flows at its fair share of the links until it is there.
@@ -213,7 +222,8 @@ class Fabric:
         simpy.Event
             Triggers when the last byte has arrived.
         """
-        return self._traffic.transfer(route, size_bytes, owner, route.latency_s if latency_s is None else latency_s)
+        latency_s = route.latency_s if latency_s is None else latency_s
+        return self._traffic.transfer(self.current(route), size_bytes, owner, latency_s)
 
     def connections(self, sources: Sequence[Place], targets: Sequence[Place]) -> Routes:
         """Return the routes of many connections between ranks, each as of :meth:`between`.
@@ -221,7 +231,7 @@ class Fabric:
         Connection i goes from ``sources[i]`` to ``targets[i]``, (endpoint, accelerator, network card) each, and has
         label i. Between two endpoints it takes the cards, within one the links between accelerators.
         """
-        return self._planner.connections(sources, targets)
+        return _repeatable(lambda: self._planner.connections(sources, targets))
 
     def transfers(self, routes: Routes, sizes_bytes: Floats, owner: str, which: Indices | None = None) -> simpy.Event:
         """Move many payloads at once, each over its own route and at its own fair share.
@@ -242,7 +252,41 @@ class Fabric:
         simpy.Event
             Triggers when the last byte of the last flow has arrived.
         """
-        return self._traffic.transfers(routes, sizes_bytes, owner, which)
+        return self._traffic.transfers(self.current(routes), sizes_bytes, owner, which)
+
+    @property
+    def outage(self) -> Outage:
+        """The state of the links: which are down or slow, and which of them routing avoids."""
+        return self._outage
+
+    def current(self, route: AnyRoute) -> AnyRoute:
+        """Return the route that a connection along ``route`` takes now: itself unless a link of it is known dead."""
+        return cast(AnyRoute, self._outage.current(route)) if "_outage" in self.__dict__ else route
+
+    def cable(self, name: str) -> Indices:
+        """Return both directions of the cable or port that the link ``name`` of the table of links is one of.
+
+        Raises
+        ------
+        KeyError
+            If no link has that name.
+        """
+        return self._links.cable(name)
+
+    def of_switch(self, name: str) -> Indices:
+        """Return the links into and out of the switch ``name``, such as "edge 0.1".
+
+        Raises
+        ------
+        KeyError
+            If there is no such switch.
+        """
+        return self._links.of_switch(name)
+
+    def give_up(self, told: Callable[[str, str], None]) -> None:
+        """Call ``told(owner, link)`` when a flow of an owner has stood still too long at a dead link."""
+        self._traffic.stalls.limit_s = self._layout.stall_limit_s
+        self._traffic.stalls.told = lambda owner, link: told(owner, self._links.names[link])
 
     def cancel(self, owner: str) -> None:
         """Drop all transfers and holds of ``owner``, whose job died; bytes moved stay booked, events never trigger."""
@@ -331,17 +375,33 @@ class Fabric:
         return Saturation(self.clock, self.loads, self.capacities)
 
     @cached_property
+    def _outage(self) -> Outage:
+        return Outage(self.clock, self._traffic, self._detour, self._layout.detection_s)
+
+    @cached_property
     def _traffic(self) -> Traffic:
         return Traffic(self.clock, self._links)
 
 
 def router(layout: FabricLayout, links: Links, seed: int) -> Routing:
     """Return what chooses routes over ``links`` by the policy of ``layout``, through its appliances."""
+    return _screened(_inner(layout, links, seed), layout, links)
+
+
+def _inner(layout: FabricLayout, links: Links, seed: int) -> Routing:
     wiring = links.wiring
     if isinstance(wiring, Tree):
-        chosen: Routing = Router(wiring, layout.policy, seed)
-    else:
-        chosen = GraphRouter(NextHops(wiring), layout.policy, seed, layout.switch_latency_s)
+        return Router(wiring, layout.policy, seed)
+    return GraphRouter(NextHops(wiring), layout.policy, seed, layout.switch_latency_s)
+
+
+def _screened(chosen: Routing, layout: FabricLayout, links: Links) -> Routing:
+    """Return a routing whose connections pass the appliances of ``layout``, if it has any."""
     if not layout.appliances:
         return chosen
     return Screened(chosen, layout.appliances, layout.pools, links.appliances)
+
+
+def _repeatable(lay: Callable[[], AnyRoute]) -> AnyRoute:
+    """Return a route that knows how to be laid again."""
+    return replace(lay(), again=lambda: _repeatable(lay))

@@ -31,6 +31,10 @@ class GraphRouter:
         self.wiring, self.tables, self.policy, self.seed = tables.wiring, tables, policy, seed
         self._switch_latency_s, self._tiers = switch_latency_s, self.wiring.tier_numbers
 
+    def around(self, tables: NextHops) -> GraphRouter:
+        """Return a router that chooses by the same policy and hash among the paths of other tables."""
+        return GraphRouter(tables, self.policy, self.seed, self._switch_latency_s)
+
     def paths(self, sources: Indices, targets: Indices, labels: Indices | int = 0) -> Indices:
         """Return the link ids of each path, shape (connections, hops); see :meth:`Routing.paths`."""
         up, down = self.wiring.host_links

@@ -66,6 +66,10 @@ class FabricLayout:
     connections
         Connections (queue pairs) that a pair of cards opens for a transfer. Each carries an equal part by a path of its
         own, so that hash collisions cost less the more there are; NCCL opens one unless told otherwise.
+    detection_s
+        Time from the failure of a link until routing avoids it [s].
+    stall_limit_s
+        How long a flow may stand still at a dead link before its owner gives up [s].
     """
 
     endpoints: tuple[Endpoint, ...]
@@ -81,6 +85,8 @@ class FabricLayout:
     appliances: tuple[Appliance, ...] = ()
     policy: Policy = "ecmp"
     connections: int = 1
+    detection_s: float = 0.15
+    stall_limit_s: float = 30.0
 
     @property
     def hosts(self) -> int:

@@ -46,6 +46,46 @@ class Links:
             raise RunError(f"{self.endpoints[endpoint].name} has no links between its accelerators")
         return first, first + 1
 
+    def cable(self, name: str) -> Indices:
+        """Return both directions of the cable, or of the port of an accelerator, that the link ``name`` is one of.
+
+        Raises
+        ------
+        KeyError
+            If no link has that name.
+        """
+        number = {link: i for i, link in enumerate(self.names)}
+        return np.array(sorted({number[name], number.get(_back(name), number[name])}), dtype=np.int64)
+
+    def of_switch(self, name: str) -> Indices:
+        """Return the links into and out of the switch ``name``.
+
+        Raises
+        ------
+        KeyError
+            If there is no such switch.
+        """
+        if isinstance(self.wiring, Wiring):
+            node = {each: i for i, each in enumerate(self.wiring.nodes)}[name]
+            found = np.flatnonzero((self.wiring.tails == node) | (self.wiring.heads == node))
+        else:
+            found = np.array([i for i, link in enumerate(self.names) if name in link.split(" > ")], dtype=np.int64)
+            edges = {edge: i for i, edge in enumerate(topology.edge_names(self.wiring.shape))}
+            if name in edges:
+                each = self.wiring.shape.hosts_per_edge
+                hosts = np.arange(edges[name] * each, min((edges[name] + 1) * each, self.wiring.hosts))
+                found = np.concatenate((hosts, self.wiring.starts[1] + hosts, found))
+        if not len(found):
+            raise KeyError(name)
+        return found
+
+    def switch_names(self) -> list[str]:
+        """Return the names of the switches."""
+        if isinstance(self.wiring, Wiring):
+            return list(self.wiring.nodes)
+        shape = self.wiring.shape
+        return topology.edge_names(shape) + topology.aggregation_names(shape) + topology.core_names(shape)
+
     def senders(self) -> NDArray[np.bool_]:
         """Return which links are the first of a path, out of a network card or accelerator, shape (links,)."""
         return self._sides(0)
@@ -99,6 +139,16 @@ def _names(layout: FabricLayout, wiring: Tree | Wiring) -> list[str]:
 
 def _cards(endpoint: Endpoint) -> list[str]:
     return [f"{endpoint.name} nic {i}" for i in range(endpoint.nics)]
+
+
+def _back(name: str) -> str:
+    """Return the name of a link's other direction."""
+    for one, other in ((" out", " in"), (" in", " out")):
+        if name.endswith(one):
+            return name[: -len(one)] + other
+    ends, mark, number = name.partition(" #")
+    low, _, high = ends.partition(" > ")
+    return f"{high} > {low}{mark}{number}"
 
 
 def _before(counts: list[int]) -> Indices:

@@ -31,7 +31,9 @@ HEAD = 2  # integers of links
 # floats of slots: level, its upper bound, scratch, rate per level; payload left [B] since [s] at a rate [B/s]; when it
 # ends [s], and from when on it counts as ended; whole payload [B], bytes on sending links per byte of payload
 SHARE, CAP, OTHER, WEIGHT, LEFT, SINCE, RATE, END, DUE, BYTES, SENT = range(11)
-FIRST, SIZE, OWNER = range(2, 5)  # integers of slots; OWNER is who is told when it ends
+FIRST, SIZE, OWNER, WHICH = range(
+    2, 6
+)  # integers of slots; OWNER is who is told when it ends, WHICH of its routes it is
 AMOUNT = 0  # floats of entries
 LINK, SLOT, NEXT, PREVIOUS = range(4)  # integers of entries
 VALUE, INTEGRAL, START, PEAK = range(4)  # rows of loads

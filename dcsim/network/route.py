@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,8 @@ class Route:
         Time before the first byte [s].
     cap_bytes_per_s
         The highest rate of the payload [B/s].
+    again
+        Lays the route anew, past links that are known to be dead by then.
     """
 
     links: Indices
@@ -37,6 +40,7 @@ class Route:
     weight: float
     latency_s: float
     cap_bytes_per_s: float = float("inf")
+    again: Callable[[], Route] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +57,8 @@ class Routes:
         As of :class:`Route`, shape (routes,).
     latency_s
         Time before the first byte [s], shape (routes,).
+    again
+        As of :class:`Route`.
     """
 
     starts: Indices
@@ -60,6 +66,7 @@ class Routes:
     share: Floats
     weights: Floats
     latency_s: Floats
+    again: Callable[[], Routes] | None = None
 
     def __len__(self) -> int:
         return len(self.weights)

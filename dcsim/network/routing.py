@@ -71,9 +71,20 @@ class Router:
         ``sources`` and ``targets`` are hosts, ``labels`` tell connections of one pair of hosts apart (a port number).
         A connection from a host to itself uses no link.
         """
+        return self._climb(sources, targets, self._uplinks(sources, targets, labels))
+
+    def choices(self, source: int, target: int) -> Indices:
+        """Return every path from host to host, shape (choices, 6)."""
         shape = self.tree.shape
+        width, up = shape.edge_uplinks, shape.aggregation_uplinks
+        first, second = (each.ravel() for each in np.meshgrid(np.arange(width), np.arange(up), indexing="ij"))
+        ends = np.full(len(first), source), np.full(len(first), target)
+        return np.unique(self._climb(*ends, (first, second)), axis=0)
+
+    def _climb(self, sources: Indices, targets: Indices, uplinks: tuple[Indices, Indices]) -> Indices:
+        """Return the paths that take the given uplinks of edge and aggregation switches."""
+        shape, (first, second) = self.tree.shape, uplinks
         host_up, host_down, edge_up, edge_down, core_up, core_down = self.tree.starts
-        first, second = self._uplinks(sources, targets, labels)
         source_edge, target_edge = sources // shape.hosts_per_edge, targets // shape.hosts_per_edge
         source_pod, target_pod = source_edge // shape.edges_per_pod, target_edge // shape.edges_per_pod
         width, up = shape.edge_uplinks, shape.aggregation_uplinks

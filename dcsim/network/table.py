@@ -16,7 +16,7 @@ Words = NDArray[np.uint64]
 Numbers = TypeVar("Numbers", bound=NDArray[Any])
 
 _SLOTS, _ENTRIES = 64, 512  # to begin with
-_FLOATS, _INTS = 11, 5  # rows of slots
+_FLOATS, _INTS = 11, 6  # rows of slots
 _ENTRY_INTS = 4
 
 

@@ -15,6 +15,7 @@ from dcsim.network.hold import Holds
 from dcsim.network.links import Links
 from dcsim.network.route import Route, Routes
 from dcsim.network.sharing import Sharing
+from dcsim.network.stalls import Stalls
 from dcsim.network.table import one_or_all
 from dcsim.network.tree import Floats, Indices
 
@@ -29,11 +30,12 @@ class Transfer:
     ended, ``alarms`` ring when the latency of some is over.
     """
 
-    __slots__ = ("alarms", "bundle", "event", "links", "number", "owner", "sizes_bytes", "waiting", "which")
+    __slots__ = ("alarms", "bundle", "event", "links", "number", "owner", "route", "sizes_bytes", "waiting", "which")
 
     def __init__(self, bundle: Bundle, which: Indices, sizes_bytes: Floats, owner: str) -> None:
         self.bundle, self.which, self.sizes_bytes, self.owner = bundle, which, sizes_bytes, owner
         self.event: simpy.Event
+        self.route: Route | Routes
         self.number = 0
         self.alarms: list[Alarm] = []
         self.waiting = len(which)
@@ -63,6 +65,7 @@ class Traffic:
         self._next: Alarm | None = None
         self._next_s = _NEVER
         self._booked = 0.0
+        self.stalls = Stalls(clock, self._table, lambda number: self._open_transfers[number].owner)
 
     @property
     def solves(self) -> int:
@@ -116,6 +119,44 @@ class Traffic:
             self._booked += self._sent(slots)
             self._release(slots.tolist())
 
+    @property
+    def present_capacities(self) -> Floats:
+        """Capacity of each link as it is now [B/s], shape (links,)."""
+        capacities: Floats = self._table.floats[0][refill.CAPACITY]
+        return capacities
+
+    def alter(self, links: Indices, capacities: Floats) -> None:
+        """Give links other capacities from now on [B/s], 0 where nothing passes."""
+        self.holds.touch(links, "")
+        self._sharing.alter(links, capacities)
+        self._clock.settle(self._solve)
+
+    def reroute(self, remake: Callable[[Route | Routes], Route | Routes]) -> int:
+        """Move the flows under way to other routes where ``remake`` gives others; return how many transfers moved."""
+        moved = 0
+        for transfer in list(self._open_transfers.values()):
+            route = remake(transfer.route)
+            if route is not transfer.route:
+                self._move(transfer, route)
+                moved += 1
+        return moved
+
+    def _move(self, transfer: Transfer, route: Route | Routes) -> None:
+        """Let what is left of a transfer go on by another route; what has been sent stays booked."""
+        slots = self._table.in_use
+        slots = slots[self._table.ints[1][refill.OWNER, slots] == transfer.number]
+        rows = self._table.slots
+        left = rows[refill.LEFT, slots] - rows[refill.RATE, slots] * (self._clock.now - rows[refill.SINCE, slots])
+        which = self._table.ints[1][refill.WHICH, slots]
+        self._booked += self._sent(slots)
+        self._release(slots.tolist())
+        self._use(transfer, -1)
+        transfer.route, transfer.bundle = route, self._bundles.of(route)
+        transfer.links = _gather(transfer.bundle, transfer.which)[0]
+        self._use(transfer, 1)
+        if len(slots):
+            self._admit(transfer, which, np.maximum(left, 0.0))
+
     def busy(self, links: Indices, owner: str) -> bool:
         """Return whether another owner has a transfer or a hold on ``links``."""
         if self.holds.foreign(links, owner):
@@ -130,7 +171,7 @@ class Traffic:
 
     def _open(self, route: Route | Routes, which: Indices, sizes_bytes: Floats, owner: str) -> Transfer:
         transfer = Transfer(self._bundles.of(route), which, sizes_bytes, owner)
-        transfer.event, transfer.number = self._clock.event(), self._opened
+        transfer.event, transfer.number, transfer.route = self._clock.event(), self._opened, route
         self._opened += 1
         self._open_transfers[transfer.number] = transfer
         self._of_owner.setdefault(owner, {})[transfer] = None
@@ -169,13 +210,18 @@ class Traffic:
             which, sizes_bytes = which[moves], sizes_bytes[moves]
             self._ended(transfer, count - len(which))
         if len(which):
-            slots = self._admit(bundle, which, sizes_bytes)
-            self._table.ints[1][refill.OWNER, one_or_all(slots)] = transfer.number
-            self.holds.touch(transfer.links, transfer.owner)
-            self._sharing.come(slots)
-            self._clock.settle(self._solve)
+            self._admit(transfer, which, sizes_bytes)
 
-    def _admit(self, bundle: Bundle, which: Indices, sizes_bytes: Floats) -> list[int]:
+    def _admit(self, transfer: Transfer, which: Indices, sizes_bytes: Floats) -> None:
+        """Let flows share links from now on."""
+        slots = self._place(transfer.bundle, which, sizes_bytes)
+        ints, where = self._table.ints[1], one_or_all(slots)
+        ints[refill.OWNER, where], ints[refill.WHICH, where] = transfer.number, one_or_all(which)
+        self.holds.touch(transfer.links, transfer.owner)
+        self._sharing.come(slots)
+        self._clock.settle(self._solve)
+
+    def _place(self, bundle: Bundle, which: Indices, sizes_bytes: Floats) -> list[int]:
         """Give flows their slots and entries."""
         links, places = _gather(bundle, which)
         slots = self._table.add(bundle.sizes[which], links, bundle.amounts[places])
@@ -191,6 +237,7 @@ class Traffic:
         """Give every flow its rate and every link its load from now on."""
         self._sharing.solve(self._clock.now)
         self._plan_next()
+        self.stalls.watch()
 
     def _plan_next(self) -> None:
         """Set the alarm for the first flow to end."""
@@ -220,6 +267,7 @@ class Traffic:
         rows = self._table.slots
         rows[refill.END, where] = rows[refill.DUE, where] = _NEVER
         rows[refill.SENT, where] = 0.0  # booked
+        self._table.ints[1][refill.OWNER, where] = refill.NONE
         self._sharing.go(slots)
         self._clock.settle(self._solve)
 

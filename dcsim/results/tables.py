@@ -161,7 +161,7 @@ TABLES: Mapping[str, TableDefinition] = MappingProxyType(
         ),
         "events": _table(
             "Events",
-            "What happened to what: fault, repair, checkpoint, restart, finish.",
+            "What happened to what: fault, repair, checkpoint, restart, kill, finish.",
             time_s="s",
             kind="",
             target="",

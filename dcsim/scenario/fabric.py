@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from dcsim import units
-from dcsim.scenario.base import DataRate, DataSize, Duration, Quantity, Value, Whole, wrong
+from dcsim.scenario.base import DataRate, DataSize, Duration, PositiveDuration, Quantity, Value, Whole, wrong
 from dcsim.scenario.names import Name
 from dcsim.scenario.topologies import CLASSES, RailOptimized, Topology, TopologyKeys, Torus
 
@@ -47,6 +47,21 @@ class Appliance(Value):
         return self.rate if self.packets is None else min(self.rate, self.packets * self.packet)
 
 
+class Failover(Value):
+    """What happens when a link dies."""
+
+    detection: Duration = Field(
+        units.parse("150 ms", "time"),
+        description="until routing avoids a dead link: three missed probes 50 ms apart, an assumption (RFC 5880 is the "
+        "protocol)",
+    )
+    give_up: PositiveDuration = Field(
+        units.parse("30 s", "time"),
+        description="how long a transfer may stand still before its job is killed: seven retries after 4.096 us x 2^20 "
+        "each, the defaults of NCCL_IB_RETRY_CNT and NCCL_IB_TIMEOUT (NCCL documentation)",
+    )
+
+
 class Network(Value):
     """The fabric that joins the network cards of all servers and storage nodes."""
 
@@ -79,6 +94,7 @@ class Network(Value):
     appliances: tuple[Appliance, ...] = Field(
         (), description="firewalls, intrusion detection and load balancers on the way between pools"
     )
+    failover: Failover = Failover()
 
     @model_validator(mode="after")
     def _routing_suits(self) -> Self:

@@ -83,7 +83,7 @@ def _one_of(pools: Mapping[str, Any]) -> str:
 def _faults(data: Any, positions: Positions) -> Iterator[Problem]:
     pools = _pools(data)
     for index, fault in enumerate(_items(data, "faults")):
-        target = fault.get("target") if isinstance(fault, Mapping) else None
+        target = fault.get("target") if isinstance(fault, Mapping) and fault.get("kind") == "server" else None
         pool, slash, number = target.partition("/") if isinstance(target, str) else ("", "", "")
         if not slash or not pools or not (number.isascii() and number.isdecimal() and len(number) < 8):
             continue

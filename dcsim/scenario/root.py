@@ -9,9 +9,10 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from dcsim.scenario.base import Flag, Quantity, Value, Whole, wrong
 from dcsim.scenario.facility import Site
+from dcsim.scenario.faults import Fault
 from dcsim.scenario.hardware import Cluster
 from dcsim.scenario.names import Name
-from dcsim.scenario.workload import Job, ServerFault
+from dcsim.scenario.workload import Job
 
 Series = Literal["power", "temperature", "link_load"]
 
@@ -75,6 +76,6 @@ class Scenario(Value):
     cluster: Cluster
     jobs: tuple[Job, ...] = Field(min_length=1)
     services: Annotated[tuple[()], BeforeValidator(_none), WithJsonSchema({"type": "array", "maxItems": 0})] = ()
-    faults: tuple[ServerFault, ...] = ()
+    faults: tuple[Fault, ...] = ()
     replications: Annotated[int, Whole(1, 10_000)] = 1
     record: Record = Record()

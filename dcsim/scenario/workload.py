@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from dcsim import units
 from dcsim.errors import InputError
@@ -15,7 +14,6 @@ from dcsim.scenario.base import (
     DataSize,
     Duration,
     Fraction,
-    PositiveDuration,
     Value,
     wrong,
 )
@@ -34,8 +32,6 @@ from dcsim.scenario.user import UserModel
 __all__ = ["CnnModel", "Job", "MlpModel", "ModelSpec", "Optimizer", "TransformerModel"]
 
 Precision = Literal["fp32", "bf16", "fp16"]
-
-_TARGET: Final = "^[a-z0-9][a-z0-9._-]{0,99}/[0-9]{1,7}$"
 
 
 def _named_or_described(found: Any) -> str | None:
@@ -206,20 +202,3 @@ class Job(Value):
     def ranks(self) -> int:
         """Accelerators that the job runs on: its replicas, or the places of the mesh that its model is written for."""
         return self.model.ranks if isinstance(self.model, UserModel) and self.model.mesh else self.parallel.data
-
-
-def _target(text: Any) -> str:
-    if not isinstance(text, str) or not re.fullmatch(_TARGET, text):
-        raise wrong('a server pool and an index such as "train/15"')
-    return text
-
-
-class ServerFault(Value):
-    """A server that stops at a stated time and is repaired after a stated time."""
-
-    at: Duration
-    kind: Literal["server"]
-    target: Annotated[str, BeforeValidator(_target)] = Field(
-        description='pool and index, "train/15"', json_schema_extra={"pattern": _TARGET}, examples=["train/15"]
-    )
-    repair: PositiveDuration

@@ -11,6 +11,7 @@ from dcsim.cluster.failures import Failures
 from dcsim.cluster.hall import Hall
 from dcsim.cluster.job import TrainingJob
 from dcsim.cluster.learning import Learner
+from dcsim.cluster.outages import Outages
 from dcsim.cluster.placement import Choice, rack_aware, scattered
 from dcsim.cluster.records import Records
 from dcsim.cluster.scheduler import Scheduler
@@ -28,6 +29,7 @@ from dcsim.facility.site import Facility
 from dcsim.network.equipment import Equipment, equipment
 from dcsim.network.fabric import Fabric
 from dcsim.parallel.schedule import ring_all_reduce
+from dcsim.scenario.faults import ServerFault
 from dcsim.scenario.parallel import Federated
 from dcsim.scenario.root import Scenario
 from dcsim.scenario.search import Search
@@ -206,9 +208,12 @@ def _search(plan: JobPlan, search: Search, hall: Hall, origin: tuple[Prepared, i
 
 
 def _start_failures(scenario: Scenario, hall: Hall, names: list[str]) -> None:
-    failures = Failures(hall, names)
-    for fault in scenario.faults:
-        hall.clock.process(failures.scripted(names.index(fault.target), fault.at, fault.repair))
+    failures, outages = Failures(hall, names), Outages(hall)
+    for number, fault in enumerate(scenario.faults):
+        if isinstance(fault, ServerFault):
+            hall.clock.process(failures.scripted(names.index(fault.target), fault.at, fault.repair))
+        else:
+            hall.clock.process(outages.scripted(number, fault))
     reliability = scenario.cluster.reliability
     if reliability.server_mtbf is not None:
         for server in range(len(names)):

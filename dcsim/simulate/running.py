@@ -105,7 +105,8 @@ def _progress(center: DataCenter, until: str | float) -> Progress:
 
 
 def _all_done(center: DataCenter) -> None:
-    waiting = [life.name for life in center.lives if life.finished_s is None]
+    killed = {job.name for job in center.jobs if job.killed}
+    waiting = [life.name for life in center.lives if life.finished_s is None and life.name not in killed]
     if waiting:
         raise RunError(
             f"nothing more can happen at {center.clock.now:.6g} s, but these jobs are not done: {', '.join(waiting)}"
@@ -194,8 +195,17 @@ def warnings(center: DataCenter) -> list[str]:
     """Return what the models could not do as asked, each once."""
     traced = (f"{plan.parts.job.name}: {text}" for plan in center.prepared.jobs for text in plan.costs.warnings)
     return list(
-        dict.fromkeys([*traced, *_precisions(center), *_latencies(center), *center.facility.summary().warnings])
+        dict.fromkeys(
+            [*_killed(center), *traced, *_precisions(center), *_latencies(center), *center.facility.summary().warnings]
+        )
     )
+
+
+def _killed(center: DataCenter) -> Iterator[str]:
+    """Yield the jobs that were killed, and why."""
+    for job in center.jobs:
+        if job.killed:
+            yield f"{job.name} was killed after {job.step} of {job.plan.parts.job.steps} steps: {job.killed}"
 
 
 def _precisions(center: DataCenter) -> Iterator[str]:

@@ -48,6 +48,12 @@ def test_no_link_is_overfull_and_every_flow_has_a_bottleneck(
         assert any(full[link] and level >= highest[link] * (1 - 1e-9) for link in flow)
 
 
+_FAULT = st.tuples(
+    st.floats(0.0, 2.0),  # when
+    st.floats(0.01, 1.5),  # for how long
+    st.sampled_from(["train/3 nic 0 out", "edge 0.0 > agg 0.0", "agg 1.1 > core 2", "train/0 gpu 0 in", "agg 0.1"]),
+    st.sampled_from([0.0, 0.0, 0.3]),  # of the rate is left
+)
 _ACTION = st.tuples(
     st.floats(0.0, 2.0),  # when
     st.integers(0, 7),  # from
@@ -59,13 +65,19 @@ _ACTION = st.tuples(
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(_ACTION, min_size=1, max_size=12), st.lists(st.tuples(st.floats(0.0, 3.0), st.sampled_from("abc"))))
+@given(
+    st.lists(_ACTION, min_size=1, max_size=12),
+    st.lists(st.tuples(st.floats(0.0, 3.0), st.sampled_from("abc"))),
+    st.lists(_FAULT, max_size=3),
+)
 def test_bytes_sent_are_bytes_received_whatever_happens(
-    actions: list[tuple[float, int, int, float, str, str]], deaths: list[tuple[float, str]]
+    actions: list[tuple[float, int, int, float, str, str]],
+    deaths: list[tuple[float, str]],
+    faults: list[tuple[float, float, str, float]],
 ) -> None:
     clock = Clock()
     endpoints = tuple(Endpoint(f"train/{i}", 2, 1e9, 2, InnerLink(4e9, 1e-4)) for i in range(8))
-    net = Fabric(clock, FabricLayout(endpoints, 1e9, hop_latency_s=1e-3, oversubscription=2.0), Streams(1))
+    net = Fabric(clock, FabricLayout(endpoints, 1e9, hop_latency_s=1e-3, oversubscription=2.0, radix=4), Streams(1))
     ends: list[object] = []
     cancelled = {owner for _, owner in deaths}
 
@@ -83,6 +95,11 @@ def test_bytes_sent_are_bytes_received_whatever_happens(
         clock.call_at(when, lambda rest=rest: act(*rest))  # type: ignore[misc]
     for when, owner in deaths:
         clock.call_at(when, lambda owner=owner: net.cancel(owner))  # type: ignore[misc]
+    for number, (when, length, target, factor) in enumerate(faults):
+        links = net.of_switch(target) if target == "agg 0.1" else net.cable(target)
+        cause = str(number)
+        clock.call_at(when, lambda a=cause, b=links, c=factor: net.outage.impair(a, b, c))  # type: ignore[misc]
+        clock.call_at(when + length, lambda a=cause: net.outage.restore(a))  # type: ignore[misc]
     for end_s in (1.0, 2.5, 1e3):
         clock.run(end_s)
         assert net.sent_bytes == pytest.approx(net.received_bytes, rel=1e-9, abs=1e-3)

@@ -27,6 +27,7 @@ _MARKS: tuple[tuple[str, str, Any, str], ...] = (
     ("fault", "fault", "-", "✖"),
     ("repair", "fault", (0, (1, 2)), "✚"),
     ("restart", "compute", (0, (4, 2)), "▶"),
+    ("kill", "fault", (0, (2, 1)), "✝"),
     ("checkpoint", "storage", (0, (1, 3)), "◆"),
     ("finish", "ink", (0, (6, 3)), "■"),
 )
