@@ -43,7 +43,7 @@ def _table(found: StudyResult, kept: pd.DataFrame) -> str:
     metrics = varying(found, kept)[:_METRICS]
     head, rows = [_short(name) for name in (*found.axes, *metrics)], []
     for _, row in kept.iterrows():
-        rows.append([_plain(row[axis]) for axis in found.axes] + [units.show(row[m], found.unit(m)) for m in metrics])
+        rows.append([plain(row[axis]) for axis in found.axes] + [units.show(row[m], found.unit(m)) for m in metrics])
     left_out = len(found.metrics) - len(metrics)
     more = f"\n({left_out} more metrics are kept)" if left_out else ""
     return columns(head, rows, range(len(head))) + more
@@ -60,7 +60,7 @@ def _ranges(found: StudyResult, kept: pd.DataFrame) -> str:
     for metric in varying(found, kept)[: 2 * _METRICS]:
         values, unit = kept[metric], found.unit(metric)
         where = kept.iloc[int(values.to_numpy().argmin())]
-        at = ", ".join(f"{_short(axis)}={_plain(where[axis])}" for axis in found.axes)
+        at = ", ".join(f"{_short(axis)}={plain(where[axis])}" for axis in found.axes)
         rows.append([metric, *(units.show(v, unit) for v in (values.min(), values.median(), values.max())), at])
     return columns(head, rows, (1, 2, 3)) if rows else ""
 
@@ -76,5 +76,5 @@ def _short(path: str) -> str:
     return ".".join(path.split(".")[-2:])
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)

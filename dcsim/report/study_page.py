@@ -9,7 +9,7 @@ from typing import Any
 from dcsim.report import figures
 from dcsim.report.numbers import show
 from dcsim.report.page import item
-from dcsim.report.study import summary, varying
+from dcsim.report.study import plain, summary, varying
 from dcsim.report.tables import Cell, Column, View
 from dcsim.results.study import StudyResult
 
@@ -41,7 +41,7 @@ def _ranges(found: StudyResult) -> View:
         values, unit = found.done[metric], found.unit(metric)
         ends = [found.done.iloc[int(place)] for place in (values.to_numpy().argmin(), values.to_numpy().argmax())]
         low, high = (_number(float(end[metric]), unit) for end in ends)
-        where = [Cell(", ".join(f"{axis}={_plain(end[axis])}" for axis in found.axes)) for end in ends]
+        where = [Cell(", ".join(f"{axis}={plain(end[axis])}" for axis in found.axes)) for end in ends]
         rows.append((Cell(metric), low, where[0], _number(float(values.median()), unit), high, where[1]))
     columns = tuple(Column(head, "", head in ("lowest", "median", "highest")) for head in heads)
     return View("ranges", "Metrics that vary", columns, tuple(rows))
@@ -58,7 +58,7 @@ def _table(found: StudyResult) -> View:
 
 
 def _row(found: StudyResult, row: Any, metrics: Sequence[str]) -> tuple[Cell, ...]:
-    axes = [Cell(_plain(row[axis]), repr(row[axis]) if isinstance(row[axis], float) else "") for axis in found.axes]
+    axes = [Cell(plain(row[axis]), repr(row[axis]) if isinstance(row[axis], float) else "") for axis in found.axes]
     return (*axes, *(_number(float(row[metric]), found.unit(metric)) for metric in metrics))
 
 
@@ -66,14 +66,10 @@ def _failed(found: StudyResult) -> View:
     heads = (*(Column(axis.rpartition(".")[2]) for axis in found.axes), Column("reason"))
     failed = found.failed.head(_MOST_ROWS)
     rows = tuple(
-        (*(Cell(_plain(row[axis])) for axis in found.axes), Cell(str(row["reason"]))) for _, row in failed.iterrows()
+        (*(Cell(plain(row[axis])) for axis in found.axes), Cell(str(row["reason"]))) for _, row in failed.iterrows()
     )
     return View("failed", "Points that failed", heads, rows)
 
 
 def _number(value: float, unit: str) -> Cell:
     return Cell(show(value, unit, 4), repr(value)) if math.isfinite(value) else Cell("–")
-
-
-def _plain(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)

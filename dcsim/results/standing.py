@@ -72,7 +72,11 @@ def winners(comparison: Comparison, by: Sequence[Objective]) -> tuple[Winner, ..
 def undominated(comparison: Comparison, by: Sequence[Objective]) -> tuple[int, ...]:
     """Return the places of the results that no other one is as good as in all objectives and better in one."""
     columns = [_costs(row, direction) for name, direction in by if (row := comparison.row(name)) is not None]
-    costs = list(zip(*columns, strict=True)) if columns else []
+    return pareto(list(zip(*columns, strict=True)) if columns else [])
+
+
+def pareto(costs: Sequence[Sequence[float]]) -> tuple[int, ...]:
+    """Return the places of the costs, less being better in each, that no other ones beat in all at once."""
     return tuple(place for place, cost in enumerate(costs) if not any(_beats(other, cost) for other in costs))
 
 

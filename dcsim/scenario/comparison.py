@@ -6,15 +6,14 @@ from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from dcsim.errors import Problem, ScenarioError
-from dcsim.scenario import explain
 from dcsim.scenario.base import Value, Whole
-from dcsim.scenario.document import parse, read_text, says
+from dcsim.scenario.document import says
+from dcsim.scenario.file import read
 from dcsim.scenario.load import Loaded, load
 from dcsim.scenario.names import Name
-from dcsim.scenario.positions import Positions
 
 
 class Variants(Value):
@@ -44,14 +43,7 @@ def load_comparison(path: str | PathLike[str]) -> tuple[Variants, list[tuple[str
         With every problem of the file, else of the base scenario, else of all variants.
     """
     path, problems = Path(path), list[Problem]()
-    positions = Positions(parse(read_text(path, str(path)), str(path), problems))
-    found: Variants | None = None
-    try:
-        found = Variants.model_validate(positions.root.plain())
-    except ValidationError as error:
-        problems += explain.problems(error, Variants, positions)
-    if found is None or problems:
-        raise ScenarioError(problems)
+    found, _ = read(Variants, path)
     base, scenarios = load(path.parent / found.base), []
     for name, changes in found.variants.items():
         try:

@@ -8,13 +8,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from dcsim import units
 from dcsim.errors import Problem, ScenarioError, UnitError
-from dcsim.scenario import explain
 from dcsim.scenario.base import Count, Fraction, Value, Whole, wrong
-from dcsim.scenario.document import parse, read_text
+from dcsim.scenario.file import read
 from dcsim.scenario.load import Loaded, load
 from dcsim.scenario.names import Name
 from dcsim.scenario.positions import Positions
@@ -223,16 +222,9 @@ def load_study(path: str | PathLike[str]) -> LoadedStudy:
     ScenarioError
         With every problem of the study file, else of the base scenario.
     """
-    path, problems = Path(path), list[Problem]()
-    positions = Positions(parse(read_text(path, str(path)), str(path), problems))
-    study: Study | None = None
-    try:
-        study = Study.model_validate(positions.root.plain())
-    except ValidationError as error:
-        problems += explain.problems(error, Study, positions)
-    if study is None or problems:
-        raise ScenarioError(problems)
-    problems += _relations(study, positions)
+    path = Path(path)
+    study, positions = read(Study, path)
+    problems = _relations(study, positions)
     if problems:
         raise ScenarioError(problems)
     return LoadedStudy(study, load(path.parent / study.base), path, positions)

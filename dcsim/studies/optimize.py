@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dcsim.errors import InputError
 from dcsim.results.rows import Row
 from dcsim.results.search import Candidate, Found
+from dcsim.results.standing import pareto
 from dcsim.scenario.study import Axis, Constraint, LoadedStudy, Search, quantity
 from dcsim.studies.axes import Changes, span, values
 from dcsim.studies.evaluation import Evaluation, value, violation
@@ -149,17 +150,9 @@ def _suggest(trial: Trial, path: str, axis: Axis) -> Any:
 
 
 def _undominated(candidates: Sequence[Candidate], directions: Sequence[str]) -> list[Candidate]:
-    """Return the candidates that no other one is as good as in all objectives and better in one, each point once."""
+    """Return the candidates that no other one beats in all objectives at once, each point once, the best first."""
     signs = [1.0 if direction == "minimize" else -1.0 for direction in directions]
-    costs = {
-        candidate.row.key: [s * v for s, v in zip(signs, candidate.values, strict=True)] for candidate in candidates
-    }
     unique = list({candidate.row.key: candidate for candidate in candidates}.values())
-    best = [c for c in unique if not any(_beats(costs[o.row.key], costs[c.row.key]) for o in unique)]
-    best.sort(key=lambda candidate: costs[candidate.row.key])
+    costs = [tuple(s * v for s, v in zip(signs, each.values, strict=True)) for each in unique]
+    best = [unique[place] for place in sorted(pareto(costs), key=costs.__getitem__)]
     return best[:1] if len(signs) == 1 else best
-
-
-def _beats(first: Sequence[float], second: Sequence[float]) -> bool:
-    pairs = list(zip(first, second, strict=True))
-    return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)

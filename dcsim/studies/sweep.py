@@ -91,17 +91,19 @@ def opened(loaded: LoadedStudy, folder: Path, search: bool = False) -> Iterator[
     InputError
         If the folder holds another study or anything else, another process sweeps in it, or it cannot be written.
     """
-    _check_paths(loaded)
-    total, study = 0 if search else check_points(loaded), loaded.study
+    check_paths(loaded)
+    study, shared = loaded.study, _shared(loaded)
     points = None if search else Points(loaded)
-    shared = _shared(loaded)
+    total = 0 if points is None else _counted(loaded, points, shared)
     mine = {"study": study.study, "shared": shared, "axes": [*study.axes], "dcsim": __version__}
     with _held(folder, mine):
         prune = study.search.prune
         dataset = Dataset(folder, (*study.axes, *([prune.path] if prune else ())))
         try:
             runs = folder / "runs" if "runs" in study.outputs else None
-            known = sum(point.key in dataset.done for point in _different(loaded, points, shared)) if points else 0
+            # A new folder, the usual case for many points, needs no second look at them.
+            keys = _different(loaded, points, shared) if points is not None and dataset.done else ()
+            known = sum(point.key in dataset.done for point in keys)
             yield Sweep(loaded, points, dataset, shared, total, total - known, runs)
         finally:
             dataset.close()
@@ -115,22 +117,14 @@ def check_study(loaded: LoadedStudy) -> None:
     InputError
         With what is wrong; nothing is written.
     """
-    if loaded.study.objectives:
-        _check_paths(loaded)
-    else:
-        check_points(loaded)
+    check_paths(loaded)
+    if not loaded.study.objectives:
+        _counted(loaded, Points(loaded), _shared(loaded))
 
 
-def check_points(loaded: LoadedStudy) -> int:
-    """Return the number of different points of a study that keep its constraints on axes; nothing is written.
-
-    Raises
-    ------
-    InputError
-        As :func:`opened` does for what is wrong with the study.
-    """
-    _check_paths(loaded)
-    total = sum(1 for _ in _different(loaded, Points(loaded), _shared(loaded)))
+def _counted(loaded: LoadedStudy, points: Points, shared: str) -> int:
+    """Return the number of different points that keep the constraints on axes; refuse none."""
+    total = sum(1 for _ in _different(loaded, points, shared))
     if not total:
         raise InputError(f"{loaded.path}: found no point that keeps the constraints, expected at least one")
     return total
@@ -184,7 +178,7 @@ def _shared(loaded: LoadedStudy) -> str:
     return blake2b(f"{shared}\0{kept}".encode(), digest_size=16).hexdigest()
 
 
-def _check_paths(loaded: LoadedStudy) -> None:
+def check_paths(loaded: LoadedStudy) -> None:
     """Refuse an axis no value of which the base scenario can take: its path is wrong, or all values are."""
     problems = []
     for path, axis in loaded.study.axes.items():
@@ -201,8 +195,9 @@ def _refusal(loaded: LoadedStudy, path: str, value: Any) -> list[Any]:
     try:
         loaded.base.replace({path: value}, str(loaded.path))
     except ScenarioError as error:
-        places = {path, *(path.rpartition(".")[0] for _ in range(1))}
-        own = [problem for problem in error.problems if problem.path in places or problem.path.startswith(path)]
+        # An unknown key is told of the block that it stands in.
+        block = path.rpartition(".")[0]
+        own = [problem for problem in error.problems if problem.path == block or problem.path.startswith(path)]
         return [loaded.problem(f"axes.{path}", p.found, p.expected, p.suggestion) for p in own]
     return []
 

@@ -124,6 +124,19 @@ def label_right(axes: Axes, labels: Sequence[tuple[float, str, str]], gap_px: fl
         )
 
 
+def beside(axes: Axes, height: float, text: str) -> None:
+    """Write a text right of the data, at a height in data units: the value of a bar."""
+    axes.annotate(
+        text,
+        (1.0, height),
+        xytext=(6, 0),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        va="center",
+        fontsize=style.SMALL_PX,
+    )
+
+
 def ticks(axis: Any, count: int = 4, integer: bool = False) -> None:
     """Give an axis about ``count`` round ticks with plain numbers, never with a power of ten beside the axis."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator

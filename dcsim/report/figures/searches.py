@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dcsim.report import style
-from dcsim.report.figures.drawing import Box, Drawing, axes_at, canvas, styled, ticks
+from dcsim.report.figures.drawing import Box, Drawing, axes_at, beside, canvas, styled, ticks
 from dcsim.report.numbers import Scale, scale, shorten, show
 from dcsim.results.search import Found, Ranking
 
@@ -101,17 +101,9 @@ def _bars(axes: Axes, ranking: Ranking) -> None:
     axes.hlines(
         places, (totals - halves) / fitted.divisor, (totals + halves) / fitted.divisor, color=style.color("ink"), lw=1.4
     )
-    for place, total in zip(places, totals, strict=True):
+    for place, total in enumerate(totals.tolist()):
         text = f"{show(total / fitted.divisor, '1')} {fitted.unit}".strip()
-        axes.annotate(
-            text,
-            (1.0, place),
-            xytext=(6, 0),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            va="center",
-            fontsize=style.SMALL_PX,
-        )
+        beside(axes, place, text)
     axes.set_yticks(places, [shorten(effect.axis, 42) for effect in ranking.effects])
     axes.set_ylim(len(totals) - 0.5, -0.5)
     axes.set_xlim(0.0, float((totals + halves).max()) / fitted.divisor * 1.05)

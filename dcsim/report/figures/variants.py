@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dcsim.report import style
-from dcsim.report.figures.drawing import Box, Drawing, axes_at, canvas, styled, ticks
+from dcsim.report.figures.drawing import Box, Drawing, axes_at, beside, canvas, styled, ticks
 from dcsim.report.numbers import percent, short_labels, shorten, show
 from dcsim.report.tables import row_scale
 from dcsim.results.comparison import Comparison, MetricRow
@@ -100,15 +100,7 @@ def _panel(axes: Axes, row: MetricRow, labels: tuple[str, ...]) -> None:
     for place, (value, difference) in enumerate(zip(shown, row.differences, strict=False)):
         text = "–" if value is None else f"{show(value / unit.divisor, '1')} {unit.unit}"
         text += f" ({percent(difference, 2, sign=True)})" if place and difference else ""
-        axes.annotate(
-            text,
-            (1.0, place),
-            xytext=(6, 0),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            va="center",
-            fontsize=style.SMALL_PX,
-        )
+        beside(axes, place, text)
     axes.set_title(f"{shorten(row.title, 52)} {unit.label}".rstrip(), x=0.0)
     axes.set_yticks(range(len(labels)), [shorten(label, 20) for label in labels])
     axes.set_ylim(len(labels) - 0.5, -0.5)
