@@ -47,6 +47,7 @@ _LOSS_BYTES = 20.0  # a logit: written and read in 16 and 32 bits by softmax and
 _BACKWARD = 2.0  # memory-bound kernels of the backward pass move about twice what those of the forward pass do
 _FLASH_BACKWARD = 2.5  # five products instead of two (FlashAttention-2)
 _UNALIGNED = 0.125  # rate of products whose rows are no multiple of 16 bytes: matrix units stay idle (NVIDIA's guide)
+_FEWER = 5  # layers that the stage with the head may hold less than the others
 _GATHERS = 4.0  # reduce-scatters or all-gathers of the stream in a layer's forward pass: two all-reduces
 
 
@@ -298,11 +299,24 @@ def _launch(work: Work, each: Floats) -> Floats:
 def _stages(work: Work, each: Floats, head: Floats) -> Floats:
     """Return the time of the slowest stage for one micro batch [s]."""
     layers, stages = work.shape.layers + work.shape.extra_layers, work.plan.pipeline
-    most, least = np.ceil(layers / stages - 1e-9), np.floor(layers / stages + 1e-9)
-    dealt = np.maximum(most * each, least * each + head)
     slots = np.ceil((layers + 2.0) / stages - 1e-9)
     balanced = np.maximum(slots * each, (slots - 1.0) * each + head)
+    uneven = np.mod(layers, stages * work.plan.virtual) > 0
+    dealt = np.where(uneven, _laid_out(work, each, head), layers / stages * each + head)
     return np.asarray(np.where(work.plan.balanced > 0, balanced, dealt))
+
+
+def _laid_out(work: Work, each: Floats, head: Floats) -> Floats:
+    """Return the slowest stage's time where layers do not divide, so that someone had to lay them out.
+
+    The best layout: the last stage, which has the head, holds as many layers fewer as serves [s].
+    """
+    layers, stages = work.shape.layers + work.shape.extra_layers, work.plan.pipeline
+    most = np.floor(layers / stages)
+    last = [np.maximum(most - fewer, 0.0) for fewer in range(_FEWER)]
+    others = np.maximum(stages - 1.0, 1.0)
+    slowest = [np.maximum(np.ceil((layers - n) / others - 1e-9) * each, n * each + head) for n in last]
+    return np.asarray(np.min(slowest, axis=0))
 
 
 def _bubble(work: Work, each: Floats, head: Floats) -> Floats:
