@@ -364,13 +364,19 @@ def _data(work: Work, each: tuple[Floats, Floats], head: Floats) -> Floats:
     """What gradients and weights of data-parallel ranks take, as far as it is exposed [s]."""
     plan, shape, precision, links = work.plan, work.shape, work.precision, work.links
     held = _held(shape, plan)
-    group = messages.members(plan.data * plan.context, plan.tensor, links)
-    others = np.maximum(plan.data * plan.context * plan.tensor / plan.expert, 1.0)
+    sharded = plan.data * plan.context / plan.replicas
+    group = messages.members(sharded, plan.tensor, links)
+    others = np.maximum(sharded * plan.tensor / plan.expert, 1.0)
     far = messages.members(others, np.where(shape.mixture, plan.expert, plan.tensor), links)
 
     def gather(width: Floats) -> Floats:
         plain = messages.gather_seconds(held.plain * width, group, links)
         return plain + np.where(shape.mixture, messages.gather_seconds(held.expert * width, far, links), 0.0)
+
+    def between(width: Floats) -> Floats:
+        """Sum the shards of gradients over the groups that hold all of them."""
+        shard = (held.plain / sharded + held.expert / others) * width
+        return messages.reduce_seconds(shard, messages.members(plan.replicas, plan.tensor * sharded, links), links)
 
     trained = 1.0 - plan.adapters
     gradients, weights = trained * gather(precision.gradient_bytes), gather(precision.weight_bytes)
@@ -383,8 +389,9 @@ def _data(work: Work, each: tuple[Floats, Floats], head: Floats) -> Floats:
     again = np.where(plan.sharding >= EVERYTHING, 1.0, 0.0)
     gathered = _exposed(weights * (1.0 + again) + gradients, forward + backward, work)
     often = np.where(plan.sharding >= EVERYTHING, plan.micro_batches, 1.0)
-    sharded = plan.sharding >= GRADIENTS
-    return np.asarray(np.where(sharded, often * gathered, once))
+    # Layers are a loop for XLA, so that sums over slices follow it.
+    last = trained * between(precision.gradient_bytes)
+    return np.asarray(np.where(plan.sharding >= GRADIENTS, often * gathered, once) + last)
 
 
 def _exposed(message_s: Floats, window_s: Floats, work: Work) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ class Parallelism:
         1 where what lies between tensor-parallel products is split along the sequence (Korthikanti et al., 2022).
     sharding
         One of NOT_SHARDED to EVERYTHING.
+    replicas
+        Groups of data-parallel ranks that each hold all shards, so that weights are gathered within a group and only
+        gradients pass between groups: hybrid sharding.
     micro, micro_batches
         Sequences of a micro batch, and micro batches of a data-parallel rank in a step.
     recomputed, recomputed_core
@@ -58,6 +61,7 @@ class Parallelism:
     balanced: Floats
     zero_bubble: Floats
     adapters: Floats
+    replicas: Floats = field(default_factory=lambda: np.ones(1))
 
     @property
     def ranks(self) -> Floats:

@@ -97,7 +97,7 @@ OWN: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "mlperf-2024": {"launch_us": 2.0, "traffic": 0.5, "hidden_tensor": 0.7, "step_ms": 3.0, "unstated": 0.0},
         "bridge-2026": {"routing_us": 80.0, "launch_us": 2.0, "traffic": 0.5, "hidden_tensor": 0.7, "unstated": 0.0},
         "torchtitan-2024": {"launch_us": 5.0, "traffic": 0.55},
-        "maxtext": {"launch_us": 2.0, "traffic": 0.8, "hidden_tensor": 0.93, "hidden_data": 0.9, "unstated": 0.9},
+        "maxtext": {"launch_us": 2.0, "traffic": 0.8, "hidden_tensor": 0.75, "hidden_data": 0.9, "unstated": 0.9},
     }
 )
 """Priors of single owners where more is known of them."""

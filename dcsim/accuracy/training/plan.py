@@ -32,6 +32,7 @@ class Plan:
     adapters: float
     unstated: float
     """1 where the table does not say what is recomputed."""
+    replicas: float = 1.0
 
     @property
     def batch(self) -> float:
@@ -150,6 +151,8 @@ def _micro(case: Case, batch: float, sizes: tuple[float, float], software: str) 
     if micro is None:
         whole = pipeline == 1 and ("fsdp" in case.text("dp_sharding").lower() or not case.text("dp_sharding"))
         micro = each if whole and each * (case.positive("seq") or 2048.0) <= _ONE_MICRO else 1.0
+    if "maxtext" in software.lower() and pipeline == 1:
+        micro = each  # what it states is a device's share; a tensor group computes all of its devices' shares at once
     if "torchtitan" in software.lower() and pipeline > 1 and micro >= each:
         micro = max(each / max(pipeline, each), min(1.0, each))
     micro = min(micro, each)

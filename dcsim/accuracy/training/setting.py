@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dcsim.accuracy.training.case import Case
 from dcsim.accuracy.training.device import DataSheet, data_sheet, link_rate, network_rate
@@ -71,6 +71,7 @@ def setting_of(case: Case) -> Setting | str:
     domain = case.positive("node_size") or sheet.domain
     if sheet.generation.startswith("tpu"):
         domain = _slice(case, sheet)
+        plan = replace(plan, replicas=max((case.positive("n_devices") or 1.0) / domain, 1.0))
     era = era_of(_system(case, software), case.text("release"))
     return Setting(
         case, model, plan, sheet, _formats(case, plan, sheet), era,
@@ -85,7 +86,7 @@ def _slice(case: Case, sheet: DataSheet) -> float:
     """Return the TPUs that a torus joins: the devices over the slices that the words of ``inter_link`` count."""
     devices = case.positive("n_devices") or 1.0
     found = re.search(r"(\d+) (slices|pods)", case.text("inter_link"))
-    slices = float(found.group(1)) if found else 1.0
+    slices = float(found.group(1)) if found else max(devices / sheet.domain, 1.0)
     if found is None and re.search("multislice", case.text("inter_link"), re.IGNORECASE):
         slices = max(devices / sheet.domain, 2.0)
     return max(devices / slices, 1.0)
