@@ -47,6 +47,7 @@ _LOSS_BYTES = 20.0  # a logit: written and read in 16 and 32 bits by softmax and
 _BACKWARD = 2.0  # memory-bound kernels of the backward pass move about twice what those of the forward pass do
 _FLASH_BACKWARD = 2.5  # five products instead of two (FlashAttention-2)
 _UNALIGNED = 0.125  # rate of products whose rows are no multiple of 16 bytes: matrix units stay idle (NVIDIA's guide)
+_ADDED_BYTES = 8.0  # a sum of gradients, read and written
 _FEWER = 5  # layers that the stage with the head may hold less than the others
 _GATHERS = 4.0  # reduce-scatters or all-gathers of the stream in a layer's forward pass: two all-reduces
 
@@ -63,6 +64,8 @@ class Habits:
         Memory traffic of memory-bound kernels over the textbook's count [1].
     fused
         1 where attention is one kernel; otherwise scores pass through memory ``passes`` times in the forward pass.
+    added
+        1 where a kernel of its own adds gradients of weights to their sums, 0 where products do.
     passes
         Reads and writes of a score in 16 bits in the forward pass [1].
     hidden_tensor, hidden_data, hidden_pipeline, hidden_expert
@@ -82,6 +85,7 @@ class Habits:
     launch_s: Floats
     traffic: Floats
     fused: Floats
+    added: Floats
     passes: Floats
     hidden_tensor: Floats
     hidden_data: Floats
@@ -195,7 +199,7 @@ def _backward(work: Work, mean: _Layer) -> Pass:
     """Two products for each of the forward pass, one where only adapters are trained: their own are left out."""
     matmul = sum((share * _gradients(one, work) for share, one in mean.products), np.zeros_like(mean.core))
     attention = np.where(work.habits.fused > 0, _FLASH_BACKWARD, 2.0) * mean.core + _BACKWARD * mean.scores
-    memory = _BACKWARD * mean.memory + _cast(mean.products, work)
+    memory = _BACKWARD * mean.memory + _cast(mean.products, work) + _accumulation(mean.products, work)
     return Pass(np.asarray(matmul), attention, memory, mean.tensor, 2.0 * mean.context, mean.expert)
 
 
@@ -228,6 +232,13 @@ def _cast(products: list[tuple[float | Floats, Product]], work: Work) -> Floats:
     """
     moved = sum((share * p.count * p.batch * p.m * p.k for share, p in products), np.zeros_like(work.shape.hidden))
     return kernels.traffic_seconds(work.precision.narrow * (4.0 + 2.0 * work.precision.block) * moved, work.chip)
+
+
+def _accumulation(products: list[tuple[float | Floats, Product]], work: Work) -> Floats:
+    """Gradients of weights are added to sums in 32 bits, which are read and written for every micro batch."""
+    weights = sum((share * p.count * p.batch * p.n * p.k for share, p in products), np.zeros_like(work.shape.hidden))
+    several = work.habits.added * (work.plan.micro_batches > 1) * (1.0 - work.plan.adapters)
+    return kernels.traffic_seconds(several * _ADDED_BYTES * weights, work.chip)
 
 
 def _core(work: Work) -> tuple[Floats, Floats]:

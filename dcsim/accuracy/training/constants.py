@@ -72,6 +72,9 @@ COMMON: Mapping[str, Prior] = MappingProxyType(
 FUSED = MappingProxyType({"megatron-2021": 0.0, "deepspeed-2022": 0.0})
 """Eras whose attention is not one kernel; all others fuse."""
 
+ADDED = frozenset({"deepspeed-2022"})
+"""Eras whose gradients of weights are added to their sums by a kernel of its own."""
+
 OLDER_ATTENTION = frozenset({"flash-2023"})
 """Eras whose fused attention was written for Ampere: kernels of 2023 on later GPUs."""
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcsim.accuracy.training.constants import (
+    ADDED,
     COMMON,
     ERA,
     FUSED,
@@ -70,6 +71,7 @@ def facts_of(settings: Sequence[Setting]) -> Facts:
         **{name: column([getattr(s, name) for s in settings]) for name in ("link", "network", "domain", "slowed")},
         "unstated": column([s.plan.unstated for s in settings]),
         "target": column([s.target.step_s for s in settings]),
+        "added": column([1.0 * (s.era in ADDED) for s in settings]),
         "fused": column([FUSED.get(s.era, 1.0) for s in settings]),
         "age": column([s.age for s in settings]),
         "async": column([s.asynchronous for s in settings]),
@@ -101,6 +103,7 @@ def work_of(facts: Facts, constants: Constants) -> Work:
             launch_s=of_era["launch_us"] * 1e-6,
             traffic=of_era["traffic"] * facts.columns["eager"],
             fused=facts.columns["fused"],
+            added=facts.columns["added"],
             passes=common["passes"] * one,
             hidden_tensor=1.0 - (1.0 - of_era["hidden_tensor"]) * (1.0 - facts.columns["async"]),
             hidden_data=of_era["hidden_data"],
