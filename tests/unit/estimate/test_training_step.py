@@ -24,7 +24,7 @@ def record(kind: type, given: dict[str, float]) -> object:
 def work(model: str = "llama3-8b", **plan: float) -> Work:
     spec = Shelf().model(model)
     assert isinstance(spec, Decoder)
-    ones = ("tensor", "pipeline", "virtual", "data", "context", "expert", "micro", "micro_batches")
+    ones = ("tensor", "pipeline", "virtual", "data", "context", "expert", "micro", "micro_batches", "replicas")
     chip = {
         "rate": 989e12, "rate16": 989e12, "bandwidth": 3.35e12, "cores": 132.0, "product": 0.7, "product16": 0.7,
         "attention": 0.5, "memory": 0.8, "depth": 128.0, "weights": 1.0,
@@ -118,3 +118,35 @@ def test_a_token_crosses_to_a_domain_once() -> None:
     links = replace(work().links, inside=np.array([1e30]), hop_inside=np.zeros(1), hop_outside=np.zeros(1))
     found = float(messages.exchange_seconds(np.array([1e9]), np.array([2.0]), group, links)[0])
     assert found == pytest.approx(0.75 * 0.5e9 / 4e10, rel=1e-12)
+
+
+def test_layers_that_do_not_divide_are_laid_out_at_best() -> None:
+    # 32 layers on 5 stages: with 7 layers on four of them the last one has 4 and the head, which no other layout beats
+    # as long as the head takes less than three layers; 7 layers then take 7/32 of all layers' time.
+    uneven = work(pipeline=5.0, micro_batches=64.0)
+    small = replace(uneven.shape, vocabulary=np.ones(1))
+    far = {name: np.array([1e30]) for name in ("inside", "outside")} | {"hop_inside": np.zeros(1)}
+    links = replace(uneven.links, hop_outside=np.zeros(1), **far)
+    parts = step_parts(replace(uneven, shape=small, links=links))
+    layers = sum(float(parts[name][0]) for name in ("matmul", "attention", "memory", "launch"))
+    slowest = 7.0 / 32.0 * layers * 5.0  # parts are those of the mean stage, a fifth
+    expected = slowest - layers + (layers * 5.0 - slowest) / 64.0
+    assert float(parts["bubble"][0]) == pytest.approx(expected, rel=1e-3)
+
+
+def test_hybrid_shards_are_gathered_inside_and_summed_between_groups() -> None:
+    # Two groups of eight that fill a domain each: weights stay inside; the sum of a rank's gradients crosses,
+    # 2 (n - 1)/n of them with n = 2 groups, at the rate outside and with the hops of two messages.
+    whole = work(data=8.0, sharding=3.0)
+    hybrid = work(data=16.0, sharding=3.0, replicas=2.0)
+    crossing = float((step_parts(hybrid)["data"] - step_parts(whole)["data"])[0])
+    held = 8.03e9 * 4.0 / 8.0
+    assert crossing == pytest.approx(held / 4e10 + 2 * 2 * 5e-6, rel=0.01)
+
+
+def test_sums_of_gradients_are_read_and_written_where_a_kernel_adds_them() -> None:
+    plain = work(micro_batches=2.0)
+    added = replace(plain, habits=replace(plain.habits, added=np.ones(1)))
+    more = float((step_parts(added)["memory"] - step_parts(plain)["memory"])[0])
+    matrices = 32 * (4096 * (4096 + 2 * 1024) + 4096 * 4096 + 3 * 4096 * 14336)
+    assert more == pytest.approx(2 * 8.0 * matrices / (3.35e12 * 0.8), rel=1e-9)
