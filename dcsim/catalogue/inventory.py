@@ -144,6 +144,8 @@ def _own_problems(loaded: Loaded, shelf: Shelf) -> Iterator[Problem]:
 def _inside(part: Value) -> Iterator[tuple[str, str, str]]:
     """Yield what a part names in turn: its field, and the kind and name of the other part."""
     match part:
+        case Accelerator(generation=str(generation)):
+            yield "generation", "generations", generation
         case Server():
             yield "accelerator", "accelerators", part.accelerator
             yield "psu", "psus", part.psu

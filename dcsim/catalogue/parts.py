@@ -57,6 +57,15 @@ class Accelerator(Value):
     link_energy_per_byte: EnergyPerByte = Field(description="sent to a peer in the server")
     link_bandwidth: DataRate | None = Field(None, description="to its peers in the server, one direction")
     price: Money | None = None
+    generation: Name | None = Field(
+        None, description="whose attained shares of the peaks training steps have; without it plans are not predicted"
+    )
+    cores: Count | None = Field(
+        None, description="tiles of a product computed at once: streaming multiprocessors, compute units"
+    )
+    fastest_tdp: Power | None = Field(
+        None, description="power limit of the fastest board of its kind; its own if left out"
+    )
     efficiency: Efficiency | None = Field(
         None, description="measured times of kernels, in place of shares of the peak (dcsim calibrate writes them)"
     )
@@ -64,8 +73,10 @@ class Accelerator(Value):
     @model_serializer(mode="wrap")
     def _without_what_was_not_measured(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # Digests of scenarios on parts that nobody measured do not depend on what a measurement would hold.
+        # What plans are predicted from is in the digests of scenarios that have plans.
         written: dict[str, Any] = plain(self)
-        return {key: value for key, value in written.items() if key != "efficiency" or value is not None}
+        plans = ("generation", "cores", "fastest_tdp")
+        return {k: v for k, v in written.items() if k not in plans and (k != "efficiency" or v is not None)}
 
 
 class Server(Value):
