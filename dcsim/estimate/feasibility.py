@@ -31,6 +31,8 @@ def structure(scenario: Scenario, inventory: Inventory, report: Report, folder: 
     """Yield what cannot be built or placed, before any model is traced; ``folder`` is the scenario's."""
     for job in scenario.jobs:
         yield from _placeable(job, inventory, report)
+        if job.parallel.split:
+            yield report(f"jobs.{job.name}.parallel", "a parallel plan", "data alone: plans cannot be simulated yet")
         yield from _data(job, report)
         yield from _search(job, report)
     yield from _serves(inventory, report)
@@ -110,7 +112,8 @@ def _placeable(job: Job, inventory: Inventory, report: Report) -> Iterator[Probl
         sizes = [p.pool.count * p.server.accelerators for p in inventory.pools if job.servers in (None, p.pool.name)]
         where = f"pool {job.servers}" if job.servers else "the largest pool"
         found = f"{job.ranks} ranks"
-        key = "parallel.data" if job.ranks == job.parallel.data else "model.mesh"
+        key = "model.mesh" if job.ranks != job.parallel.ranks else "parallel.data"
+        key = "parallel" if job.parallel.split else key
         yield report(f"jobs.{job.name}.{key}", found, f"at most {max(sizes)}, the accelerators of {where}")
     if job.checkpoint is not None and inventory.storage is None:
         yield report(f"jobs.{job.name}.checkpoint", "no storage to write to", "a section cluster.storage")

@@ -87,16 +87,64 @@ Reduce = Annotated[
 ]
 
 
-class Parallel(Value):
-    """How the job is split over accelerators."""
+Schedule = Literal["gpipe", "1f1b", "interleaved", "zero-bubble"]
+Sharding = Literal["none", "optimizer", "gradients", "full"]
+Recompute = Literal["none", "selective", "full"]
+SPLITS: Final = ("tensor", "pipeline", "context", "expert", "sharding", "recompute")
+"""The keys that ask for a parallel plan: with none of them a job is replicas of one accelerator."""
 
-    data: Count = Field(1, description="data-parallel replicas, one accelerator each")
+
+class Parallel(Value):
+    """How the job is split over accelerators: data x tensor x pipeline x context of them."""
+
+    data: Count = Field(1, description="data-parallel replicas, one accelerator each unless other keys split them")
+    tensor: Count = Field(1, description="ranks that share every matrix of a layer; neighbours, best in one server")
+    pipeline: Count = Field(1, description="stages, each with a part of the layers")
+    virtual: Count = Field(1, description="chunks of layers of a stage, for the interleaved schedule")
+    context: Count = Field(1, description="ranks that share every sequence")
+    expert: Count = Field(1, description="ranks that share the experts of a layer, among data x context x tensor")
+    sequence: Flag = Field(False, description="tensor ranks also share what lies between their matrix products")
+    schedule: Schedule | None = Field(
+        None, description="the order of micro batches in a stage; 1f1b unless given, interleaved with virtual above 1"
+    )
+    sharding: Sharding = Field(
+        "none", description="what data-parallel ranks share out: optimizer states, gradients too, weights too (full)"
+    )
+    recompute: Recompute = Field(
+        "none", description="what the backward pass computes again: attention cores (selective), or layers (full)"
+    )
     reduce: Reduce = Field("ring", description="the schedule by which gradients are summed over the replicas")
     compression: Compression | None = Field(None, description="how gradients are made smaller before they travel")
     bucket: DataSize = Field(
         units.parse("25 MiB", "data"), description="gradients are all-reduced in buckets of about this size"
     )
     overlap: Flag = Field(True, description="all-reduce a bucket while the backward pass goes on")
+
+    @model_validator(mode="after")
+    def _split_fits(self) -> Self:
+        if self.virtual > 1 and self.pipeline == 1:
+            raise wrong("1 without a pipeline: stages have chunks", found=str(self.virtual), at="virtual")
+        if self.schedule == "interleaved" and self.virtual == 1:
+            raise wrong("at least 2 in the interleaved schedule", found="1", at="virtual")
+        if self.virtual > 1 and self.scheduled != "interleaved":
+            raise wrong('"interleaved" with virtual above 1', found=f'"{self.scheduled}"', at="schedule")
+        if self.schedule is not None and self.pipeline == 1:
+            raise wrong("nothing without a pipeline of 2 stages or more", f'"{self.schedule}"', "schedule")
+        if self.sequence and self.tensor == 1:
+            raise wrong("false without tensor ranks to share the sequence", found="true", at="sequence")
+        if self.split:
+            self._check_plan()
+        return self
+
+    def _check_plan(self) -> None:
+        """Refuse what a parallel plan cannot have beside it: its software era says how gradients travel."""
+        usual = Parallel()
+        if not isinstance(self.reduction, Plain | Library) or self.reduction.kind == "tree":
+            raise wrong("ring or library in a parallel plan", found=f'"{self.reduction.kind}"', at="reduce")
+        for key in ("compression", "bucket"):
+            if getattr(self, key) != getattr(usual, key):
+                rule = "nothing in a parallel plan: its software era says how gradients travel"
+                raise wrong(rule, found="a value", at=key)
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -115,6 +163,21 @@ class Parallel(Value):
             case Federated(shares=tuple(shares)) if abs(sum(shares) - 1.0) > _ROUNDING:
                 raise wrong("shares that sum to 100 %", found=f"a sum of {100 * sum(shares):g} %", at="reduce.shares")
         return self
+
+    @property
+    def split(self) -> bool:
+        """Whether the job is more than replicas of one accelerator: a parallel plan, with calibrated times."""
+        return any(getattr(self, key) not in (1, "none") for key in SPLITS)
+
+    @property
+    def ranks(self) -> int:
+        """Accelerators: experts are spread over those that are there."""
+        return self.data * self.tensor * self.pipeline * self.context
+
+    @property
+    def scheduled(self) -> Schedule:
+        """The schedule of the pipeline with its default."""
+        return self.schedule or ("interleaved" if self.virtual > 1 else "1f1b")
 
     @property
     def reduction(self) -> Plain | Library | Hierarchical | ParameterServer | Federated:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
@@ -31,7 +31,9 @@ from dcsim.scenario.user import UserModel
 
 __all__ = ["CnnModel", "Job", "MlpModel", "ModelSpec", "Optimizer", "TransformerModel"]
 
-Precision = Literal["fp32", "bf16", "fp16"]
+Precision = Literal["fp32", "bf16", "fp16", "fp8", "mxfp8"]
+NARROW: Final = ("fp8", "mxfp8")
+"""Formats of matrix products alone, with 16 bits elsewhere; fp8 has a scale a tensor, mxfp8 one a block of 32."""
 
 
 def _named_or_described(found: Any) -> str | None:
@@ -132,6 +134,7 @@ class Job(Value):
         if self.execute is None and self.parallel.asynchronous:
             rule = "synchronous: what asynchronous updates do depends on what they are, so they need the key execute"
             raise wrong(rule, found='"asynchronous"', at="parallel.reduce.updates")
+        self._check_split()
         if self.inference is not None:
             self._check_inference()
         if self.execute is not None and isinstance(self.model, UserModel):
@@ -143,6 +146,20 @@ class Job(Value):
                 raise wrong(wanting.expected, found=wanting.found, at=f"model.{wanting.at}")
             self._check_students(self.execute, self.model.family)
         return self
+
+    def _check_split(self) -> None:
+        """Refuse what only replicas of one accelerator can do, and what only a parallel plan can."""
+        if self.precision in NARROW and not self.parallel.split:
+            rule = "bf16, fp16 or fp32; products of 8 bits need a parallel plan, such as parallel.sharding: optimizer"
+            raise wrong(rule, found=f'"{self.precision}"', at="precision")
+        if not self.parallel.split:
+            return
+        if isinstance(self.model, UserModel):
+            rule = "a transformer of the catalogue or with a family: a function of the user's own is split by its mesh"
+            raise wrong(rule, found=f'"{self.model.function}"', at="model.function")
+        for key in ("execute", "search", "inference"):
+            if getattr(self, key) is not None:
+                raise wrong("nothing beside a parallel plan, whose time is modelled alone", found="a block", at=key)
 
     def _check_inference(self) -> None:
         """Refuse what a model that serves cannot have: it learns nothing, so there is no state to keep or reduce."""
@@ -200,5 +217,5 @@ class Job(Value):
 
     @property
     def ranks(self) -> int:
-        """Accelerators that the job runs on: its replicas, or the places of the mesh that its model is written for."""
-        return self.model.ranks if isinstance(self.model, UserModel) and self.model.mesh else self.parallel.data
+        """Accelerators that the job runs on: its replicas with all their parts, or the places of its model's mesh."""
+        return self.model.ranks if isinstance(self.model, UserModel) and self.model.mesh else self.parallel.ranks

@@ -1,0 +1,82 @@
+"""The keys of a parallel plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dcsim.errors import ScenarioError
+from dcsim.scenario.load import load
+from dcsim.scenario.parallel import Parallel
+
+SAMPLE = Path(__file__).parent / "sample.yaml"
+JOB = "jobs.pretrain"
+KEY = f"{JOB}.parallel"
+
+
+def test_a_plan_has_the_product_of_its_groups_as_ranks() -> None:
+    parallel = load(SAMPLE, [f"{KEY}={{data: 2, tensor: 4, pipeline: 3, context: 2, expert: 8}}"]).scenario
+    assert parallel.jobs[0].ranks == 2 * 4 * 3 * 2  # experts are spread over ranks that are there
+
+
+def test_without_its_keys_a_job_is_replicas() -> None:
+    job = load(SAMPLE).scenario.jobs[0]
+    assert not job.parallel.split
+    assert job.ranks == job.parallel.data
+
+
+@pytest.mark.parametrize(
+    ("keys", "schedule"),
+    [({}, "1f1b"), ({"virtual": 2}, "interleaved"), ({"schedule": "gpipe"}, "gpipe")],
+)
+def test_the_schedule_follows_from_the_chunks(keys: dict[str, object], schedule: str) -> None:
+    assert Parallel.model_validate({"pipeline": 4, **keys}).scheduled == schedule
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{virtual: 2}", ".virtual: found 2, expected 1 without a pipeline: stages have chunks"),
+        (
+            "{pipeline: 2, schedule: interleaved}",
+            ".virtual: found 1, expected at least 2 in the interleaved schedule",
+        ),
+        (
+            "{pipeline: 2, virtual: 2, schedule: gpipe}",
+            '.schedule: found "gpipe", expected "interleaved" with virtual above 1',
+        ),
+        (
+            "{schedule: gpipe}",
+            '.schedule: found "gpipe", expected nothing without a pipeline of 2 stages or more',
+        ),
+        ("{sequence: true}", ".sequence: found true, expected false without tensor ranks to share the sequence"),
+        ("{tensor: 2, reduce: tree}", '.reduce: found "tree", expected ring or library in a parallel plan'),
+        (
+            "{tensor: 2, compression: int8}",
+            ".compression: found a value, expected nothing in a parallel plan: its software era says how gradients "
+            "travel",
+        ),
+        (
+            "{sharding: zero}",
+            '.sharding: found "zero", expected "none", "optimizer", "gradients" or "full"',
+        ),
+        ("{recompute: all}", '.recompute: found "all", expected "none", "selective" or "full"'),
+        ("{tensor: 0}", ".tensor: found 0, expected a whole number of at least 1"),
+    ],
+)
+def test_a_wrong_plan_gets_one_message(text: str, message: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        load(SAMPLE, [f"{KEY}={text}"])
+    assert [str(problem) for problem in caught.value.problems] == [f"--set: {KEY}{message}"]
+
+
+def test_executed_jobs_have_no_plan() -> None:
+    with pytest.raises(ScenarioError, match=r"jobs.learn.execute: found a block, expected nothing beside a parallel"):
+        load(SAMPLE, ["jobs.learn.parallel.tensor=2"])
+
+
+def test_eight_bits_need_a_plan() -> None:
+    assert load(SAMPLE, [f"{JOB}.precision=fp8", f"{KEY}.tensor=2"]).scenario.jobs[0].precision == "fp8"
+    with pytest.raises(ScenarioError, match=r'precision: found "fp8", expected bf16, fp16 or fp32; products of 8 bits'):
+        load(SAMPLE, [f"{JOB}.precision=fp8"])
