@@ -10,6 +10,7 @@ from pathlib import Path
 from dcsim import units
 from dcsim.catalogue.inventory import Inventory
 from dcsim.errors import InputError, Problem
+from dcsim.estimate import background
 from dcsim.estimate.fabric_plan import fabric_layout
 from dcsim.estimate.job_plan import JobPlan
 from dcsim.estimate.library import choice_of
@@ -47,6 +48,7 @@ def structure(scenario: Scenario, inventory: Inventory, report: Report, folder: 
     yield from broken
     if not broken:
         yield from _faults(scenario, inventory, report, folder)
+        yield from background.problems(scenario, inventory, report)
     yield from _feed_and_plant(scenario, inventory, report)
 
 

@@ -75,7 +75,7 @@ class Bundles:
             routes.share,
             routes.share * routes.weights[owner],
             routes.weights,
-            np.full(count, np.inf),
+            np.full(count, np.inf) if routes.caps_bytes_per_s is None else routes.caps_bytes_per_s / routes.weights,
             np.bincount(owner, self._senders[routes.links] * routes.share, count).astype(np.float64),
             self._draw(count),
         )

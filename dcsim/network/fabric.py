@@ -17,7 +17,7 @@ from dcsim.network.detour import Detour
 from dcsim.network.graph_routing import GraphRouter
 from dcsim.network.groups import GroupPlanner
 from dcsim.network.hold import Hold, union
-from dcsim.network.layout import FabricLayout
+from dcsim.network.layout import Endpoint, FabricLayout
 from dcsim.network.links import Links
 from dcsim.network.next_hops import NextHops
 from dcsim.network.outage import Outage
@@ -225,13 +225,32 @@ class Fabric:
         latency_s = route.latency_s if latency_s is None else latency_s
         return self._traffic.transfer(self.current(route), size_bytes, owner, latency_s)
 
-    def connections(self, sources: Sequence[Place], targets: Sequence[Place]) -> Routes:
+    def connections(
+        self, sources: Sequence[Place], targets: Sequence[Place], caps_bytes_per_s: Floats | None = None
+    ) -> Routes:
         """Return the routes of many connections between ranks, each as of :meth:`between`.
 
-        Connection i goes from ``sources[i]`` to ``targets[i]``, (endpoint, accelerator, network card) each, and has
-        label i. Between two endpoints it takes the cards, within one the links between accelerators.
+        Connection i goes from ``sources[i]`` to ``targets[i]``, (endpoint, accelerator, network card) each, has label
+        i, and is never faster than ``caps_bytes_per_s[i]`` [B/s]. Between two endpoints it takes the cards, within one
+        the links between accelerators.
         """
-        return _repeatable(lambda: self._planner.connections(sources, targets))
+        return _repeatable(
+            lambda: replace(self._planner.connections(sources, targets), caps_bytes_per_s=caps_bytes_per_s)
+        )
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Servers and storage nodes, in the order of their numbers."""
+        return self._links.endpoints
+
+    def card_rates(self, endpoint: int) -> Floats:
+        """Return the payload that each network card of an endpoint can send [B/s], shape (cards,)."""
+        first = self.wiring.host_links[0] + int(self._links.first_nic[endpoint])
+        return self.capacities[first : first + self.endpoints[endpoint].nics]
+
+    def moved_bytes(self, owner: str) -> float:
+        """Return the payload that the transfers of ``owner``, those under way included, have moved until now [B]."""
+        return self._traffic.moved_bytes(owner)
 
     def transfers(self, routes: Routes, sizes_bytes: Floats, owner: str, which: Indices | None = None) -> simpy.Event:
         """Move many payloads at once, each over its own route and at its own fair share.

@@ -57,6 +57,8 @@ class Routes:
         As of :class:`Route`, shape (routes,).
     latency_s
         Time before the first byte [s], shape (routes,).
+    caps_bytes_per_s
+        The highest rate of each flow [B/s], shape (routes,); none unless given.
     again
         As of :class:`Route`.
     """
@@ -66,6 +68,7 @@ class Routes:
     share: Floats
     weights: Floats
     latency_s: Floats
+    caps_bytes_per_s: Floats | None = None
     again: Callable[[], Routes] | None = None
 
     def __len__(self) -> int:

@@ -27,16 +27,28 @@ class Transfer:
     """Payload on its way over one route or over many at once; ``event`` triggers when all of it is there.
 
     Flow i of it moves ``sizes_bytes[i]`` over route ``which[i]`` of ``bundle``. ``waiting`` counts those that have not
-    ended, ``alarms`` ring when the latency of some is over.
+    ended, ``begun_bytes`` sums up those whose latency is over; ``alarms`` ring when that of some is.
     """
 
-    __slots__ = ("alarms", "bundle", "event", "links", "number", "owner", "route", "sizes_bytes", "waiting", "which")
+    __slots__ = (
+        "alarms",
+        "begun_bytes",
+        "bundle",
+        "event",
+        "links",
+        "number",
+        "owner",
+        "route",
+        "sizes_bytes",
+        "waiting",
+        "which",
+    )
 
     def __init__(self, bundle: Bundle, which: Indices, sizes_bytes: Floats, owner: str) -> None:
         self.bundle, self.which, self.sizes_bytes, self.owner = bundle, which, sizes_bytes, owner
         self.event: simpy.Event
         self.route: Route | Routes
-        self.number = 0
+        self.number, self.begun_bytes = 0, 0.0
         self.alarms: list[Alarm] = []
         self.waiting = len(which)
         self.links = _gather(bundle, which)[0]
@@ -65,6 +77,7 @@ class Traffic:
         self._next: Alarm | None = None
         self._next_s = _NEVER
         self._booked = 0.0
+        self._moved: dict[str, float] = {}
         self.stalls = Stalls(clock, self._table, lambda number: self._open_transfers[number].owner)
 
     @property
@@ -109,6 +122,7 @@ class Traffic:
         dropped = list(self._of_owner.get(owner, ()))
         if not dropped:
             return
+        self._moved[owner] = self._moved.get(owner, 0.0) + self._progress(dropped)
         for transfer in dropped:
             for alarm in transfer.alarms:
                 alarm.cancel()
@@ -118,6 +132,17 @@ class Traffic:
         if len(slots):
             self._booked += self._sent(slots)
             self._release(slots.tolist())
+
+    def moved_bytes(self, owner: str) -> float:
+        """Return the payload that the transfers of ``owner``, those under way included, have moved until now [B]."""
+        return self._moved.get(owner, 0.0) + self._progress(list(self._of_owner.get(owner, ())))
+
+    def _progress(self, transfers: list[Transfer]) -> float:
+        """Return the payload that ``transfers`` under way have moved until now [B]."""
+        slots, rows = self._table.in_use, self._table.slots
+        slots = slots[np.isin(self._table.ints[1][refill.OWNER, slots], [each.number for each in transfers])]
+        left = rows[refill.LEFT, slots] - rows[refill.RATE, slots] * (self._clock.now - rows[refill.SINCE, slots])
+        return sum(each.begun_bytes for each in transfers) - float(left.sum())
 
     @property
     def present_capacities(self) -> Floats:
@@ -201,6 +226,7 @@ class Traffic:
         which, sizes_bytes = transfer.which, transfer.sizes_bytes
         if flows is not None:
             which, sizes_bytes = which[flows], sizes_bytes[flows]
+        transfer.begun_bytes += float(sizes_bytes.sum())
         if len(which) == 1:
             moving = bool(sizes_bytes[0] > 0.0 and len(transfer.links) > 0)
         else:
@@ -276,6 +302,7 @@ class Traffic:
         transfer.waiting -= flows
         if not transfer.waiting:
             self._forget(transfer)
+            self._moved[transfer.owner] = self._moved.get(transfer.owner, 0.0) + transfer.begun_bytes
             transfer.event.succeed()
 
     def _forget(self, transfer: Transfer) -> None:

@@ -367,6 +367,26 @@ DEFINITIONS: tuple[Definition, ...] = (
         "lower",
     ),
     Definition("network.bytes", "B", "Bytes sent", "Payload that entered the fabric.", "sum over transfers of bytes"),
+    Definition(
+        "background.*.bytes", "B", "Bytes moved", "Payload that the network moved for this traffic of others.", "sum"
+    ),
+    Definition(
+        "background.*.rate",
+        "B/s",
+        "Mean rate",
+        "What the network moved for this traffic of others over the time for which it was there.",
+        "bytes / (end - beginning)",
+        "higher",
+    ),
+    Definition(
+        "background.*.slowdown",
+        "1",
+        "Slow-down",
+        "How much longer payloads and bursts of this traffic took than with nobody else there; of a steady flow what "
+        "it asked for over what it got.",
+        "mean time / mean time alone, or bytes asked for / bytes moved",
+        "lower",
+    ),
     Definition("storage.read", "B", "Bytes read", "Bytes that storage handed out.", "sum over reads of bytes"),
     Definition(
         "storage.written",

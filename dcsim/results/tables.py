@@ -159,9 +159,24 @@ TABLES: Mapping[str, TableDefinition] = MappingProxyType(
             peak_utilization="1",
             saturated_s="s",
         ),
+        "background": _table(
+            "Background traffic",
+            "One row a traffic of others: what it asked for and got, and its mean rate while it was there; of random "
+            "payloads and bursts how many ended, their mean time, and that when nobody else is there. The slow-down is "
+            "of times, of a steady flow what it asked for over what it got.",
+            background="",
+            kind="",
+            offered_bytes="B",
+            moved_bytes="B",
+            mean_bytes_per_s="B/s",
+            ended="",
+            time_s="s",
+            alone_s="s",
+            slowdown="1",
+        ),
         "events": _table(
             "Events",
-            "What happened to what: fault, repair, checkpoint, restart, kill, finish.",
+            "What happened to what: background, fault, repair, checkpoint, restart, kill, finish.",
             time_s="s",
             kind="",
             target="",

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from dcsim import units
+from dcsim.scenario.background import Background
 from dcsim.scenario.base import DataRate, DataSize, Duration, PositiveDuration, Quantity, Value, Whole, wrong
 from dcsim.scenario.names import Name
 from dcsim.scenario.topologies import CLASSES, RailOptimized, Topology, TopologyKeys, Torus
@@ -95,6 +96,9 @@ class Network(Value):
         (), description="firewalls, intrusion detection and load balancers on the way between pools"
     )
     failover: Failover = Failover()
+    background: tuple[Background, ...] = Field(
+        (), description="traffic of others on the same links: it and the jobs slow each other down"
+    )
 
     @model_validator(mode="after")
     def _routing_suits(self) -> Self:

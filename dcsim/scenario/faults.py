@@ -19,14 +19,19 @@ def _target(text: Any) -> str:
     return text
 
 
+ServerName = Annotated[
+    str,
+    BeforeValidator(_target),
+    Field(json_schema_extra={"pattern": _TARGET}, examples=["train/15"]),
+]
+
+
 class ServerFault(Value):
     """A server that stops at a stated time and is repaired after a stated time."""
 
     at: Duration
     kind: Literal["server"]
-    target: Annotated[str, BeforeValidator(_target)] = Field(
-        description='pool and index, "train/15"', json_schema_extra={"pattern": _TARGET}, examples=["train/15"]
-    )
+    target: ServerName = Field(description='pool and index, "train/15"')
     repair: PositiveDuration
 
 

@@ -23,6 +23,7 @@ def problems(positions: Positions, folder: Path) -> list[Problem]:
         _faults(data, positions),
         _files(data, positions, folder),
         _appliances(data, positions),
+        _background(data, positions),
     )
     return [problem for check in checks for problem in check]
 
@@ -40,7 +41,12 @@ def _items(data: Any, *keys: str) -> list[Any]:
 
 def _unique(positions: Positions) -> Iterator[Problem]:
     data = positions.root.plain()
-    for what, keys in (("job", ("jobs",)), ("server pool", ("cluster", "servers"))):
+    named = (
+        ("job", ("jobs",)),
+        ("server pool", ("cluster", "servers")),
+        ("background traffic", ("cluster", "network", "background")),
+    )
+    for what, keys in named:
         seen = set()
         for index, item in enumerate(_items(data, *keys)):
             name = item.get("name") if isinstance(item, Mapping) else None
@@ -83,17 +89,50 @@ def _one_of(pools: Mapping[str, Any]) -> str:
 def _faults(data: Any, positions: Positions) -> Iterator[Problem]:
     pools = _pools(data)
     for index, fault in enumerate(_items(data, "faults")):
-        target = fault.get("target") if isinstance(fault, Mapping) and fault.get("kind") == "server" else None
-        pool, slash, number = target.partition("/") if isinstance(target, str) else ("", "", "")
-        if not slash or not pools or not (number.isascii() and number.isdecimal() and len(number) < 8):
+        if isinstance(fault, Mapping) and fault.get("kind") == "server":
+            yield from _server(fault.get("target"), pools, positions, ("faults", index, "target"))
+
+
+def _server(
+    target: Any, pools: Mapping[str, int | None], positions: Positions, steps: tuple[str | int, ...]
+) -> Iterator[Problem]:
+    """Yield a server such as "train/15" that no pool has."""
+    pool, slash, number = target.partition("/") if isinstance(target, str) else ("", "", "")
+    if not slash or not pools or not (number.isascii() and number.isdecimal() and len(number) < 8):
+        return
+    if pool not in pools:
+        yield _at(positions, steps, quoted(target), _one_of(pools), nearest(pool, pools))
+        return
+    count = pools[pool]
+    if count is not None and int(number) >= count:
+        yield _at(positions, steps, quoted(target), f'a server from "{pool}/0" to "{pool}/{count - 1}"')
+
+
+def _background(data: Any, positions: Positions) -> Iterator[Problem]:
+    """Yield the servers, pools and storage that background traffic names and the cluster does not have."""
+    pools, nodes = _pools(data), _storage_nodes(data)
+    for index, item in enumerate(_items(data, "cluster", "network", "background")):
+        if not isinstance(item, Mapping):
             continue
-        steps = ("faults", index, "target")
-        if pool not in pools:
-            yield _at(positions, steps, quoted(target), _one_of(pools), nearest(pool, pools))
-            continue
-        count = pools[pool]
-        if count is not None and int(number) >= count:
-            yield _at(positions, steps, quoted(target), f'a server from "{pool}/0" to "{pool}/{count - 1}"')
+        steps = ("cluster", "network", "background", index)
+        for key in ("source", "target"):
+            yield from _server(item.get(key), {**pools, **nodes}, positions, (*steps, key))
+        named = item.get("servers")
+        for place, pool in enumerate(named if isinstance(named, list) else []):
+            if isinstance(pool, str) and pools and pool not in pools:
+                yield _at(positions, (*steps, "servers", place), quoted(pool), _one_of(pools), nearest(pool, pools))
+        if item.get("kind") == "storage" and not nodes:
+            yield _at(positions, (*steps, "kind"), "storage traffic but no storage pool", "the key cluster.storage")
+
+
+def _storage_nodes(data: Any) -> dict[str, int | None]:
+    """Return the storage nodes as a pool, nothing without any; their number where the file says it."""
+    cluster = data.get("cluster")
+    storage = cluster.get("storage") if isinstance(cluster, Mapping) else None
+    if storage is None:
+        return {}
+    nodes = storage.get("nodes") if isinstance(storage, Mapping) else None
+    return {"storage": nodes if type(nodes) is int and nodes > 0 else None}
 
 
 def _appliances(data: Any, positions: Positions) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dcsim.catalogue.inventory import Inventory
+from dcsim.cluster.background import Background
 from dcsim.cluster.failures import Failures
 from dcsim.cluster.hall import Hall
 from dcsim.cluster.job import TrainingJob
@@ -50,6 +51,7 @@ class DataCenter:
     facility: Facility
     jobs: tuple[TrainingJob, ...]
     searches: tuple[SearchJob, ...]
+    backgrounds: tuple[Background, ...]
     equipment: Equipment
     switch_power: Level
 
@@ -87,8 +89,11 @@ def assemble(prepared: Prepared, seed: int) -> DataCenter:
     planned = [(plan, plan.parts.job.search) for plan in prepared.jobs]
     searches = tuple(_search(plan, search, hall, (prepared, seed)) for plan, search in planned if search is not None)
     _start_failures(scenario, hall, names)
+    backgrounds = tuple(Background(hall, spec) for spec in scenario.cluster.network.background)
+    for background in backgrounds:
+        clock.process(background.life())
     follow_links(clock, recorder, fabric)
-    return DataCenter(prepared, clock, recorder, hall, facility, jobs, searches, bought, switch_power)
+    return DataCenter(prepared, clock, recorder, hall, facility, jobs, searches, backgrounds, bought, switch_power)
 
 
 def server_names(inventory: Inventory) -> list[str]:

@@ -78,6 +78,12 @@ def _network(center: DataCenter) -> dict[str, Metric]:
             if duration := center.clock.now:
                 mean = float(np.max(moved[links] / fabric.capacities[links])) / duration
                 found[f"network.mean_utilization_{tier}"] = Metric(mean, "1")
+    for background in center.backgrounds:
+        row = background.row()
+        found[f"background.{row.background}.bytes"] = Metric(row.moved_bytes, "B")
+        found[f"background.{row.background}.rate"] = Metric(row.mean_bytes_per_s, "B/s")
+        if np.isfinite(row.slowdown):
+            found[f"background.{row.background}.slowdown"] = Metric(row.slowdown, "1")
     return found
 
 

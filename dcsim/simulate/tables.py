@@ -31,6 +31,7 @@ def collect(center: DataCenter) -> dict[str, pd.DataFrame]:
         "energy": flows(center),
         "links": (row for row in center.hall.fabric.link_table() if row.bytes > 0.0),
         "collectives": ((job.name, *row) for job in center.jobs for row in job.collectives),
+        "background": (each.row() for each in center.backgrounds),
         "tiers": center.hall.fabric.tier_table(),
         "operations": _operations(center),
         "limits": _limits(center),
@@ -131,9 +132,7 @@ def _accelerators(center: DataCenter) -> Sequence[Any]:
     installed = sum(parts.pool.count * parts.server.accelerators for parts in center.prepared.inventory.pools)
     spans = center.hall.records.spans.columns
     held = {
-        (job.name, attempt): job.plan.program.ranks
-        for job in center.every_job
-        for attempt in range(1, job.attempt + 1)
+        (job.name, attempt): job.plan.program.ranks for job in center.every_job for attempt in range(1, job.attempt + 1)
     }
     changes: list[tuple[float, int]] = []
     for name, attempt, kind, start, end in zip(
