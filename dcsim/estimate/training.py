@@ -17,16 +17,10 @@ from dcsim.compute.kernels import Chip, at_least
 from dcsim.estimate import messages
 from dcsim.estimate.messages import Links
 from dcsim.parallel import layer
+from dcsim.parallel.held import held
 from dcsim.parallel.layer import Product
 from dcsim.parallel.parallelism import EVERYTHING, GRADIENTS, OPTIMIZER, Parallelism, Precision
-from dcsim.parallel.shape import (
-    Shape,
-    attention_parameters,
-    expert_parameters,
-    feed_parameters,
-    head_parameters,
-    shared_parameters,
-)
+from dcsim.parallel.shape import Shape
 
 Floats = NDArray[np.float64]
 
@@ -354,39 +348,22 @@ def _handing_on(work: Work) -> Floats:
     return np.asarray(np.where(plan.pipeline > 1, steady + filling + scheduling, 0.0))
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """Parameters of a rank: those that all data-parallel ranks hold alike, and those of its experts."""
-
-    plain: Floats
-    expert: Floats
-
-
-def _held(shape: Shape, plan: Parallelism) -> _Held:
-    dense = np.where(shape.mixture, shape.dense_layers, shape.layers)
-    inside = (shape.layers + shape.extra_layers) * attention_parameters(shape) + dense * feed_parameters(shape)
-    tables = np.where((shape.tied > 0) & (plan.pipeline == 1), 1.0, 2.0)
-    inside = inside + shape.expert_layers * shared_parameters(shape) + tables * head_parameters(shape)
-    experts = shape.expert_layers * shape.experts * expert_parameters(shape)
-    return _Held(inside / (plan.tensor * plan.pipeline), experts / (plan.expert * plan.pipeline))
-
-
 def _data(work: Work, each: tuple[Floats, Floats], head: Floats) -> Floats:
     """What gradients and weights of data-parallel ranks take, as far as it is exposed [s]."""
     plan, shape, precision, links = work.plan, work.shape, work.precision, work.links
-    held = _held(shape, plan)
+    own = held(shape, plan)
     sharded = plan.data * plan.context / plan.replicas
     group = messages.members(sharded, plan.tensor, links)
     others = np.maximum(sharded * plan.tensor / plan.expert, 1.0)
     far = messages.members(others, np.where(shape.mixture, plan.expert, plan.tensor), links)
 
     def gather(width: Floats) -> Floats:
-        plain = messages.gather_seconds(held.plain * width, group, links)
-        return plain + np.where(shape.mixture, messages.gather_seconds(held.expert * width, far, links), 0.0)
+        plain = messages.gather_seconds(own.plain * width, group, links)
+        return plain + np.where(shape.mixture, messages.gather_seconds(own.expert * width, far, links), 0.0)
 
     def between(width: Floats) -> Floats:
         """Sum the shards of gradients over the groups that hold all of them."""
-        shard = (held.plain / sharded + held.expert / others) * width
+        shard = (own.plain / sharded + own.expert / others) * width
         return messages.reduce_seconds(shard, messages.members(plan.replicas, plan.tensor * sharded, links), links)
 
     trained = 1.0 - plan.adapters
@@ -412,9 +389,9 @@ def _exposed(message_s: Floats, window_s: Floats, work: Work) -> Floats:
 
 def _optimizer(work: Work) -> Floats:
     plan, shape = work.plan, work.shape
-    held = _held(shape, plan)
+    own = held(shape, plan)
     ranks = plan.data * plan.context
     shards = np.where(plan.sharding >= OPTIMIZER, ranks, 1.0)
     expert_shards = np.where(plan.sharding >= OPTIMIZER, np.maximum(ranks * plan.tensor / plan.expert, 1.0), 1.0)
-    elements = held.plain / shards + held.expert / expert_shards
+    elements = own.plain / shards + own.expert / expert_shards
     return kernels.traffic_seconds((1.0 - plan.adapters) * _ADAM_BYTES * elements, work.chip)

@@ -1,0 +1,165 @@
+"""The memory of a rank of a plan, for many plans at once: what it holds at its fullest, by what it is.
+
+Activations are those of V. Korthikanti et al., "Reducing activation recomputation in large transformer models", MLSys
+2023, sections 4 and 5, extended to grouped and latent attention, gates and experts: of every product's operands what
+its backward pass reads. Not counted: temporaries of single kernels and the fragmentation of allocators.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dcsim.estimate.training import Work
+from dcsim.parallel.held import Held, held, plain_parameters
+from dcsim.parallel.layer import tokens
+from dcsim.parallel.parallelism import EVERYTHING, GRADIENTS, OPTIMIZER
+from dcsim.parallel.shape import Shape, expert_parameters, head_parameters
+
+Floats = NDArray[np.float64]
+
+_MOMENTS = 8.0  # Adam's two moments in 32 bits [B]
+_MASTER = 4.0  # a weight in 32 bits beside the narrow one [B]
+_SCORE_BYTES = 5.0  # softmax, its dropout's result (2 B each) and mask (1 B), where attention is several kernels
+_LOGIT_BYTES = 6.0  # in 16 bits from the product, in 32 bits for the softmax
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the fullest rank of a plan holds [B], every field of shape (cases,)."""
+
+    weights: Floats
+    gradients: Floats
+    optimizer: Floats
+    activations: Floats
+    logits: Floats
+    gathered: Floats
+    """Layers whose shards are together for the moment, and their gradients."""
+
+    @property
+    def total(self) -> Floats:
+        """All of it [B]."""
+        return np.asarray(sum(getattr(self, field.name) for field in fields(self)))
+
+
+def rank_memory(work: Work, keeps_all: bool = False) -> Memory:
+    """Return the memory of the fullest rank: one of the first stage or of the last, whose head has logits.
+
+    Parameters
+    ----------
+    work
+        The plans; of precision, the widths of activations, weights and gradients count.
+    keeps_all
+        Whether a stage runs all forward passes before the first backward pass (GPipe); otherwise the first of p stages
+        has p micro batches under way, or p (1 + (p - 1) / (p v)) where it has v chunks (Korthikanti, section 4.2.3).
+    """
+    first = _stage(work, layer_bytes(work) * _layers(work) * _under_way(work, keeps_all), 0.0)
+    last = _stage(work, layer_bytes(work) * _layers(work) * (work.plan.micro_batches if keeps_all else 1.0), 1.0)
+    fuller = last.total > first.total
+    return Memory(*(np.where(fuller, getattr(last, f.name), getattr(first, f.name)) for f in fields(Memory)))
+
+
+def layer_bytes(work: Work) -> Floats:
+    """Return the activations that a layer of the mean keeps of one micro batch for its backward pass [B].
+
+    Of a plain GPT, s b h (10 + 24 / t + 5 a s / (h t)), or s b h / t (34 + 5 a s / h) with sequence parallelism.
+    """
+    plan, shape = work.plan, work.shape
+    rows, width = tokens(shape, plan), work.precision.activation_bytes
+    split = np.where(plan.sequence > 0, plan.tensor, 1.0)
+    masks = np.where(work.habits.fused > 0, 0.0, 2.0)  # dropout went with the kernels of its time
+    stream = (4.0 * width + masks) * shape.hidden / split
+    inner = _attention_width(shape) + _feed_width(shape)
+    kept = rows * (stream + width * inner / plan.tensor)
+    scores = _SCORE_BYTES * rows * shape.heads * shape.sequence / plan.tensor
+    scores = np.where(work.habits.fused > 0, 0.0, scores) * (1.0 - plan.recomputed_core)
+    whole = kept + scores
+    inputs = rows * width * shape.hidden / split
+    return np.asarray((1.0 - plan.recomputed) * whole + plan.recomputed * inputs)
+
+
+def _attention_width(shape: Shape) -> Floats:
+    """Queries, keys and values, and what the output product reads, in elements a token."""
+    groups = np.where(shape.key_rank > 0, shape.heads, shape.groups)
+    wide = (shape.heads + groups) * shape.width + (groups + shape.heads) * shape.value_width
+    return np.asarray(wide + shape.query_rank + shape.key_rank + shape.rotary_width)
+
+
+def _feed_width(shape: Shape) -> Floats:
+    """What activations of feed-forward layers read and write, and the tokens sent to experts, in elements a token."""
+    dense = np.where(shape.mixture, shape.dense_layers / shape.layers, 1.0)
+    each = 2.0 + shape.gated
+    mixed = each * shape.shared_ffn + shape.chosen * (shape.hidden + each * shape.expert_ffn)
+    return np.asarray(dense * each * shape.ffn + (1.0 - dense) * mixed)
+
+
+def _layers(work: Work) -> Floats:
+    """Layers of the fullest stage."""
+    return np.ceil((work.shape.layers + work.shape.extra_layers) / work.plan.pipeline - 1e-9)
+
+
+def _under_way(work: Work, keeps_all: bool) -> Floats:
+    plan = work.plan
+    if keeps_all:
+        return plan.micro_batches
+    chunked = np.where(plan.virtual > 1, 1.0 + (plan.pipeline - 1.0) / (plan.pipeline * plan.virtual), 1.0)
+    return np.minimum(plan.micro_batches, plan.pipeline * chunked)
+
+
+def _stage(work: Work, activations: Floats, is_last: float) -> Memory:
+    plan, precision = work.plan, work.precision
+    own, shared = _held_of(work), _shards(work)
+    trained = 1.0 - plan.adapters
+    narrow = precision.weight_bytes < _MASTER
+    state = _MOMENTS + np.where(narrow, _MASTER, 0.0)
+
+    def spread(width: Floats, level: float) -> Floats:
+        plain = own.plain / np.where(plan.sharding >= level, shared.plain, 1.0)
+        return width * (plain + own.expert / np.where(plan.sharding >= level, shared.expert, 1.0))
+
+    alone = (plan.pipeline == 1) | (is_last > 0)
+    rows = tokens(work.shape, plan) * work.shape.scored
+    logits = np.where(alone, _LOGIT_BYTES * rows * work.shape.vocabulary / plan.tensor, 0.0)
+    return Memory(
+        weights=spread(np.maximum(precision.weight_bytes, 2.0), EVERYTHING),
+        gradients=trained * spread(precision.gradient_bytes, GRADIENTS),
+        optimizer=trained * spread(state, OPTIMIZER),
+        activations=activations + _again(work),
+        logits=logits,
+        gathered=_gathered(work),
+    )
+
+
+def _again(work: Work) -> Floats:
+    """What one layer keeps while it runs again, beside the inputs of all."""
+    plan = work.plan
+    whole = replace(work, plan=replace(plan, recomputed=np.zeros_like(plan.recomputed)))
+    return np.where(plan.recomputed > 0, layer_bytes(whole), 0.0)
+
+
+def _held_of(work: Work) -> Held:
+    """Parameters of the fullest stage: its layers, and one table of the vocabulary, or those that there are."""
+    shape, plan = work.shape, work.plan
+    mean = held(shape, plan)
+    share = _layers(work) * plan.pipeline / (shape.layers + shape.extra_layers)
+    inside = plain_parameters(shape) / (plan.tensor * plan.pipeline) * share
+    one = np.where(plan.pipeline > 1, head_parameters(shape) / plan.tensor, mean.plain - inside)
+    return Held(inside + one, mean.expert * share)
+
+
+def _shards(work: Work) -> Held:
+    plan = work.plan
+    ranks = plan.data * plan.context / plan.replicas
+    return Held(ranks, np.maximum(ranks * plan.tensor / plan.expert, 1.0))
+
+
+def _gathered(work: Work) -> Floats:
+    """Two layers' weights, the one in use and the next, and one layer's gradients, where weights are sharded."""
+    shape, plan = work.shape, work.plan
+    layers = shape.layers + shape.extra_layers
+    each = plain_parameters(shape) / layers / plan.tensor
+    each = each + np.where(shape.mixture, shape.experts * expert_parameters(shape) / plan.expert, 0.0)
+    width = 2.0 * work.precision.weight_bytes + work.precision.gradient_bytes
+    return np.where(plan.sharding >= EVERYTHING, width * each, 0.0)
