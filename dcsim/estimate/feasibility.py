@@ -16,12 +16,14 @@ from dcsim.estimate.job_plan import JobPlan
 from dcsim.estimate.library import choice_of
 from dcsim.network.collectives import RankGroup, collective_time
 from dcsim.network.links import Links
+from dcsim.parallel.legal import faults
 from dcsim.scenario.datasets import OF_SCIKIT_LEARN
 from dcsim.scenario.faults import ServerFault
 from dcsim.scenario.inference import refused
 from dcsim.scenario.parallel import Hierarchical, Library
 from dcsim.scenario.root import Scenario
 from dcsim.scenario.suggest import nearest, quoted
+from dcsim.scenario.transformers import Decoder
 from dcsim.scenario.user import UserModel
 from dcsim.scenario.workload import Job
 
@@ -37,6 +39,7 @@ def structure(scenario: Scenario, inventory: Inventory, report: Report, folder: 
         yield from _data(job, report)
         yield from _search(job, report)
     yield from _serves(inventory, report)
+    yield from _splits(inventory, report)
     storage = scenario.cluster.storage
     if storage is not None and storage.protection.replicas > storage.nodes:
         yield report(
@@ -119,6 +122,14 @@ def _placeable(job: Job, inventory: Inventory, report: Report) -> Iterator[Probl
         yield report(f"jobs.{job.name}.{key}", found, f"at most {max(sizes)}, the accelerators of {where}")
     if job.checkpoint is not None and inventory.storage is None:
         yield report(f"jobs.{job.name}.checkpoint", "no storage to write to", "a section cluster.storage")
+
+
+def _splits(inventory: Inventory, report: Report) -> Iterator[Problem]:
+    """Yield what keeps models from being split as their jobs' plans say."""
+    for parts in inventory.jobs:
+        if parts.job.parallel.split and isinstance(parts.model, Decoder):
+            for fault in faults(parts.job.parallel, parts.model, parts.job.batch):
+                yield report(f"jobs.{parts.job.name}.parallel.{fault.key}", fault.found, fault.expected)
 
 
 def _serves(inventory: Inventory, report: Report) -> Iterator[Problem]:

@@ -1,0 +1,116 @@
+"""Which parallel plans a model allows, and the nearest that it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dcsim.scenario.parallel import Parallel
+from dcsim.scenario.transformers import Decoder, MixtureModel
+from dcsim.scenario.workload import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What a plan cannot have: the key below ``parallel``, what was found and what is expected."""
+
+    key: str
+    found: str
+    expected: str
+
+
+def faults(parallel: Parallel, model: Decoder, batch: Batch) -> Iterator[Fault]:
+    """Yield everything that keeps a model from being split as a plan says, each with the nearest that does not."""
+    yield from _tensor(parallel, model)
+    yield from _pipeline(parallel, model, batch)
+    yield from _sequence(parallel, model)
+    yield from _expert(parallel, model)
+
+
+def divisors(number: int) -> list[int]:
+    """Return the divisors of a positive number, ascending."""
+    small = [n for n in range(1, int(number**0.5) + 1) if number % n == 0]
+    return small + [number // n for n in reversed(small) if n * n != number]
+
+
+def nearest(choices: list[int], found: int) -> str:
+    """Return the choices next to ``found`` in words, "4 or 8"; there is at least one."""
+    below, above = [n for n in choices if n < found][-1:], [n for n in choices if n > found][:1]
+    return " or ".join(map(str, below + above))
+
+
+def divides_heads(tensor: int, model: Decoder) -> bool:
+    """Return whether every tensor rank has as many heads of queries, and keys of its own or shared by as many ranks."""
+    groups = model.groups_of_keys
+    return model.heads % tensor == 0 and (groups % tensor == 0 or tensor % groups == 0 or model.latent is not None)
+
+
+def even_chunks(chunks: int, model: Decoder) -> bool:
+    """Return whether chunks of layers are alike, alone or with embedding and head in the place of a layer each."""
+    return model.layers % chunks == 0 or (model.layers + 2) % chunks == 0
+
+
+def splits_sequence(context: int, length: int) -> bool:
+    """Return whether context ranks can each take an early and a late part of a sequence, so that all work as much."""
+    return context == 1 or length % (2 * context) == 0
+
+
+def _tensor(parallel: Parallel, model: Decoder) -> Iterator[Fault]:
+    if not divides_heads(parallel.tensor, model):
+        choices = [n for n in divisors(model.heads) if divides_heads(n, model)]
+        heads = f"the {model.heads} heads of the model and its {model.groups_of_keys} heads of keys"
+        rule = f"a number that divides {heads}: the nearest is {nearest(choices, parallel.tensor)}"
+        yield Fault("tensor", str(parallel.tensor), rule)
+    for width in _widths(model):
+        if width % parallel.tensor:
+            rule = f"a number that divides {width}, a feed-forward width: the nearest is "
+            yield Fault("tensor", str(parallel.tensor), rule + nearest(divisors(width), parallel.tensor))
+
+
+def _widths(model: Decoder) -> list[int]:
+    """Return the widths that tensor ranks split: experts are whole."""
+    if not isinstance(model, MixtureModel):
+        return [model.inner]
+    return [model.inner] if model.dense_layers else []
+
+
+def _pipeline(parallel: Parallel, model: Decoder, batch: Batch) -> Iterator[Fault]:
+    stages, chunks = parallel.pipeline, parallel.pipeline * parallel.virtual
+    if stages > model.layers:
+        yield Fault("pipeline", str(stages), f"at most {model.layers}, the layers of the model")
+        return
+    if parallel.virtual == 1:
+        return
+    if chunks > model.layers + 2 or not even_chunks(chunks, model):
+        choices = [n for n in range(1, model.layers // stages + 1) if even_chunks(stages * n, model)]
+        rule = f"chunks that are alike: {model.layers} layers, or {model.layers + 2} with embedding and head, in "
+        rule += f"{stages} stages: the nearest is {nearest(choices, parallel.virtual) or 'no number of chunks'}"
+        yield Fault("virtual", str(parallel.virtual), rule)
+    count = batch.global_ // (batch.micro * parallel.data)
+    if count % stages:
+        rule = f"a number that divides the {count} micro batches of a replica, as interleaving asks for: the nearest is "
+        yield Fault("pipeline", str(stages), rule + nearest(divisors(count), stages))
+
+
+def _sequence(parallel: Parallel, model: Decoder) -> Iterator[Fault]:
+    length = model.context
+    if not splits_sequence(parallel.context, length):
+        choices = [n for n in divisors(length) if splits_sequence(n, length)]
+        rule = f"a number of which twice divides the {length} tokens of a sequence: the nearest is "
+        yield Fault("context", str(parallel.context), rule + nearest(choices, parallel.context))
+    elif parallel.sequence and length // parallel.context % parallel.tensor:
+        rule = f"false: {parallel.tensor} tensor ranks do not divide {length // parallel.context} tokens"
+        yield Fault("sequence", "true", rule)
+
+
+def _expert(parallel: Parallel, model: Decoder) -> Iterator[Fault]:
+    if parallel.expert == 1:
+        return
+    if not isinstance(model, MixtureModel):
+        yield Fault("expert", str(parallel.expert), "1: the model is no mixture of experts")
+        return
+    among = parallel.data * parallel.context * parallel.tensor
+    choices = [n for n in divisors(model.experts) if among % n == 0]
+    if parallel.expert not in choices:
+        rule = f"a number that divides the {model.experts} experts of a layer and the {among} ranks of a stage: "
+        yield Fault("expert", str(parallel.expert), rule + f"the nearest is {nearest(choices, parallel.expert)}")
