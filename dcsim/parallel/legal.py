@@ -88,8 +88,8 @@ def _pipeline(parallel: Parallel, model: Decoder, batch: Batch) -> Iterator[Faul
         yield Fault("virtual", str(parallel.virtual), rule)
     count = batch.global_ // (batch.micro * parallel.data)
     if count % stages:
-        rule = f"a number that divides the {count} micro batches of a replica, as interleaving asks for: the nearest is "
-        yield Fault("pipeline", str(stages), rule + nearest(divisors(count), stages))
+        rule = f"a number that divides the {count} micro batches of a replica, which interleaving asks for: "
+        yield Fault("pipeline", str(stages), rule + "the nearest is " + nearest(divisors(count), stages))
 
 
 def _sequence(parallel: Parallel, model: Decoder) -> Iterator[Fault]:
