@@ -37,12 +37,13 @@ def fabric_layout(scenario: Scenario, inventory: Inventory, folder: Path) -> Fab
         tuple(endpoints),
         network.link,
         efficiency=link.efficiency,
-        hop_latency_s=link.latency,
+        hop_latency_s=_given(network.latency.hop, link.latency),
         oversubscription=network.oversubscription,
         core_oversubscription=network.core_oversubscription,
         radix=network.radix,
         topology=topology(network, inventory.switch, folder),
-        switch_latency_s=inventory.switch.latency,
+        switch_latency_s=_given(network.latency.switch, inventory.switch.latency),
+        cable_latency_s=network.latency.cable,
         policy=network.policy,
         connections=network.queue_pairs,
         appliances=tuple(
@@ -52,6 +53,10 @@ def fabric_layout(scenario: Scenario, inventory: Inventory, folder: Path) -> Fab
         detection_s=network.failover.detection,
         stall_limit_s=network.failover.give_up,
     )
+
+
+def _given(found: float | None, otherwise: float) -> float:
+    return otherwise if found is None else found
 
 
 def _inner(parts: PoolParts) -> InnerLink | None:

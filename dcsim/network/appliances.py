@@ -61,7 +61,7 @@ class Screened:
         return np.hstack((self._inner.paths(sources, targets, labels), boxes))
 
     def delays_s(self, paths: Indices) -> Floats:
-        """Return the latency of each path beyond what a hop includes [s]; see :class:`Routing`."""
+        """Return the latency of each path, its boxes included [s]; see :class:`Routing`."""
         count = len(self._links)
         own = np.where(paths[:, -count:] != NO_LINK, self._latencies_s, 0.0).sum(axis=1)
         return np.asarray(self._inner.delays_s(paths[:, :-count]) + own)

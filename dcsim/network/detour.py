@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,6 +41,15 @@ class Detour:
         """Whether some link is known to be dead."""
         return bool(self._dead.any())
 
+    @property
+    def dead(self) -> Mask:
+        """Which links are known to be dead, shape (links,)."""
+        return self._dead
+
+    def farthest_s(self, crosses: Sequence[bool]) -> float:
+        """Return the latency of the longest path through a tree; see :meth:`Router.farthest_s`."""
+        return self._router.farthest_s(crosses) if isinstance(self._router, Router) else 0.0
+
     def avoid(self, dead: Indices) -> None:
         """Let connections avoid ``dead`` links, and no others, from now on."""
         self._dead = np.zeros_like(self._dead)
@@ -52,7 +63,7 @@ class Detour:
         return bool(self._dead[links[links < len(self._dead)]].any())
 
     def delays_s(self, paths: Indices) -> Floats:
-        """Return the latency of each path beyond a hop's; see :meth:`Routing.delays_s`."""
+        """Return the latency of each path; see :meth:`Routing.delays_s`."""
         return self._router.delays_s(paths)
 
     def paths(self, sources: Indices, targets: Indices, labels: Indices | int = 0) -> Indices:
@@ -92,7 +103,7 @@ class Detour:
             whole = choices[~self._broken(choices)]
             kept = whole if len(whole) else choices
             builder.paths(kept, amount / len(kept))
-        return 0.0
+        return self._router.longest_s(ends) if isinstance(self._router, Router) else 0.0
 
     def _broken(self, paths: Indices) -> Mask:
         return np.asarray((self._dead[paths] & (paths != NO_LINK)).any(axis=1))

@@ -70,7 +70,7 @@ class Fabric:
     Modelled: every transfer is a fluid that pays its latency and then flows at its weighted max-min fair share of the
     links on its route, re-solved whenever a transfer begins or ends; the connections of a route are coupled, so a ring
     moves at the rate of its slowest edge. Not modelled: packets, congestion control, losses, buffers, head-of-line
-    blocking, the start-up of a flow, and switch time beyond the stated latency of a hop.
+    blocking, and the start-up of a flow beyond the latency of its path.
 
     Resources must be added before the first transfer, hold, or look at loads and rates.
     """
@@ -175,7 +175,7 @@ class Fabric:
             The kind; pairs of a permutation are places within a group. The payload is what a rank gives, of an
             all-gather what it ends up with [B].
         """
-        planner = GroupPlanner(self._planner, self._links, self._connections)
+        planner = GroupPlanner(self._planner, self._links, self._connections, self._detour)
         return _repeatable(lambda: planner.route(ranks, groups, group))
 
     def legs(self, legs: Sequence[Leg]) -> Route:
@@ -410,8 +410,8 @@ def router(layout: FabricLayout, links: Links, seed: int) -> Routing:
 def _inner(layout: FabricLayout, links: Links, seed: int) -> Routing:
     wiring = links.wiring
     if isinstance(wiring, Tree):
-        return Router(wiring, layout.policy, seed)
-    return GraphRouter(NextHops(wiring), layout.policy, seed, layout.switch_latency_s)
+        return Router(wiring, layout.policy, seed, layout.passing_latency_s)
+    return GraphRouter(NextHops(wiring), layout.policy, seed, layout.passing_latency_s)
 
 
 def _screened(chosen: Routing, layout: FabricLayout, links: Links) -> Routing:

@@ -15,7 +15,6 @@ from dcsim.network.tree import Floats, Indices
 
 _LOW = np.uint64(0xFFFFFFFF)
 _THIRD = 3
-_INCLUDED = 5  # switches on the longest path of a fat-tree: the latency of a hop between ranks includes so many
 
 
 class GraphRouter:
@@ -24,12 +23,15 @@ class GraphRouter:
     ``d-mod-k`` on a graph divides the target's number by the count of choices at every switch that has a choice, which
     on a fat-tree is the rule of the closed form. ``valiant`` draws a router outside the groups of both ends where there
     are three groups or more (L. Valiant, "A scheme for fast parallel communication", SIAM J. Comput. 11, 1982).
-    ``switch_latency_s`` is paid for every switch past the fifth, the most that a fat-tree has [s].
+    ``switch_latency_s`` is paid for every switch and router that hands on [s].
     """
 
     def __init__(self, tables: NextHops, policy: Policy = "ecmp", seed: int = 0, switch_latency_s: float = 0.0) -> None:
         self.wiring, self.tables, self.policy, self.seed = tables.wiring, tables, policy, seed
         self._switch_latency_s, self._tiers = switch_latency_s, self.wiring.tier_numbers
+        # Of each link, with the switch that it leads to: hosts hand nothing on.
+        passes = np.append(self.wiring.transit, False)[self.wiring.heads]
+        self._delays_s = self.wiring.latencies_s + passes * switch_latency_s
 
     def around(self, tables: NextHops) -> GraphRouter:
         """Return a router that chooses by the same policy and hash among the paths of other tables."""
@@ -59,13 +61,8 @@ class GraphRouter:
         return float(np.max(self.delays_s(paths), initial=0.0))
 
     def delays_s(self, paths: Indices) -> Floats:
-        """Return the latency of each path beyond what a hop includes; see :meth:`Routing.delays_s`."""
-        used = paths >= 0
-        delays_s = np.where(used, self.wiring.latencies_s[paths], 0.0).sum(axis=1)
-        return np.asarray(delays_s + self._passing_s(used.sum(axis=1)))
-
-    def _passing_s(self, links: Indices) -> Floats:
-        return np.maximum(links - 1 - _INCLUDED, 0) * self._switch_latency_s
+        """Return the latency of each path; see :meth:`Routing.delays_s`."""
+        return np.asarray(np.where(paths >= 0, self._delays_s[paths], 0.0).sum(axis=1))
 
     def _walk(self, nodes: Indices, goals: Indices, targets: Indices, words: NDArray[np.uint64]) -> Iterator[Indices]:
         """Yield the link of every connection hop by hop from ``nodes`` until all are at ``goals``."""
@@ -129,16 +126,15 @@ class GraphRouter:
         own = wiring.host_links[0] + sources, wiring.host_links[1] + targets
         for links in own:
             builder.links(links, amounts[apart])
-        own_s = wiring.latencies_s[own[0]] + wiring.latencies_s[own[1]]
+        own_s = self._delays_s[own[0]] + self._delays_s[own[1]]
         front = _merged(wiring.attached[sources] * size + wiring.attached[targets], amounts[apart], own_s)
-        passed, longest_s = 2, 0.0
+        longest_s = 0.0
         while True:
             there = front.keys // size == front.keys % size
-            passing_s = float(self._passing_s(np.array([passed]))[0])
-            longest_s = max(longest_s, float(np.max(front.delays_s[there] + passing_s, initial=0.0)))
+            longest_s = max(longest_s, float(np.max(front.delays_s[there], initial=0.0)))
             if there.all():
                 return longest_s
-            front, passed = self._next_front(builder, front, ~there), passed + 1
+            front = self._next_front(builder, front, ~there)
 
     def _next_front(self, builder: RouteBuilder, front: _Front, moving: NDArray[np.bool_]) -> _Front:
         """Lay the next link of what is ``moving``; return where it arrives."""
@@ -148,7 +144,7 @@ class GraphRouter:
         capacities = self.wiring.capacities[links]
         moved = front.amounts[moving][owner] * capacities / np.bincount(owner, capacities)[owner]
         builder.links(links, moved)
-        delays_s = front.delays_s[moving][owner] + self.wiring.latencies_s[links]
+        delays_s = front.delays_s[moving][owner] + self._delays_s[links]
         return _merged(self.wiring.heads[links] * size + keys[owner] % size, moved, delays_s)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dcsim.network.detour import Detour
+from dcsim.network.even_spread import spread
 from dcsim.network.links import Links
 from dcsim.network.planner import Planner
 from dcsim.network.rings import Rank, cards_beside
@@ -15,14 +17,15 @@ from dcsim.parallel.waves import Wave
 from dcsim.workload.operation import CollectiveKind, Group
 
 _HALVES: dict[CollectiveKind, int] = {"all-reduce": 2, "all-gather": 1, "reduce-scatter": 1}
+_HELD = 2**22  # numbers of a table of groups and edge switches that is held at once
 _PAIRS = 2**18  # above this many connections a direct exchange fills the uplinks evenly
 
 
 class GroupPlanner:
     """Lays the routes of collectives over the axes of a mesh."""
 
-    def __init__(self, planner: Planner, links: Links, connections: int) -> None:
-        self._planner, self._links, self._connections = planner, links, connections
+    def __init__(self, planner: Planner, links: Links, connections: int, detour: Detour) -> None:
+        self._planner, self._links, self._connections, self._detour = planner, links, connections, detour
 
     def route(self, ranks: Sequence[Rank], groups: Indices, group: Group) -> Route:
         """Return the route; see :meth:`Fabric.collective`."""
@@ -52,6 +55,7 @@ class GroupPlanner:
         """The same with so many connections that their hashes fill the uplinks of a switch evenly.
 
         With m connections on an uplink its share deviates by about 1 / sqrt(m), a few percent where there are so many.
+        Links that are known to be dead carry nothing where there is another way.
         """
         builder, size = RouteBuilder(), groups.shape[1]
         endpoints = np.array([endpoint for endpoint, _ in ranks], dtype=np.int64)
@@ -70,12 +74,21 @@ class GroupPlanner:
         together = (near, _members(groups, edges[first]), _members(groups, pods[first]))
         switches = (hosts, edges, pods)
         cables = (1, shape.edge_uplinks, shape.edge_uplinks * shape.aggregation_uplinks)
+        around = self._detour.active
         for tier, (members, switch, width) in enumerate(zip(together, switches, cables, strict=True)):
+            if around and tier:
+                continue
             leaving = np.bincount(switch, shares * (1.0 - members[owners] / size))
             carried = np.repeat(leaving / width, width)
             for direction in (0, 1):
                 builder.links(starts[2 * tier + direction] + np.arange(len(carried)), carried)
-        return builder.build(size * self._connections, self._planner.hop_s(endpoints))
+        if around:
+            which = np.empty(groups.size, dtype=np.int64)
+            which[groups.ravel()] = np.repeat(np.arange(len(groups)), size)
+            between = _between((which[owners], edges, shares), (len(groups), shape.edges)) / size
+            builder.links(*spread(tree, between, self._detour.dead))
+        path_s = self._detour.farthest_s([int(np.min(members)) < size for members in together])
+        return builder.build(size * self._connections, self._planner.hop_s(endpoints, path_s))
 
     def _cards(self, ranks: Sequence[Rank]) -> tuple[Indices, Indices, Floats]:
         """Return (rank, host, share of the rank's traffic) of every card beside a rank, in the order of ranks."""
@@ -86,6 +99,21 @@ class GroupPlanner:
             rows.extend((rank, first + card, 1.0 / len(cards)) for card in cards)
         owners, hosts, shares = zip(*rows, strict=True)
         return np.array(owners, np.int64), np.array(hosts, np.int64), np.array(shares)
+
+
+def _between(cards: tuple[Indices, Indices, Floats], shape: tuple[int, int]) -> Floats:
+    """Return what the groups exchange between edge switches, shape (edges, edges), a few groups at a time.
+
+    ``cards`` are the group, edge switch and share of a rank's traffic of every card; ``shape`` is (groups, edges).
+    """
+    (which, edges, shares), (groups, count) = cards, shape
+    found, step = np.zeros((count, count)), max(1, _HELD // count)
+    for first in range(0, groups, step):
+        here = (which >= first) & (which < first + step)
+        held = np.zeros((min(step, groups - first), count))
+        np.add.at(held, (which[here] - first, edges[here]), shares[here])
+        found += held.T @ held
+    return found
 
 
 def _members(groups: Indices, places: Indices) -> Indices:

@@ -9,6 +9,8 @@ from dcsim.network.routing import Policy
 from dcsim.network.topologies.base import Cards, Topology
 from dcsim.network.topology import TreeShape
 
+INCLUDED = 5  # switches on the longest path of a fat-tree: as many as the published time of a hop includes
+
 
 @dataclass(frozen=True, slots=True)
 class InnerLink:
@@ -46,7 +48,8 @@ class FabricLayout:
     efficiency
         Payload over line rate on every link of the network [1].
     hop_latency_s
-        Software and hardware time of one hop between two ranks through the network, however many switches it takes [s].
+        Software and hardware time of one hop between two ranks through the network by the longest path of a fat-tree,
+        which has five switches [s].
     oversubscription
         Bandwidth of the hosts over that of the uplinks of edge switches [1].
     core_oversubscription
@@ -60,7 +63,9 @@ class FabricLayout:
     appliances
         Boxes that connections between two pools of endpoints have to pass.
     switch_latency_s
-        Time through a switch past the fifth of a path, which is as many as ``hop_latency_s`` includes [s].
+        Time through a switch: what a hop takes less for every switch below five, and more for every one above [s].
+    cable_latency_s
+        Time along a cable beyond what ``hop_latency_s`` includes; a path of n switches has n + 1 of them [s].
     policy
         How connections choose their uplinks.
     connections
@@ -82,11 +87,22 @@ class FabricLayout:
     shape: TreeShape | None = None
     topology: Topology | None = None
     switch_latency_s: float = 0.0
+    cable_latency_s: float = 0.0
     appliances: tuple[Appliance, ...] = ()
     policy: Policy = "ecmp"
     connections: int = 1
     detection_s: float = 0.15
     stall_limit_s: float = 30.0
+
+    @property
+    def base_latency_s(self) -> float:
+        """Time of a hop before its first switch: software, network cards, a cable [s]; never below zero."""
+        return max(0.0, self.hop_latency_s - INCLUDED * self.switch_latency_s) + self.cable_latency_s
+
+    @property
+    def passing_latency_s(self) -> float:
+        """Time that every switch of a path adds, with the cable behind it [s]."""
+        return self.switch_latency_s + self.cable_latency_s
 
     @property
     def hosts(self) -> int:

@@ -23,7 +23,7 @@ class Planner:
 
     def __init__(self, links: Links, router: Routing, layout: FabricLayout) -> None:
         self._links, self._router = links, router
-        self._hop_latency_s, self._connections = layout.hop_latency_s, layout.connections
+        self._base_s, self._connections = layout.base_latency_s, layout.connections
         wiring = links.wiring
         local = layout.policy == "rail-local" and isinstance(wiring, Wiring) and bool(np.all(wiring.rails >= 0))
         self._rails = Rails(links, wiring.rails) if local and isinstance(wiring, Wiring) else None
@@ -67,8 +67,8 @@ class Planner:
         servers = len(plan.visits)
         amount = (1.0 if servers == 2 else ring_share(servers)) / plan.channels
         sources, targets = plan.crossings(self._links.first_nic)
-        self._connect(builder, (sources, targets), amount)
-        return builder.build(self._connections / amount, self._ring_latency_s(plan))
+        path_s = self._connect(builder, (sources, targets), amount)
+        return builder.build(self._connections / amount, self._ring_latency_s(plan, path_s))
 
     def _lay(self, builder: RouteBuilder, plan: Rings, part: float) -> tuple[float, float]:
         """Add ``part`` of a ring all-reduce; return its weight and the latency of a whole one."""
@@ -81,8 +81,8 @@ class Planner:
             builder.links(into + 2 * np.roll(accelerators, -1), carried)
         if plan.network_hops:
             sources, targets = plan.crossings(self._links.first_nic)
-            farther_s = self._connect(builder, (sources, targets), amount)
-            return self._connections / amount, self._ring_latency_s(plan, farther_s)
+            path_s = self._connect(builder, (sources, targets), amount)
+            return self._connections / amount, self._ring_latency_s(plan, path_s)
         return 1.0 / amount, self._ring_latency_s(plan)
 
     def exchange(self, ranks: Sequence[Rank], wave: Wave) -> Route:
@@ -94,7 +94,7 @@ class Planner:
         for ends, side in ((sources[inner], 0), (targets[inner], 1)):
             ports = [self._links.ports(endpoint)[side] for endpoint in endpoints[ends].tolist()]
             builder.links(np.array(ports, dtype=np.int64) + 2 * accelerators[ends], amount)
-        spread, farther_s = 1, 0.0
+        spread, path_s = 1, 0.0
         if not inner.all():
             cards = [self._cards(*rank) for rank in ranks]
             spread = max(map(len, cards))
@@ -103,9 +103,9 @@ class Planner:
             if self._rails is not None:
                 sent = np.tile(accelerators[sources[~inner]], spread), np.full(len(ends[0]), amount / spread)
                 ends = self._rails.steer(builder, ends, sent), ends[1]
-            farther_s = self._connect(builder, ends, amount / spread)
+            path_s = self._connect(builder, ends, amount / spread)
         hops = [self._inner_latency_s(endpoint) for endpoint in np.unique(endpoints[sources[inner]]).tolist()]
-        hop_s = max(hops, default=0.0) if inner.all() else self._hop_latency_s + farther_s
+        hop_s = max(hops, default=0.0) if inner.all() else self._base_s + path_s
         return builder.build(spread * self._connections / amount, wave.rounds * hop_s)
 
     def legs(self, legs: Sequence[Leg]) -> Route:
@@ -134,8 +134,8 @@ class Planner:
             builder.links(np.array([out + 2 * source[1], into + 2 * target[1]]), 1.0)
             return builder.build(1.0, self._inner_latency_s(source[0]))
         hosts = [np.array([self._links.first_nic[endpoint] + card]) for endpoint, _ in (source, target)]
-        farther_s = self._router.lay(builder, (hosts[0], hosts[1]), label, np.ones(1))
-        return builder.build(1.0, self._hop_latency_s + farther_s)
+        path_s = self._router.lay(builder, (hosts[0], hosts[1]), label, np.ones(1))
+        return builder.build(1.0, self._base_s + path_s)
 
     def connections(self, sources: Sequence[Place], targets: Sequence[Place]) -> Routes:
         """Return the routes of connections between ranks; see :meth:`Fabric.connections`."""
@@ -147,7 +147,7 @@ class Planner:
         if self._router.policy in ("adaptive", "valiant"):  # split over links, or over one twice
             return _merged([self.between((a, b), (c, d), e, i) for i, ((a, b, e), (c, d, _)) in enumerate(ends)])
         paths = self._router.paths(*hosts, np.arange(len(start)))
-        latency_s = self._hop_latency_s + self._router.delays_s(paths)
+        latency_s = self._base_s + self._router.delays_s(paths)
         for i in np.flatnonzero(start == end).tolist():
             paths[i] = NO_LINK
             if from_gpu[i] != to_gpu[i]:
@@ -158,10 +158,10 @@ class Planner:
         starts = np.concatenate(([0], np.cumsum(used.sum(axis=1))))
         return Routes(starts, paths[used], np.ones(int(starts[-1])), np.ones(len(paths)), latency_s)
 
-    def hop_s(self, endpoints: Indices) -> float:
-        """Return the time of one hop between ranks on ``endpoints`` [s]: through the network if they are several."""
+    def hop_s(self, endpoints: Indices, path_s: float) -> float:
+        """Return the time of one hop between ranks on ``endpoints``: by a path of ``path_s`` if several [s]."""
         several = len(np.unique(endpoints)) > 1
-        return self._hop_latency_s if several else self._inner_latency_s(int(endpoints[0]))
+        return self._base_s + path_s if several else self._inner_latency_s(int(endpoints[0]))
 
     def _cards(self, endpoint: int, accelerator: int) -> list[int]:
         """Return the hosts that are the network cards beside an accelerator."""
@@ -177,22 +177,22 @@ class Planner:
         cards = [self._links.endpoints[end].nics for end in ends]
         count = max(cards)
         hosts = [self._links.first_nic[end] + np.arange(count) % nics for end, nics in zip(ends, cards, strict=True)]
-        farther_s = self._connect(builder, (hosts[0], hosts[1]), leg.share / count)
-        return int(count * self._connections), self._hop_latency_s + farther_s
+        path_s = self._connect(builder, (hosts[0], hosts[1]), leg.share / count)
+        return int(count * self._connections), self._base_s + path_s
 
     def _connect(self, builder: RouteBuilder, hosts: tuple[Indices, Indices], amount: float) -> float:
         """Move ``amount`` between each pair of hosts, evenly over the connections of a pair.
 
-        Returns the latency of the longest path beyond that of a hop [s].
+        Returns the latency of the switches and cables on the longest path [s].
         """
         sources, targets = (np.repeat(ends, self._connections) for ends in hosts)
         labels = np.tile(np.arange(self._connections), len(hosts[0]))
         amounts = np.full(len(sources), amount / self._connections)
         return self._router.lay(builder, (sources, targets), labels, amounts)
 
-    def _ring_latency_s(self, plan: Rings, farther_s: float = 0.0) -> float:
+    def _ring_latency_s(self, plan: Rings, path_s: float = 0.0) -> float:
         inner = [self._inner_latency_s(visit.endpoint) for visit in plan.visits if len(visit.accelerators) > 1]
-        return ring_latency_s(plan.ranks, plan.network_hops, self._hop_latency_s + farther_s, max(inner, default=0.0))
+        return ring_latency_s(plan.ranks, plan.network_hops, self._base_s + path_s, max(inner, default=0.0))
 
     def _inner_latency_s(self, endpoint: int) -> float:
         inner = self._links.endpoints[endpoint].inner

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -34,7 +35,7 @@ class Routing(Protocol):
         ...
 
     def delays_s(self, paths: Indices) -> Floats:
-        """Return the latency of each of :meth:`paths` beyond what a hop between two ranks includes [s]."""
+        """Return the latency of the switches and cables on each of :meth:`paths` [s]."""
         ...
 
     def paths(self, sources: Indices, targets: Indices, labels: Indices | int = 0) -> Indices:
@@ -44,7 +45,7 @@ class Routing(Protocol):
     def lay(self, builder: RouteBuilder, ends: Ends, labels: Indices | int, amounts: Floats) -> float:
         """Add connections between ``ends`` that move ``amounts``, shape (connections,), to a route.
 
-        Returns the latency of the longest path beyond what a hop between two ranks includes [s].
+        Returns the latency of the switches and cables on the longest path [s].
         """
         ...
 
@@ -64,6 +65,7 @@ class Router:
     tree: Tree
     policy: Policy = "ecmp"
     seed: int = 0
+    switch_latency_s: float = 0.0
 
     def paths(self, sources: Indices, targets: Indices, labels: Indices | int = 0) -> Indices:
         """Return the link ids of each path, shape (connections, 6); places a shorter path does not use hold NO_LINK.
@@ -101,8 +103,18 @@ class Router:
         return paths
 
     def delays_s(self, paths: Indices) -> Floats:
-        """Return zeros: a hop between two ranks includes what a fat-tree has; see :meth:`Routing.delays_s`."""
-        return np.zeros(len(paths))
+        """Return the latency of the 1, 3 or 5 switches of each path; see :meth:`Routing.delays_s`."""
+        return np.asarray(np.maximum((paths != NO_LINK).sum(axis=1) - 1, 0) * self.switch_latency_s)
+
+    def longest_s(self, ends: Ends) -> float:
+        """Return the latency of the switches between the hosts that are farthest apart in the tree [s]."""
+        shape = self.tree.shape
+        sizes = (1, shape.hosts_per_edge, shape.hosts_per_edge * shape.edges_per_pod)
+        return self.farthest_s([bool(np.any(ends[0] // size != ends[1] // size)) for size in sizes])
+
+    def farthest_s(self, crosses: Sequence[bool]) -> float:
+        """Return the latency of 1, 3 or 5 switches, as something leaves a host, an edge switch, a pod [s]."""
+        return max((2 * tier + 1 for tier, far in enumerate(crosses) if far), default=0) * self.switch_latency_s
 
     def lay(self, builder: RouteBuilder, ends: Ends, labels: Indices | int, amounts: Floats) -> float:
         """Add connections to a route; see :meth:`Routing.lay`."""
@@ -110,7 +122,7 @@ class Router:
             self._lay_evenly(builder, ends, amounts)
         else:
             builder.paths(self.paths(*ends, labels), amounts)
-        return 0.0
+        return self.longest_s(ends)
 
     def _lay_evenly(self, builder: RouteBuilder, ends: Ends, amounts: Floats) -> None:
         """Fill the uplinks of every switch evenly, and those of the cores down to it."""

@@ -48,6 +48,24 @@ class Appliance(Value):
         return self.rate if self.packets is None else min(self.rate, self.packets * self.packet)
 
 
+class Latency(Value):
+    """What a hop between two ranks takes before its first byte arrives, by the switches on its way."""
+
+    hop: Duration | None = Field(
+        None,
+        description="software, network cards and the five switches of the longest path of a fat-tree; that of the kind "
+        "of link in the catalogue unless given",
+    )
+    switch: Duration | None = Field(
+        None,
+        description="time through a switch, less for every one below five on the way and more for every one above; "
+        "that of the switch in the catalogue unless given",
+    )
+    cable: Duration = Field(
+        0.0, description="time along a cable beyond what a hop includes: 5 ns a meter of fiber; n switches have n + 1"
+    )
+
+
 class Failover(Value):
     """What happens when a link dies."""
 
@@ -95,6 +113,7 @@ class Network(Value):
     appliances: tuple[Appliance, ...] = Field(
         (), description="firewalls, intrusion detection and load balancers on the way between pools"
     )
+    latency: Latency = Latency()
     failover: Failover = Failover()
     background: tuple[Background, ...] = Field(
         (), description="traffic of others on the same links: it and the jobs slow each other down"

@@ -117,6 +117,42 @@ def test_very_many_connections_fill_the_uplinks_evenly(monkeypatch: pytest.Monke
         assert sum(loads(net, even, tier)) == pytest.approx(sum(loads(net, exact, tier)), rel=0.15)
 
 
+@pytest.mark.parametrize(
+    "dead",
+    [
+        ["edge 0.0 > agg 0.1"],
+        ["agg 0.0 > core 1", "core 5 > agg 1.1"],
+        ["edge 1.0 > agg 1.0", "agg 1.0 > core 2", "edge 0.1 > agg 0.0"],
+        ["edge 0.2 > agg 0.0", "edge 0.2 > agg 0.1", "edge 0.2 > agg 0.2"],  # cut off: it stalls
+    ],
+)
+def test_very_many_connections_divide_over_the_ways_that_are_left(
+    dead: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against spraying, which divides every connection over the ways that are left, one by one."""
+    endpoints = tuple(Endpoint(f"train/{i}", 1, 10 * GB, 1) for i in range(18))
+    layout = FabricLayout(endpoints, 10 * GB, hop_latency_s=HOP_S, radix=6, policy="adaptive", detection_s=1.0)
+    ranks, mesh = [(i, 0) for i in range(18)], (("a", 3), ("b", 6))
+    for axes in (("a", "b"), ("b",), ("a",)):
+        net = Fabric(Clock(), layout, Streams(3))
+        group = Group("all-to-all", axes)
+        laid = []
+        for pairs in (2**18, 0):
+            monkeypatch.setattr(grouped, "_PAIRS", pairs)
+            laid.append(net.collective(ranks, groups(mesh, group), group))
+        for cable in dead:
+            net.outage.impair(cable, net.cable(cable), 0.0)
+        net.clock.run(2.0)  # routing knows
+        exact, even = (net.current(found) for found in laid)
+        used = np.zeros((2, len(net.capacities)))
+        for row, found in zip(used, (exact, even), strict=True):
+            row[found.links] = found.share
+        assert used[1] == pytest.approx(used[0], rel=1e-9, abs=1e-12)
+        lives = net.capacities * (net.alone_rate(exact) > 0.0)
+        assert (net.alone_rate(even) > 0.0) == bool(lives.any())
+        assert even.latency_s == exact.latency_s
+
+
 def test_a_permutation_is_point_to_point() -> None:
     net = fabric()
     shift = tuple((i, (i + 1) % 6) for i in range(6))
