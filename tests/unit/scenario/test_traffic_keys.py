@@ -109,3 +109,15 @@ def test_storage_traffic_needs_storage_and_names_are_told_apart(tmp_path: Path) 
     twice = "{name: a, kind: uniform, load: 1 %}\n      - {name: a, kind: uniform, load: 2 %}"
     with pytest.raises(ScenarioError, match="a name that no other background traffic has"):
         loaded(tmp_path, twice)
+
+
+@pytest.mark.parametrize(
+    ("latency", "told"),
+    [("{hop: -1 us}", "at least 0 s"), ("{switch: 3}", 'such as "'), ("{hops: 1 us}", 'did you mean "hop"')],
+)
+def test_a_slip_of_a_latency_is_told(tmp_path: Path, latency: str, told: str) -> None:
+    text = BASE.replace("    background:\n      - ITEM\nSTORAGE", f"    latency: {latency}")
+    (tmp_path / "x.yaml").write_text(text, "utf-8")
+    with pytest.raises(ScenarioError, match="latency") as caught:
+        load(tmp_path / "x.yaml")
+    assert told in str(caught.value)
