@@ -68,7 +68,9 @@ class Holds:
         self._load.held[hold.where] = 0.0
         for other in self._active:
             if other.owner == hold.owner:
-                self._mark(other)
+                self._holder[other.links] = self._owners[other.owner]
+                again = np.isin(other.where, hold.where)
+                self._load.held[other.where[again]] += other.loads[again]
         self._load.publish(hold.where)
         if bytes_moved is None:
             self._booked += float(mean @ self._senders[hold.where])

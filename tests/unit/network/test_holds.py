@@ -141,3 +141,15 @@ def test_cancel_ends_holds_too(clock: Clock, net: Fabric) -> None:
     assert not held.active
     assert not net.busy([route], "b")
     assert net.sent_bytes == pytest.approx(4 * GB)
+
+
+def test_a_hold_that_ends_leaves_others_of_its_owner_as_they_are(clock: Clock, net: Fabric) -> None:
+    # 4 GB/s by the first for 1 s and by the second for 3 s; they share the card of server 0.
+    first, second = hold(net, "a", net.between((0, 0), (4, 0))), hold(net, "a", net.between((0, 0), (5, 0)))
+    clock.run(1.0)
+    first.release()
+    clock.run(3.0)
+    second.release()
+    clock.run(4.0)
+    assert net.sent_bytes == pytest.approx(16 * GB, rel=1e-12)
+    assert net.received_bytes == pytest.approx(16 * GB, rel=1e-12)
