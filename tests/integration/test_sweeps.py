@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from dcsim.errors import RunError
 from dcsim.results import dataset
 from dcsim.results import study as results
 from dcsim.scenario.study import load_study
@@ -185,7 +186,7 @@ def test_more_points_than_the_limit_need_yes(study_file: Path, tmp_path: Path) -
 def test_dask_loses_no_point_when_a_worker_is_killed(
     study_file: Path, expected: dict[str, tuple[float, ...]], tmp_path: Path
 ) -> None:
-    with _dask(tmp_path) as (address, workers), opened(load_study(study_file), tmp_path / "dask") as sweep:
+    with _dask(tmp_path) as (address, workers, _), opened(load_study(study_file), tmp_path / "dask") as sweep:
         client = connect(address)
         client.wait_for_workers(2, timeout=90)
 
@@ -200,6 +201,30 @@ def test_dask_loses_no_point_when_a_worker_is_killed(
     assert _metrics(tmp_path / "dask") == expected
 
 
+def test_a_killed_scheduler_is_told_and_loses_no_finished_point(
+    study_file: Path, expected: dict[str, tuple[float, ...]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "dask"
+    with _dask(tmp_path) as (address, _, scheduler), opened(load_study(study_file), folder) as sweep:
+        client = connect(address)
+        client.wait_for_workers(2, timeout=90)
+        kept: list[Done] = []
+
+        def kill(done: Done) -> None:
+            kept.append(done)
+            if done.fresh == 2:
+                os.killpg(scheduler.pid, signal.SIGKILL)
+
+        with pytest.raises(RunError, match="scheduler at tcp://.* was lost"):
+            execute(sweep, Cluster(sweep.context(), client), kill)
+        client.close()
+    before = kept[-1].finished
+    assert 2 <= before < POINTS
+    told = _sweep(study_file, folder, Serial)
+    assert told[-1] == Done(POINTS, POINTS - before, 0, POINTS)
+    assert _metrics(folder) == expected
+
+
 def test_a_scheduler_that_does_not_answer_is_told(study_file: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "dcsim", "sweep", str(study_file), "--out", str(tmp_path / "out")]
     command += ["--executor", "dask", "--scheduler", "tcp://127.0.0.1:9"]
@@ -210,8 +235,8 @@ def test_a_scheduler_that_does_not_answer_is_told(study_file: Path, tmp_path: Pa
 
 
 @contextmanager
-def _dask(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """A real scheduler and two worker processes on the loopback interface."""
+def _dask(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]], subprocess.Popen[bytes]]]:
+    """A real scheduler and two worker processes on the loopback interface: its address, the workers, the scheduler."""
     file = folder / "scheduler.json"
     tool = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
     started = [_quiet([*tool, "--scheduler-file", str(file), "--no-dashboard"], folder)]
@@ -220,7 +245,7 @@ def _dask(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
         worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(file), "--no-dashboard"]
         worker += ["--nthreads", "1", "--no-nanny", "--local-directory", str(folder)]
         started += [_quiet(worker, folder) for _ in range(2)]
-        yield json.loads(file.read_text())["address"], started[1:]
+        yield json.loads(file.read_text())["address"], started[1:], started[0]
     finally:
         for process in started:
             process.kill()
