@@ -13,6 +13,7 @@ import pytest
 
 from dcsim.results import study as results
 from dcsim.scenario.study import load_study
+from dcsim.studies.executors.cluster import Cluster
 from dcsim.studies.executors.pool import Pool
 from dcsim.studies.sweep import execute, opened
 
@@ -49,6 +50,21 @@ def test_a_thousand_points_of_the_smallest_scenario(tmp_path: Path) -> None:
     print(f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print(f"1,000 points in {wall_s:.1f} s, {1e3 * frame['wall_s'].mean():.0f} ms a point, 2 processes")
     print(f"first point after {start_s:.2f} s; {1e3 * (wall_s - busy_s - start_s) / 1000:.3f} ms overhead a point")
+
+
+def test_three_hundred_points_on_dask(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    file = _study(tmp_path, 300)
+    crew = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50)
+    clocks: list[tuple[float, float]] = []
+    with crew, distributed.Client(crew) as client, opened(load_study(file), tmp_path / "out") as sweep:
+        executor = Cluster(sweep.context(), client)
+        done = execute(sweep, executor, lambda _: clocks.append((time.perf_counter(), time.process_time())))
+    assert (done.finished, done.failed) == (300, 0)
+    wall_s, cpu_s = (last - first for first, last in zip(clocks[20], clocks[-1], strict=True))
+    busy_s = results.load(tmp_path / "out").frame["wall_s"].iloc[21:].sum() / 2
+    print(f"\nDask, 2 workers: {1e3 * (wall_s - busy_s) / 279:.2f} ms overhead a point, of which")
+    print(f"{1e3 * cpu_s / 279:.2f} ms CPU in the process of sweep and scheduler")
 
 
 def test_a_hundred_thousand_points_in_the_parent(tmp_path: Path) -> None:

@@ -215,7 +215,7 @@ def test_a_killed_scheduler_is_told_and_loses_no_finished_point(
             if done.fresh == 2:
                 os.killpg(scheduler.pid, signal.SIGKILL)
 
-        with pytest.raises(RunError, match="scheduler at tcp://.* was lost"):
+        with pytest.raises(RunError, match=r"scheduler at tcp://.* was lost"):
             execute(sweep, Cluster(sweep.context(), client), kill)
         client.close()
     before = kept[-1].finished

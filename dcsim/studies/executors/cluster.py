@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import inf
+from time import monotonic
 from typing import Any
 
 from dcsim.errors import InputError, RunError
@@ -16,6 +18,7 @@ from dcsim.studies.point import Context, Point
 _TIMEOUT = "10s"
 _CHUNKS_AHEAD = 2
 _LOSSES = 5
+_ASK_EVERY_S = 1.0  # how many threads there are: workers come and go
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,14 @@ class Cluster(Executor):
         """
         from distributed.comm.core import CommClosedError
 
+        address = self.client.scheduler.address
         try:
             yield from _Crew(self.client, self.context).rows(Chunks(points))
-        except (CommClosedError, OSError, TimeoutError) as error:
-            raise RunError(f"the scheduler at {self.client.scheduler.address} was lost ({error})") from error
+        except (CommClosedError, OSError, TimeoutError, RuntimeError) as error:
+            # A client that has given up says so by errors of many kinds.
+            if isinstance(error, RuntimeError) and self.client.status == "running":
+                raise
+            raise RunError(f"the scheduler at {address} was lost ({error})") from error
 
     def close(self) -> None:
         """Drop what is under way; the client is its owner's to close."""
@@ -64,8 +71,10 @@ class _Crew:
 
     def rows(self, chunks: Chunks) -> Iterator[Row]:
         """Yield the rows of all chunks, two of them under way for each thread."""
+        room, asked = 0, -inf
         while True:
-            room = _CHUNKS_AHEAD * max(1, sum(self._client.nthreads().values()))
+            if monotonic() - asked > _ASK_EVERY_S:  # asking is a message to the scheduler and back
+                room, asked = _CHUNKS_AHEAD * max(1, sum(self._client.nthreads().values())), monotonic()
             while len(self._waiting) < room and (chunk := chunks.next()):
                 self._submit(chunk)
             if not self._waiting:
