@@ -133,16 +133,17 @@ def check(
 
 
 def show(run: Run, json: Json = None, verbose: Verbose = False) -> int:
-    """Print the summary of a run folder and the tiers of its network with their loads."""
+    """Print the summary of a run folder, its network with its loads, and what sharing links cost."""
     from dcsim.results import store
 
     result = store.load(run)
     _write_json(result, json)
     if json != Path("-"):
-        from dcsim.report import terminal
+        from dcsim.report import beside, terminal
 
         _show(result, run, verbose)
         terminal.write(terminal.network(result))
+        terminal.write(beside.sharing(result))
     return DONE
 
 

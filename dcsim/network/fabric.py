@@ -19,6 +19,7 @@ from dcsim.network.groups import GroupPlanner
 from dcsim.network.hold import Hold, union
 from dcsim.network.layout import Endpoint, FabricLayout
 from dcsim.network.links import Links
+from dcsim.network.meetings import Meetings
 from dcsim.network.next_hops import NextHops
 from dcsim.network.outage import Outage
 from dcsim.network.planner import Planner
@@ -392,6 +393,11 @@ class Fabric:
     def saturation(self) -> Saturation:
         """How long links were full, counted from when this is first asked for."""
         return Saturation(self.clock, self.loads, self.capacities)
+
+    @cached_property
+    def meetings(self) -> Meetings:
+        """Whose transfers met on links and what it cost them, counted from when this is first asked for."""
+        return self._traffic.count_meetings()
 
     @cached_property
     def _outage(self) -> Outage:

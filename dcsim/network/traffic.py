@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import simpy
@@ -13,6 +13,7 @@ from dcsim.network import refill
 from dcsim.network.bundle import Bundle, Bundles
 from dcsim.network.hold import Holds
 from dcsim.network.links import Links
+from dcsim.network.meetings import Meetings
 from dcsim.network.route import Route, Routes
 from dcsim.network.sharing import Sharing
 from dcsim.network.stalls import Stalls
@@ -78,6 +79,7 @@ class Traffic:
         self._next_s = _NEVER
         self._booked = 0.0
         self._moved: dict[str, float] = {}
+        self.meetings: Meetings | None = None  # counted from when someone asks for them
         self.stalls = Stalls(clock, self._table, lambda number: self._open_transfers[number].owner)
 
     @property
@@ -98,6 +100,8 @@ class Traffic:
     def transfer(self, route: Route, size_bytes: float, owner: str, latency_s: float) -> simpy.Event:
         """Begin a transfer; see :meth:`Fabric.transfer`."""
         transfer = self._open(route, _ONE, np.array([size_bytes]), owner)
+        if self.meetings is not None:
+            self.meetings.begin(transfer, latency_s, self._foreign(owner))
         self._after(latency_s, transfer, None)
         return transfer.event
 
@@ -105,6 +109,8 @@ class Traffic:
         """Begin many flows at once; see :meth:`Fabric.transfers`."""
         chosen = np.arange(len(routes)) if which is None else which
         transfer = self._open(routes, chosen, sizes_bytes, owner)
+        if self.meetings is not None:
+            self.meetings.begin(transfer, 0.0, self._foreign(owner))
         if len(chosen) == 1:
             self._after(float(routes.latency_s[chosen[0]]), transfer, None)
         else:
@@ -126,6 +132,8 @@ class Traffic:
         for transfer in dropped:
             for alarm in transfer.alarms:
                 alarm.cancel()
+            if self.meetings is not None:
+                self.meetings.drop(transfer)
             self._forget(transfer)
         slots = self._table.in_use
         slots = slots[np.isin(self._table.ints[1][refill.OWNER, slots], [transfer.number for transfer in dropped])]
@@ -179,8 +187,25 @@ class Traffic:
         transfer.route, transfer.bundle = route, self._bundles.of(route)
         transfer.links = _gather(transfer.bundle, transfer.which)[0]
         self._use(transfer, 1)
+        if self.meetings is not None:
+            self.meetings.look(transfer, self._foreign(transfer.owner))
         if len(slots):
             self._admit(transfer, which, np.maximum(left, 0.0))
+
+    def count_meetings(self) -> Meetings:
+        """Count from now on which owners' transfers meet on links."""
+        self.meetings = Meetings(self._clock, lambda: self.present_capacities, self._left_bytes)
+        return self.meetings
+
+    def _left_bytes(self, transfer: Transfer) -> float:
+        """Return the payload of a transfer that has not been moved [B]."""
+        return float(transfer.sizes_bytes.sum()) - self._progress([transfer])
+
+    def _foreign(self, owner: str) -> Iterator[Transfer]:
+        """Yield the transfers of other owners that are under way."""
+        for other, transfers in self._of_owner.items():
+            if other != owner:
+                yield from transfers
 
     def busy(self, links: Indices, owner: str) -> bool:
         """Return whether another owner has a transfer or a hold on ``links``."""
@@ -302,6 +327,8 @@ class Traffic:
         transfer.waiting -= flows
         if not transfer.waiting:
             self._forget(transfer)
+            if self.meetings is not None:
+                self.meetings.end(transfer)
             self._moved[transfer.owner] = self._moved.get(transfer.owner, 0.0) + transfer.begun_bytes
             transfer.event.succeed()
 

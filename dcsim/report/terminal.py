@@ -100,7 +100,7 @@ def network(result: Result) -> Sheet:
     tiers = result.table("tiers")
     if tiers.empty:
         return Sheet(Group(Text("The run says nothing of its network.", style="dim")))
-    table = _table(["tier", "joins", "links", "rate", "mean", "busiest", "peak", "full for", ""])
+    made = table(["tier", "joins", "links", "rate", "mean", "busiest", "peak", "full for", ""])
     for row in reversed(tiers.to_dict("records")):
         load = float(row["busiest_utilization"])
         cells = (
@@ -114,8 +114,8 @@ def network(result: Result) -> Sheet:
             show(float(row["saturated_s"]), "s"),
             ("█" * round(_BARS * min(load, 1.0))).ljust(_BARS, "░"),
         )
-        table.add_row(*map(_plain, cells))
-    return Sheet(Group(Text(), table, Text("busiest: mean load of the busiest link, as the bar shows it", style="dim")))
+        made.add_row(*map(plain, cells))
+    return Sheet(Group(Text(), made, Text("busiest: mean load of the busiest link, as the bar shows it", style="dim")))
 
 
 def _joins(row: Mapping[Any, Any]) -> str:
@@ -183,14 +183,14 @@ def _grid() -> Table:
     return Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
 
 
-def _table(columns: Iterable[str], width: int = 0) -> Table:
+def table(columns: Iterable[str], width: int = 0) -> Table:
     """Return a table of right-aligned columns behind a first one of names."""
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for place, column in enumerate(columns):
         table.add_column(
-            _plain(column),
+            plain(column),
             justify="right" if place else "left",
             no_wrap=True,
             overflow="ellipsis",
@@ -199,7 +199,7 @@ def _table(columns: Iterable[str], width: int = 0) -> Table:
     return table
 
 
-def _plain(text: str, style: str = "") -> Text:
+def plain(text: str, style: str = "") -> Text:
     """Return a cell whose brackets are never read as markup: names come from users."""
     from rich.text import Text
 
@@ -218,7 +218,7 @@ def _numbers(result: Result) -> Table:
     heads = [(label, tile.value, shorten(_basis(tile), 24)) for label, tile in zip(labels, tiles, strict=True)]
     room = _WIDTH - 6 - sum(max(map(len, column)) for column in zip(*heads, strict=True))
     for (label, value, basis), tile in zip(heads, tiles, strict=True):
-        table.add_row(*map(_plain, (label, value, _notes(tile, room), basis)))
+        table.add_row(*map(plain, (label, value, _notes(tile, room), basis)))
     return table
 
 
@@ -240,15 +240,15 @@ def _jobs(result: Result) -> Table:
     columns = [
         (name, title) for name, title in _JOB_COLUMNS if any(f"jobs.{job}.{name}" in result.metrics for job in jobs)
     ]
-    table = _table(["job", *(title for _, title in columns)])
+    made = table(["job", *(title for _, title in columns)])
     for job in jobs[:_MOST_JOBS]:
         names = [f"jobs.{job}.{name}" for name, _ in columns]
         found = [(name, result.metrics.get(name)) for name in names]
         cells = ["–" if metric is None else number(name, metric.value, metric.unit) for name, metric in found]
-        table.add_row(*map(_plain, (shorten(job, 24), *cells)))
+        made.add_row(*map(plain, (shorten(job, 24), *cells)))
     if len(jobs) > _MOST_JOBS:
-        table.add_row(f"… {len(jobs) - _MOST_JOBS} more")
-    return table
+        made.add_row(f"… {len(jobs) - _MOST_JOBS} more")
+    return made
 
 
 def _limits(found: list[headline.Limit], room: int) -> list[Text]:
@@ -285,7 +285,7 @@ def _rows(compared: Comparison) -> list[MetricRow]:
 
 
 def _metrics(rows: list[MetricRow], labels: tuple[str, ...], axis: str) -> Table:
-    table = _table([shorten(axis, _NAME) or "metric", *(shorten(label, _room(labels)) for label in labels)])
+    made = table([shorten(axis, _NAME) or "metric", *(shorten(label, _room(labels)) for label in labels)])
     for row in rows:
         fitted = row_scale(row)
         cells = [f"{shorten(row.title, _NAME - len(fitted.label))} {fitted.label}".rstrip()]
@@ -293,8 +293,8 @@ def _metrics(rows: list[MetricRow], labels: tuple[str, ...], axis: str) -> Table
             change = f" {percent(difference, 2, sign=True)}{mark(row, place)}" if place and difference else ""
             change = change.replace(" %", "%")
             cells.append("–" if value is None else f"{show(value / fitted.divisor, '1')}{change}")
-        table.add_row(*map(_plain, cells[: 1 + len(labels)]))
-    return table
+        made.add_row(*map(plain, cells[: 1 + len(labels)]))
+    return made
 
 
 def _room(labels: tuple[str, ...]) -> int:
@@ -304,14 +304,14 @@ def _room(labels: tuple[str, ...]) -> int:
 
 def _inputs(inputs: tuple[InputRow, ...], labels: tuple[str, ...]) -> Table:
     room = _room(labels)
-    table = _table(["input", *(shorten(label, room) for label in labels)], 34)
+    made = table(["input", *(shorten(label, room) for label in labels)], 34)
     for row in inputs[:_MOST_INPUTS]:
-        table.add_row(
-            *map(_plain, (shorten(row.path, 34), *(shorten(value, room) for value in row.values[: len(labels)])))
+        made.add_row(
+            *map(plain, (shorten(row.path, 34), *(shorten(value, room) for value in row.values[: len(labels)])))
         )
     if len(inputs) > _MOST_INPUTS:
-        table.add_row(f"… {len(inputs) - _MOST_INPUTS} more")
-    return table
+        made.add_row(f"… {len(inputs) - _MOST_INPUTS} more")
+    return made
 
 
 def _loads(compared: Comparison, labels: tuple[str, ...]) -> Table | None:
@@ -321,9 +321,9 @@ def _loads(compared: Comparison, labels: tuple[str, ...]) -> Table | None:
     if not tiers:
         return None
     room = _room(labels)
-    made = _table(["links: mean load, peak of any", *(shorten(label, room) for label in labels)], 34)
+    made = table(["links: mean load, peak of any", *(shorten(label, room) for label in labels)], 34)
     for tier in tiers[:6]:
-        groups = [table[table["tier"] == tier] for table in tables]
+        groups = [made[made["tier"] == tier] for made in tables]
         cells = [
             ", ".join(
                 percent(float(load), 2) for load in (group["mean_utilization"].mean(), group["peak_utilization"].max())
@@ -332,7 +332,7 @@ def _loads(compared: Comparison, labels: tuple[str, ...]) -> Table | None:
             else "–"
             for group in groups
         ]
-        made.add_row(*map(_plain, (shorten(tier, 30), *cells)))
+        made.add_row(*map(plain, (shorten(tier, 30), *cells)))
     return made
 
 
@@ -340,12 +340,12 @@ def details(result: Result) -> Sheet:
     """Return every metric and every conservation check, for ``--verbose``."""
     from rich.console import Group
 
-    metrics = _table(["metric", "value", "provenance"])
+    metrics = table(["metric", "value", "provenance"])
     for name in sorted(result.metrics, key=dictionary.order):
         metric = result.metrics[name]
-        metrics.add_row(*map(_plain, (name, show(metric.value, metric.unit, 6), metric.provenance)))
-    checks = _table(["check", "relative difference", "verdict"])
+        metrics.add_row(*map(plain, (name, show(metric.value, metric.unit, 6), metric.provenance)))
+    checks = table(["check", "relative difference", "verdict"])
     for check in result.manifest.get("checks") or ():
         verdict = "passed" if check.get("passed") else "FAILED"
-        checks.add_row(*map(_plain, (str(check.get("name")), f"{float(check.get('residual') or 0.0):.1e}", verdict)))
-    return Sheet(Group(metrics, _plain(""), checks))
+        checks.add_row(*map(plain, (str(check.get("name")), f"{float(check.get('residual') or 0.0):.1e}", verdict)))
+    return Sheet(Group(metrics, plain(""), checks))

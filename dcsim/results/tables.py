@@ -172,7 +172,19 @@ TABLES: Mapping[str, TableDefinition] = MappingProxyType(
             ended="",
             time_s="s",
             alone_s="s",
-            slowdown="1",
+            slowdown="",
+        ),
+        "sharing": _table(
+            "What sharing links cost",
+            "One row a job and another, or traffic of others, whose transfers were on a link at one time: how long "
+            "those of the job took from the moment at which the other came, and what was left then takes alone. "
+            "With several others at once each of them is blamed for all of it.",
+            job="",
+            other="",
+            transfers="",
+            time_s="s",
+            alone_s="s",
+            slowdown="",
         ),
         "events": _table(
             "Events",

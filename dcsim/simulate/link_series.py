@@ -12,7 +12,7 @@ def follow_links(clock: Clock, recorder: Recorder, fabric: Fabric) -> None:
     """Record the mean utilization of every tier's links whenever a load changes, if the scenario records
     "link_load".
     """
-    fabric.saturation  # noqa: B018  # counts from here on
+    fabric.saturation, fabric.meetings  # noqa: B018  # count from here on
     tiers = list(fabric.tiers.items())
     series = [recorder.sample("link_load", tier, "1") for tier, _ in tiers]
     if not any(series):

@@ -32,3 +32,15 @@ def test_both_modes_agree_beside_traffic_that_slows_the_job_down(
     assert row["moved_bytes"] <= row["offered_bytes"] * (1.0 + 1e-9)
     moved = beside.value("network.bytes") - alone.value("network.bytes")
     assert moved == pytest.approx(row["moved_bytes"], rel=1e-6)
+
+
+def test_two_jobs_on_one_uplink_are_told_what_that_costs_each(scenario: Make, job: Make, both: Run) -> None:
+    network = {"network": {"topology": "leaf-spine", "radix": 24, "oversubscription": 7, "routing": "adaptive"}}
+    jobs = [job(name, steps=20, checkpoint=None) for name in ("one", "two")]
+    scattered = network | {"scheduler": {"placement": "scattered"}}
+    result = both(scenario(*jobs, cluster=scattered, seed=2))
+    rows = {(row["job"], row["other"]): row for row in result.tables["sharing"].to_dict("records")}
+    assert set(rows) == {("one", "two"), ("two", "one")}
+    for row in rows.values():
+        assert row["time_s"] / row["alone_s"] == pytest.approx(row["slowdown"], rel=1e-12)
+        assert 1.0 < row["slowdown"] <= 2.0 + 1e-9  # two on a link have half of it each

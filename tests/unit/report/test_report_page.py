@@ -90,7 +90,8 @@ def test_the_page_answers_in_order(page: Path) -> None:
     ]
     wanted += [
         "Learning",
-        "Operations and network",
+        "All operations",
+        "Links, the most loaded first",
         "Costs and carbon",
         "Trust",
         "joules in = heat out",
