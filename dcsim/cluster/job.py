@@ -15,7 +15,7 @@ from dcsim.cluster.learning import Learner, Learning
 from dcsim.cluster.stepping import Stepping
 from dcsim.engine import Process
 from dcsim.errors import RunError
-from dcsim.estimate.exposure import CollectiveRow, collective_rows
+from dcsim.estimate.exposure import CollectiveRow, SpanRow, collective_rows, span_rows
 from dcsim.estimate.job_plan import JobPlan
 from dcsim.estimate.step import Floats
 from dcsim.estimate.step_plan import StepEnergy, latency_share, step_plan
@@ -49,6 +49,7 @@ class TrainingJob:
         self._saved = Saved(0, learner.snapshot() if learner else None, None)
         self.latency_share = 0.0
         self.collectives: tuple[CollectiveRow, ...] = ()
+        self.step_spans: tuple[SpanRow, ...] = ()
         self._phase = ("queued", 0.0, "")
         self._energy_before_j = 0.0
         self._allocation: Allocation | None = None
@@ -141,6 +142,7 @@ class TrainingJob:
         stages = step_plan(self.plan.program, self.plan.device, allocation.paths, None).stages
         named = "by kind" if self.plan.program.mesh else self.plan.parts.job.parallel.reduction.kind
         self.collectives = tuple(collective_rows(stages, named))
+        self.step_spans = tuple(span_rows(stages))
         self._stepping = self._steps_of(allocation)
         return self._stepping
 

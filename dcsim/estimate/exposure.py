@@ -50,6 +50,37 @@ def collective_rows(stages: Sequence[Stage], named: str) -> list[CollectiveRow]:
     ]
 
 
+class SpanRow(NamedTuple):
+    """When something of a step runs, alone on its links, from the step's start on [s].
+
+    ``stream`` is "kernels", "collectives" or "samples": they run beside one another.
+    """
+
+    stream: str
+    label: str
+    start_s: float
+    end_s: float
+
+
+def span_rows(stages: Sequence[Stage]) -> list[SpanRow]:
+    """Return what a step is made of, stretches of kernels of one label together; what takes no time is left out."""
+    found: list[SpanRow] = []
+    for span in spans(stages, 1.0):
+        if isinstance(span.stage, Busy):
+            _extend(found, SpanRow("kernels", span.stage.label, span.start_s, span.finish_s))
+        elif isinstance(span.stage, Move) and span.finish_s > span.start_s:
+            stream = "samples" if span.stage.fetch else "collectives"
+            found.append(SpanRow(stream, span.stage.label, span.start_s, span.finish_s))
+    return [row for row in found if row.end_s > row.start_s]
+
+
+def _extend(found: list[SpanRow], row: SpanRow) -> None:
+    """Add a stretch of kernels, to the one before it where that has the same label and nothing began in between."""
+    if found and found[-1][:2] == row[:2] and found[-1].end_s == row.start_s:
+        row = found.pop()._replace(end_s=row.end_s)
+    found.append(row)
+
+
 def exposed_s(span: Span, kernels: Sequence[tuple[float, float]]) -> float:
     """Return the part of a span that no kernel covers [s]; ``kernels`` follow one another."""
     covered = sum(max(0.0, min(span.finish_s, finish) - max(span.start_s, start)) for start, finish in kernels)

@@ -48,6 +48,7 @@ def draw(result: Result) -> dict[str, Drawing]:
     made = [
         figures.over_time(result),
         figures.time_by_part(result),
+        figures.one_step(result),
         figures.energy_flow(result),
         figures.learning(result),
         figures.link_load(result),

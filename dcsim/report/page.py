@@ -61,6 +61,7 @@ def of_result(result: Result, drawings: Mapping[str, Drawing]) -> dict[str, Any]
         "limits": [(limit, headline.sentence(limit)) for limit in headline.limits(result)],
         "over_time": items["over-time"],
         "time_by_part": items["time-by-part"],
+        "one_step": items["one-step"],
         "energy_flow": items["energy-flow"],
         "learning": items["learning"],
         "link_load": items["link-load"],

@@ -101,6 +101,16 @@ TABLES: Mapping[str, TableDefinition] = MappingProxyType(
             ideal_s="s",
             exposed_s="s",
         ),
+        "step": _table(
+            "What a step is made of",
+            "When kernels, collectives and the reading of samples run in a step of each job alone on its links, "
+            "in its last attempt, from the step's start on.",
+            job="",
+            stream="",
+            label="",
+            start_s="s",
+            end_s="s",
+        ),
         "smaller": _table(
             "Smaller forms of trained models",
             "One row a form: its size, how it does on the held-out samples, and what it takes one accelerator of the "

@@ -78,6 +78,7 @@ def _job_events(result: Result, job: str, process: int) -> Iterator[dict[str, An
     tracks = (
         ("phases", [*_attempts(spans[spans["job"] == job]), *_spans(spans[spans["job"] == job])]),
         ("steps", list(_segments(segments[segments["job"] == job]))),
+        *_first_step(result, job),
     )
     thread = 0
     for title, slices in tracks:
@@ -125,6 +126,18 @@ def _segments(segments: pd.DataFrame) -> Iterator[_Slice]:
         name = f"step {first}" if steps == 1 else f"steps {first} to {first + steps - 1}"
         shown = ("step_time_s", "exposed_s", "stall_s", "power_w")
         yield _Slice(name, _ns(row["start_s"]), _ns(row["end_s"]), {key: _number(row[key]) for key in shown})
+
+
+def _first_step(result: Result, job: str) -> Iterator[tuple[str, list[_Slice]]]:
+    """Yield the tracks of one step, laid over the first that was taken: kernels and collectives as if alone."""
+    step, segments = result.table("step"), result.table("segments")
+    step, segments = step[step["job"] == job], segments[segments["job"] == job]
+    if not len(segments):
+        return
+    start_s = float(segments["start_s"].iloc[0])
+    for stream, rows in step.groupby("stream", sort=False):
+        times = zip(rows["label"], rows["start_s"] + start_s, rows["end_s"] + start_s, strict=True)
+        yield f"{stream} of a step", [_Slice(str(label), _ns(begin), _ns(end), {}) for label, begin, end in times]
 
 
 def _counters(series: pd.DataFrame) -> Iterator[dict[str, Any]]:

@@ -33,6 +33,7 @@ def collect(center: DataCenter) -> dict[str, pd.DataFrame]:
         "collectives": ((job.name, *row) for job in center.jobs for row in job.collectives),
         "background": (each.row() for each in center.backgrounds),
         "sharing": center.hall.fabric.meetings.rows(),
+        "step": ((job.name, *row) for job in center.jobs for row in job.step_spans),
         "tiers": center.hall.fabric.tier_table(),
         "operations": _operations(center),
         "limits": _limits(center),

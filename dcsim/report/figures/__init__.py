@@ -9,6 +9,7 @@ from dcsim.report.figures.operations import operations
 from dcsim.report.figures.overtime import over_time
 from dcsim.report.figures.points import points
 from dcsim.report.figures.sankey import energy_flow
+from dcsim.report.figures.step import one_step
 from dcsim.report.figures.variants import variants
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "learning",
     "link_heat",
     "link_load",
+    "one_step",
     "operations",
     "over_time",
     "points",

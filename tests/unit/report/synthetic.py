@@ -118,6 +118,14 @@ def breakdown() -> pd.DataFrame:
     return frame("breakdown", [(job, part, seconds) for job, rows in parts.items() for part, seconds in rows])
 
 
+def step() -> pd.DataFrame:
+    """A step of 10 ms whose last bucket of gradients is exposed for 2 ms."""
+    kernels = (("forward", 0.0, 3e-3), ("backward", 3e-3, 7e-3), ("optimizer", 9e-3, 1e-2))
+    rows = [("kernels", *row) for row in kernels]
+    rows += [("collectives", "gradients 0", 5e-3, 6e-3), ("collectives", "gradients 1", 7e-3, 9e-3)]
+    return frame("step", [("pretrain", *row) for row in rows])
+
+
 def energy() -> pd.DataFrame:
     leaves = {
         "transformer": {"transformer loss": 0.11e6},
@@ -418,6 +426,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "segments": segments(),
         "learning": learning(),
         "breakdown": breakdown(),
+        "step": step(),
         "energy": energy(),
         "links": links(),
         "events": events(),

@@ -25,6 +25,7 @@ from dcsim.results.tables import TABLES
 FIGURES: dict[str, Callable[[Result], Drawing]] = {
     "over_time": figures.over_time,
     "time_by_part": figures.time_by_part,
+    "one_step": figures.one_step,
     "energy_flow": figures.energy_flow,
     "learning": figures.learning,
     "link_load": figures.link_load,
@@ -45,6 +46,7 @@ def one_point() -> Result:
         "spans": frame("spans", [("pretrain", 1, "run", 0.0, 0.0, "")]),
         "learning": frame("learning", [("pretrain", 1, 0, 0.0, 0.0, 1.0)]),
         "breakdown": frame("breakdown", [("pretrain", "compute", 1.0)]),
+        "step": frame("step", [("pretrain", "kernels", "forward", 0.0, 1e-3)]),
         "energy": frame("energy", [("grid", "servers", 1.0)]),
         "links": frame("links", [("a out", "host", 1e9, 1.0, 0.5, 0.5, 0.25)]),
         "operations": frame("operations", [("pretrain", "x", "matmul", "forward", "", 1, 1.0, 1.0, 1.0, "compute")]),
@@ -72,6 +74,7 @@ def many_points(value: Callable[[int], float]) -> Result:
         "spans": frame("spans", [("pretrain", 1, "checkpoint", float(i), i + 0.5, "") for i in range(count)]),
         "learning": frame("learning", [("pretrain", 1, i, float(i), float(i), value(i)) for i in range(count)]),
         "breakdown": frame("breakdown", [(f"job-{i}", "compute", value(i)) for i in range(count)]),
+        "step": frame("step", [("pretrain", "kernels", "forward", float(i), i + 1.0) for i in range(count)]),
         "energy": frame("energy", [("grid", f"server {i % 40}", value(i)) for i in range(count)]),
         "links": frame("links", [(f"{i} out", f"tier {i % 30}", 1e9, 1.0, 0.5, 0.5, 0.25) for i in range(count)]),
         "operations": frame(
@@ -89,6 +92,7 @@ def zero() -> Result:
     tables = {
         "spans": frame("spans", [("pretrain", 1, "run", 0.0, 0.0, "")]),
         "breakdown": frame("breakdown", [("pretrain", "compute", 0.0)]),
+        "step": frame("step", [("pretrain", "kernels", "forward", 0.0, 0.0)]),
         "energy": frame("energy", [("grid", "servers", 0.0)]),
         "links": frame("links", [("a out", "host", 1e9, 0.0, 0.0, 0.0, 0.0)]),
         "operations": frame("operations", [("pretrain", "x", "matmul", "forward", "", 1, 0.0, 0.0, 0.0, "compute")]),
@@ -104,7 +108,7 @@ def long_names(synthetic: ModuleType) -> Result:
     tables = {}
     for name, table in synthetic.tables().items():
         changed = table.copy()
-        for column in ("job", "target", "source", "link", "tier", "what", "item"):
+        for column in ("job", "target", "source", "link", "tier", "what", "item", "label"):
             if column in changed:
                 changed[column] = [LONG if text == "pretrain" else f"{text}{evil}" for text in changed[column]]
         tables[name] = changed
@@ -202,6 +206,7 @@ def test_user_text_is_no_markup(cases: dict[str, Result]) -> None:
 
 def test_titles_state_findings(result: Result) -> None:
     # pretrain: 54.8 of 86.9 s compute, 20 of 86.9 s launch
+    assert figures.one_step(result).title == "For 20 % of a step of pretrain, 2 ms, no kernel runs"
     assert figures.time_by_part(result).title == "pretrain spends 63 % of its time on compute and 23 % on launch"
     # 61 + 6.4 + 3.1 + ... = 105.6 kW while all runs, 105.6 / 94.5 = 1.12
     assert "106 kW" in figures.over_time(result).title

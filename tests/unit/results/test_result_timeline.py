@@ -44,6 +44,15 @@ def make_result() -> Result:
         "series": pd.DataFrame(
             {"series": ["power"] * 2, "name": ["psu"] * 2, "unit": ["W"] * 2, "time_s": [0.0, 1.5], "value": [1.0, 2.0]}
         ),
+        "step": pd.DataFrame(
+            {
+                "job": ["a", "a"],
+                "stream": ["kernels", "collectives"],
+                "label": ["forward", "gradients 0"],
+                "start_s": [0.0, 3.0],
+                "end_s": [4.0, 5.0],
+            }
+        ),
         "events": pd.DataFrame(
             {"time_s": [80.0, 90.0], "kind": ["fault", "restart"], "target": ["train/15", "a"], "detail": ["", "2"]}
         ),
@@ -63,7 +72,7 @@ def test_slices_of_a_thread_nest_strictly(tmp_path: Path) -> None:
     for event in read(tmp_path / "t.json.gz"):
         if event["ph"] == "X":
             threads.setdefault((event["pid"], event["tid"]), []).append((event["ts"], event["ts"] + event["dur"]))
-    assert len(threads) == 4  # a: phases, its overlapping checkpoint apart, steps; b: phases
+    assert len(threads) == 6  # a: phases, its overlapping checkpoint apart, steps, two of one step; b: phases
     for slices in threads.values():
         for one in slices:
             for other in slices:
@@ -99,3 +108,11 @@ def test_the_bytes_depend_on_the_result_alone(tmp_path: Path) -> None:
 def test_an_empty_result_gives_an_empty_timeline(tmp_path: Path) -> None:
     timeline.write(Result("x", "d", {}, {}), tmp_path / "t.json.gz")
     assert [event["ph"] for event in read(tmp_path / "t.json.gz")] == ["M"]
+
+
+def test_what_a_step_is_made_of_lies_over_the_first(tmp_path: Path) -> None:
+    timeline.write(make_result(), tmp_path / "t.json.gz")
+    found = {e["name"]: e for e in read(tmp_path / "t.json.gz") if "of a step" in str(e.get("cat"))}
+    assert (found["forward"]["ts"], found["forward"]["dur"]) == (20e6, 4e6)
+    assert (found["gradients 0"]["ts"], found["gradients 0"]["dur"]) == (23e6, 2e6)
+    assert found["forward"]["tid"] != found["gradients 0"]["tid"]
