@@ -129,7 +129,9 @@ class Job(Value):
         if self.batch.global_ % each:
             factors = f"batch.micro x parallel.data{' x local_steps' * (local > 1)}"
             numbers = f"{self.batch.micro} x {self.parallel.data}{f' x {local}' * (local > 1)}"
-            rule = f"a multiple of {factors} = {numbers} = {each}"
+            below = self.batch.global_ // each * each
+            near = f"{below} or {below + each}" if below else str(each)
+            rule = f"a multiple of {factors} = {numbers} = {each}: the nearest is {near}"
             raise wrong(rule, found=str(self.batch.global_), at="batch.global")
         if self.execute is None and self.parallel.asynchronous:
             rule = "synchronous: what asynchronous updates do depends on what they are, so they need the key execute"
