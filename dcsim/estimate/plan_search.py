@@ -207,10 +207,10 @@ def front(costs: Floats) -> NDArray[np.int64]:
     ``costs`` has the shape (rows, columns).
     """
     order = np.lexsort(costs.T[::-1])
+    columns = costs[order].T.copy()
     kept: list[int] = []
-    points = np.empty((0, costs.shape[1]))
-    for place in order.tolist():
-        if not len(points) or not np.any(np.all(points <= costs[place], axis=1)):
-            kept.append(place)
-            points = costs[kept]
+    while len(order):  # what is left of the order begins with a row that no row beats
+        kept.append(int(order[0]))
+        left = np.any(columns < columns[:, :1], axis=0)
+        order, columns = order[left], columns[:, left]
     return np.array(kept, dtype=np.int64)

@@ -14,7 +14,7 @@ from dcsim.estimate.rank_memory import layer_bytes, rank_memory
 from dcsim.estimate.training import Habits, Work
 from dcsim.parallel.model_shape import shape_of
 from dcsim.parallel.parallelism import Parallelism, Precision
-from dcsim.scenario.transformers import Decoder
+from dcsim.scenario.transformers import Decoder, TransformerModel
 
 GIB = 2.0**30
 
@@ -56,6 +56,42 @@ def test_a_layer_keeps_what_the_closed_forms_say() -> None:
     assert float(layer_bytes(selective)[0]) == pytest.approx(S * H / 8.0 * 34.0, rel=1e-9)
     full = work("gpt3-175b", tensor=8.0, recomputed=1.0)
     assert float(layer_bytes(full)[0]) == pytest.approx(S * H * 2.0, rel=1e-9)
+
+
+RUNS = {  # Table 3 of the paper: layers, hidden, heads, micro batch, stages, chunks; 8 tensor ranks, 51,200 tokens
+    "22B": (48, 6144, 64, 4.0, 1.0, 1.0),
+    "175B": (96, 12288, 96, 1.0, 8.0, 3.0),
+    "530B": (105, 20480, 128, 1.0, 35.0, 3.0),
+    "1T": (128, 25600, 160, 1.0, 64.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_four_models_of_the_paper(name: str) -> None:
+    layers, hidden, heads, micro, stages, chunks = RUNS[name]
+    described = {"family": "transformer", "layers": layers, "hidden": hidden, "heads": heads, "context": 2048}
+    spec = TransformerModel.model_validate({**described, "vocabulary": 51200, "tied_head": True})
+    sizes = {"tensor": 8.0, "pipeline": stages, "virtual": chunks, "micro": micro, "micro_batches": 64.0 * stages}
+    one = micro * S * hidden * layers * (1.0 + (stages - 1.0) / (stages * chunks) if chunks > 1.0 else 1.0)
+    scores = 5.0 * heads * S / hidden
+
+    def kept(**plan: float) -> float:
+        run = replace(work("gpt3-175b", **sizes, **plan), shape=shape_of(spec))
+        return float(rank_memory(run).activations[0])
+
+    alone, both = one * (10.0 + (24.0 + scores) / 8.0), one * 34.0 / 8.0
+    assert kept() == pytest.approx(alone, rel=1e-9)
+    assert kept(sequence=1.0) == pytest.approx(one * (34.0 + scores) / 8.0, rel=1e-9)
+    assert kept(sequence=1.0, recomputed_core=1.0) == pytest.approx(both, rel=1e-9)
+    # The abstract: the two techniques together keep a fifth.
+    assert alone / kept(sequence=1.0, recomputed_core=1.0) == pytest.approx(5.0, rel=0.25)
+
+
+def test_scores_are_the_share_that_the_paper_says() -> None:
+    # Section 5: selective recomputation spares 70 % of the activations of GPT-3, with all of a layer split.
+    plan = {"tensor": 8.0, "sequence": 1.0}
+    spared = 1.0 - layer_bytes(work("gpt3-175b", **plan, recomputed_core=1.0)) / layer_bytes(work("gpt3-175b", **plan))
+    assert float(spared[0]) == pytest.approx(0.70, abs=0.005)
 
 
 @pytest.mark.parametrize(("virtual", "factor"), [(1.0, 1.0), (3.0, 1.0 + 7.0 / 24.0)])
