@@ -43,6 +43,7 @@ from dcsim.options import (
     write_result,
     write_text,
 )
+from dcsim.report_verb import report
 from dcsim.study_verbs import optimize, sensitivity, sweep
 
 if TYPE_CHECKING:
@@ -144,21 +145,6 @@ def show(run: Run, json: Json = None, verbose: Verbose = False) -> int:
         _show(result, run, verbose)
         terminal.write(terminal.network(result))
         terminal.write(beside.sharing(result))
-    return DONE
-
-
-def report(run: Run, timeline: Timeline = False) -> int:
-    """Draw the figures and the page of a run, or of a study finished or not."""
-    from dcsim.results import store, study
-
-    if study.is_study_folder(run):
-        from dcsim.report import html
-
-        say(f"report   {html.write_study(study.load(run), run)}")
-        return DONE
-    with keeping(_results_in(run)):
-        _draw(store.load(run), run, RunOutput(timeline=timeline))
-    say(f"report   {run / 'report.html'}")
     return DONE
 
 

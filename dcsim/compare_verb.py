@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 from dcsim.command import DONE, INTERRUPTED, complain
 from dcsim.errors import InputError, RunError
-from dcsim.options import Argument, Html, Json, Option, Quiet, Reading, check_files, simulate_shown, write_text
+from dcsim.options import (
+    Argument,
+    Growths,
+    Html,
+    Json,
+    Option,
+    Quiet,
+    Reading,
+    check_files,
+    outlook_of,
+    simulate_shown,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from dcsim.results.comparison import Comparison
@@ -31,6 +43,7 @@ class CompareOutput:
     objective: Annotated[
         list[str], Option(metavar="METRIC", help="What to choose by, such as site.cost; may be repeated.")
     ] = field(default_factory=list)
+    growth: Growths = field(default_factory=list)
     quiet: Quiet = False
 
     @property
@@ -68,6 +81,7 @@ def compare(
     from dcsim.results import comparison
 
     check_files(*output.files)
+    outlook_of(output.growth)
     named, by = _named(inputs, reading, varied)
     work = named or _work(inputs, varied, reading)
     results = _results(work, output.quiet)
@@ -153,7 +167,7 @@ def _show(compared: Comparison, by: Sequence[str], output: CompareOutput) -> Non
     if output.html is not None:
         from dcsim.report import html
 
-        html.write(compared, output.html, chosen)
+        html.write(compared, output.html, chosen, outlook_of(output.growth))
     if output.json is not None:
         import json
 

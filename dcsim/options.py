@@ -15,6 +15,7 @@ from dcsim.command import say
 from dcsim.errors import InputError
 
 if TYPE_CHECKING:
+    from dcsim.report.capacity import Outlook
     from dcsim.results.result import Result
     from dcsim.simulate import Prepared
 
@@ -26,6 +27,12 @@ Settings = Annotated[
 ]
 Seed = Annotated[int | None, Option(metavar="N", min=0, help="Replace the seed of the scenario.")]
 Html = Annotated[Path | None, Option(metavar="FILE", help="Write the comparison as a page.")]
+Growths = Annotated[
+    list[str],
+    Option(
+        metavar="RATE", help='How demand grows, such as "30 %/year" or "high: 5 %/month linear"; repeatable.'
+    ),
+]
 AllowCode = Annotated[bool, Option("--allow-code", help="Execute code that the scenario names as a model.")]
 Json = Annotated[
     Path | None, Option("--json", metavar="FILE", help='Write the numbers as JSON; "-" is standard output.')
@@ -40,6 +47,22 @@ class Reading:
     settings: Settings = field(default_factory=list)
     seed: Seed = None
     allow_code: AllowCode = False
+
+
+def outlook_of(growth: list[str], percentile: float = 95.0) -> Outlook:
+    """Return how demand is taken to grow on a page; examples where nothing is given.
+
+    Raises
+    ------
+    InputError
+        For a growth that cannot be read, or a percentile that is none.
+    """
+    from dcsim.report.capacity import Outlook
+    from dcsim.results.growth import EXAMPLES, parse
+
+    if not 0.0 < percentile <= 100.0:
+        raise InputError(f"--percentile: found {percentile:g}, expected a number above 0 and at most 100, such as 95")
+    return Outlook(tuple(map(parse, growth)) if growth else EXAMPLES, percentile)
 
 
 def check_files(*paths: Path | None) -> None:

@@ -39,6 +39,7 @@ class Tile:
     provenance: str
     bound_by: str
     notes: tuple[str, ...]
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -204,6 +205,7 @@ def _tile(result: Result, name: str, job: str, notes: list[str]) -> Tile:
         metric.provenance,
         metric.bound_by,
         tuple(notes),
+        name,
     )
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from dcsim import __version__
-from dcsim.report import figures, page, style, svg
+from dcsim.report import capacity, figures, page, style, svg
+from dcsim.report.capacity import Outlook
 from dcsim.report.figures import Drawing
 from dcsim.results.comparison import Comparison
 from dcsim.results.result import Result
@@ -17,35 +18,40 @@ from dcsim.results.study import StudyResult
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write(what: Result | Comparison, path: Path | str, by: Sequence[Objective] = ()) -> None:
-    """Write the page of a result or of a comparison to ``path``.
+def write(
+    what: Result | Comparison, path: Path | str, by: Sequence[Objective] = (), outlook: Outlook | None = None
+) -> None:
+    """Write the page of a result or of a comparison to ``path``; demand grows as ``outlook`` says.
 
     If the page of a result lies in its run folder, its figures are also written to ``figures`` beside it as SVG files.
     """
-    path = Path(path)
+    path, outlook = Path(path), outlook or Outlook()
     if isinstance(what, Comparison):
-        path.write_text(_render("comparison.html.j2", page.of_comparison(what, figures.variants(what), by)), "utf-8")
+        path.write_text(_render("comparison.html.j2", page.of_comparison(what, by, outlook)), "utf-8")
         return
-    drawings = draw(what)
-    path.write_text(_render("result.html.j2", page.of_result(what, drawings)), "utf-8")
+    drawings = draw(what, outlook)
+    path.write_text(_render("result.html.j2", page.of_result(what, drawings, outlook)), "utf-8")
     if (path.parent / "manifest.json").is_file():
         write_figures(drawings, path.parent / "figures")
 
 
-def write_study(found: StudyResult, folder: Path) -> Path:
-    """Write the page of a study and its figure into its folder, and return where the page is."""
+def write_study(
+    found: StudyResult, folder: Path, outlook: Outlook | None = None, page_path: Path | None = None
+) -> Path:
+    """Write the page of a study, into its folder unless another place is named, and its figure; return the page."""
     from dcsim.report import study_page
 
-    page_path = folder / "report.html"
-    page_path.write_text(_render("study.html.j2", study_page.of_study(found)), "utf-8")
+    page_path = page_path or folder / "report.html"
+    page_path.write_text(_render("study.html.j2", study_page.of_study(found, outlook or Outlook())), "utf-8")
     drawing = figures.points(found)
     write_figures({drawing.name: drawing}, folder / "figures")
     return page_path
 
 
-def draw(result: Result) -> dict[str, Drawing]:
+def draw(result: Result, outlook: Outlook | None = None) -> dict[str, Drawing]:
     """Return every figure of a result by its name."""
     made = [
+        *capacity.drawings(result, outlook or Outlook()),
         figures.over_time(result),
         figures.time_by_part(result),
         figures.one_step(result),

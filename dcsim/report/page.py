@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dcsim.report import headline, svg, tables
+from dcsim.report import capacity, figures, headline, svg, tables
+from dcsim.report.capacity import Outlook
 from dcsim.report.figures import Drawing
 from dcsim.report.numbers import show
 from dcsim.report.plain import verdicts
@@ -47,7 +48,7 @@ def jobs_with_operations(result: Result) -> list[str]:
     return (known or sorted(map(str, named)))[:_MOST_OPERATION_FIGURES]
 
 
-def of_result(result: Result, drawings: Mapping[str, Drawing]) -> dict[str, Any]:
+def of_result(result: Result, drawings: Mapping[str, Drawing], outlook: Outlook) -> dict[str, Any]:
     """Return the values of the template of a result."""
     items = {name: item(drawing) for name, drawing in drawings.items()}
     scenario = headline.scenario_of(result.scenario_text)
@@ -59,6 +60,9 @@ def of_result(result: Result, drawings: Mapping[str, Drawing]) -> dict[str, Any]
         "sections": _sections(bool(items["learning"].svg)),
         "tiles": headline.tiles(result),
         "limits": [(limit, headline.sentence(limit)) for limit in headline.limits(result)],
+        "demand": items["demand"],
+        "growth": items["growth"],
+        **capacity.of_result(result, outlook),
         "over_time": items["over-time"],
         "time_by_part": items["time-by-part"],
         "one_step": items["one-step"],
@@ -80,41 +84,49 @@ def of_result(result: Result, drawings: Mapping[str, Drawing]) -> dict[str, Any]
         "metrics": tables.metrics(result),
         "checks": _checks(result),
         "carbon": _carbon(result),
+        "yearly": capacity.yearly(result),
         "provenance": _provenance(result),
+        "headline_table": _headline(result),
         "warnings": [str(warning) for warning in result.manifest.get("warnings") or ()],
         "executed": _executed(result.manifest),
         "command": "dcsim run scenario.yaml",
+        "same": _same(result),
         "scenario_text": result.scenario_text,
         "versions": _versions(result),
     }
 
 
-_COMPARED = (("variants", "What changes"), ("metrics", "Metrics"), ("links", "Links"))
-
-
-def of_comparison(comparison: Comparison, drawing: Drawing, by: Sequence[Objective] = ()) -> dict[str, Any]:
+def of_comparison(comparison: Comparison, by: Sequence[Objective], outlook: Outlook) -> dict[str, Any]:
     """Return the values of the template of a comparison."""
     labels, told = comparison.labels, verdicts(comparison, by)
-    best = [("best", "Which is best")] if told else []
+    capacities = capacity.of_comparison(comparison, outlook)
+    found = [
+        ("headline", "Numbers", True),
+        ("best", "Which is best", bool(told)),
+        ("variants", "What changes", True),
+        ("capacity", "Capacity", bool(capacities["capacity_table"].rows)),
+        ("inputs", "Inputs", True),
+        ("metrics", "Metrics", True),
+        ("links", "Links", True),
+        ("again", "Again", True),
+    ]
     return {
         "title": "dcsim comparison",
         "heading": f"{len(labels)} variants compared",
         "facts": [f"{comparison.axis}: {', '.join(labels)}"] if comparison.axis else list(labels),
         "badges": [],
-        "sections": [
-            ("inputs", "Inputs"),
-            *best,
-            ("variants", "What changes"),
-            ("metrics", "Metrics"),
-            ("links", "Links"),
-        ],
+        "sections": [(anchor, text) for anchor, text, there in found if there],
         "verdicts": told,
+        "headline": tables.comparison_headline(comparison, by),
+        "pareto": item(figures.tradeoff(comparison, by)),
+        **capacities,
         "noisy": any(row.noisy for row in comparison.rows),
         "warning": comparison.warning,
         "inputs": tables.comparison_inputs(comparison),
-        "variants": item(drawing),
+        "variants": item(figures.variants(comparison)),
         "metrics": tables.comparison_metrics(comparison),
         "links": tables.comparison_links(comparison),
+        "runs": tables.comparison_runs(comparison),
         "first": f"{comparison.axis} {labels[0]}".strip(),
     }
 
@@ -123,6 +135,8 @@ def _sections(learned: bool) -> list[tuple[str, str]]:
     sections = [
         ("numbers", "Numbers"),
         ("limits", "Limits"),
+        ("demand", "Demand"),
+        ("growth", "Growth"),
         ("over-time", "Over time"),
         ("where", "Time and energy"),
         ("learning", "Learning"),
@@ -132,6 +146,7 @@ def _sections(learned: bool) -> list[tuple[str, str]]:
         ("trust", "Trust"),
         ("metrics", "Metrics"),
         ("inputs", "Inputs"),
+        ("again", "Again"),
     ]
     return [section for section in sections if learned or section[0] != "learning"]
 
@@ -170,6 +185,43 @@ def _checks(result: Result) -> View:
             )
         )
     return View("checks", "Conservation checks", heads, tuple(rows))
+
+
+# What holds a headline number against measurements, by the beginnings of its name.
+_HELD_AGAINST = (
+    ("jobs.", "published training runs: dcsim accuracy training; this machine: dcsim accuracy compute"),
+    ("site.", "no published runs are at hand for it: hold it against a meter of yours before you rely on it"),
+)
+
+
+def _headline(result: Result) -> View:
+    """Return what every decision number rests on, and what it can be held against."""
+    heads = (
+        Column("number"),
+        Column("value", "", True),
+        Column("95 % interval"),
+        Column("rests on"),
+        Column("held against"),
+    )
+    rows = []
+    for tile in headline.tiles(result):
+        against = next((words for start, words in _HELD_AGAINST if tile.name.startswith(start)), "")
+        interval = tile.interval or "one run, no interval"
+        rows.append((Cell(tile.label), Cell(tile.value), Cell(interval), Cell(tile.provenance), Cell(against)))
+    return View("headline", "What the decision numbers rest on", heads, tuple(rows))
+
+
+def _same(result: Result) -> list[tuple[str, str]]:
+    """Return what has to be the same for the same numbers to the last bit."""
+    manifest = result.manifest
+    found = [
+        ("digest of the resolved scenario", result.digest),
+        ("seed", str(manifest.get("seed", ""))),
+        ("replications", str(manifest.get("replications", ""))),
+        ("processor", str(manifest.get("cpu", ""))),
+        ("simulated on", str(manifest.get("date", ""))[:16].replace("T", " ")),
+    ]
+    return [(name, text) for name, text in found if text]
 
 
 def _carbon(result: Result) -> str:

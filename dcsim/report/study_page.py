@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dcsim.report import figures
+from dcsim.report.capacity import Outlook
 from dcsim.report.numbers import show
 from dcsim.report.page import item
 from dcsim.report.study import plain, summary, varying
@@ -16,7 +17,7 @@ from dcsim.results.study import StudyResult
 _MOST_ROWS, _MOST_METRICS = 500, 10
 
 
-def of_study(found: StudyResult) -> dict[str, Any]:
+def of_study(found: StudyResult, outlook: Outlook | None = None) -> dict[str, Any]:  # noqa: ARG001
     """Return the values of the template of a study."""
     return {
         "title": f"{found.name}: dcsim study",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -157,6 +159,59 @@ def comparison_metrics(comparison: Comparison) -> View:
                 cells.append(Cell(change, "" if difference is None else repr(difference)))
         rows.append(tuple(cells))
     return View("comparison", "Metrics", tuple(heads), tuple(rows))
+
+
+_HEADLINE = ("finish", "token_rate", "step_time", "mfu", "energy_per_token")
+_HEADLINE_SITE = ("site.energy", "site.power_peak", "site.pue", "site.cost", "site.carbon", "site.water")
+
+
+def comparison_headline(comparison: Comparison, by: Sequence[tuple[str, str]]) -> View:
+    """Return the decision numbers of every result, those chosen by first; the best of each row is marked, ties are not.
+
+    ``by`` are (metric, "minimize" or "maximize"); what the dictionary knows to be better counts for the others.
+    """
+    chosen = dict(by)
+    rows = [row for row in (comparison.row(name) for name in chosen) if row is not None]
+    usual = [row for row in comparison.rows if row.name in _HEADLINE_SITE or row.name.rpartition(".")[2] in _HEADLINE]
+    rows += [row for row in usual if row.name not in chosen]
+    heads = (Column("metric"), Column("unit"), *(Column(label, "", True) for label in short_labels(comparison.labels)))
+    found = []
+    for row in rows:
+        entry, fitted = dictionary.find(row.name), row_scale(row)
+        better = chosen.get(row.name) or {"lower": "minimize", "higher": "maximize"}.get(
+            entry.better if entry else "", ""
+        )
+        best = _best(row, better)
+        cells = [
+            Cell("–")
+            if value is None
+            else Cell(show(value / fitted.divisor, "1", 4) + " ★" * (place == best), repr(value))
+            for place, value in enumerate(row.values)
+        ]
+        found.append((Cell(row.title), Cell(fitted.unit), *cells))
+    return View("headline", "Decision numbers", heads, tuple(found), "★ best of its row." if found else "")
+
+
+def _best(row: MetricRow, better: str) -> int | None:
+    """Return the place of the only best value of a row, None where others are as good or nobody knows."""
+    known = [(value, place) for place, value in enumerate(row.values) if value is not None and math.isfinite(value)]
+    if not better or len(known) < 2:
+        return None
+    ordered = sorted(known, reverse=better == "maximize")
+    (first, place), (second, other) = ordered[:2]
+    return None if math.isclose(first, second, rel_tol=1e-9) or row.within_noise(place, other) else place
+
+
+def comparison_runs(comparison: Comparison) -> View:
+    """Return what has to be the same for each result to come out the same."""
+    heads = ("variant", "scenario", "digest", "seed", "replications", "dcsim", "provenance of its metrics")
+    rows = []
+    for label, result in zip(comparison.labels, comparison.results, strict=True):
+        known = [str(result.manifest.get(key, "")) for key in ("seed", "replications", "dcsim")]
+        counts = Counter(str(metric.provenance) for metric in result.metrics.values())
+        rests = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
+        rows.append(tuple(map(Cell, (label, result.name, result.digest[:16], *known, rests))))
+    return View("runs", "What each result came from", tuple(map(Column, heads)), tuple(rows))
 
 
 def comparison_inputs(comparison: Comparison) -> View:

@@ -241,7 +241,8 @@ TABLES: Mapping[str, TableDefinition] = MappingProxyType(
         "costs": _table("Costs", "Money spent on the run by item.", item="", usd="USD"),
         "series": _table(
             "Series over time",
-            "Recorded quantities; power and link_load hold until the next point, temperature is joined linearly.",
+            "Recorded quantities; power, link_load and utilization, the share of accelerators that jobs hold, hold "
+            "until the next point, temperature is joined linearly.",
             series="",
             name="",
             unit="",

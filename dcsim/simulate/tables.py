@@ -26,6 +26,8 @@ from dcsim.cluster.search import SearchJob
 def collect(center: DataCenter) -> dict[str, pd.DataFrame]:
     """Return every table of a run by name."""
     frames = center.recorder.frames()
+    if "series" in frames:
+        frames["series"] = _joined(frames["series"], _in_use(center))
     rows: dict[str, Iterable[Sequence[Any]]] = {
         "breakdown": _breakdown(center),
         "energy": flows(center),
@@ -131,7 +133,16 @@ _LIFTS = {
 
 
 def _accelerators(center: DataCenter) -> Sequence[Any]:
-    installed = sum(parts.pool.count * parts.server.accelerators for parts in center.prepared.inventory.pools)
+    most = max((busy for _, busy in _held(center)), default=0)
+    return _limit("accelerators in use", float(most), float(_installed(center)), "1", "more servers")
+
+
+def _installed(center: DataCenter) -> int:
+    return sum(parts.pool.count * parts.server.accelerators for parts in center.prepared.inventory.pools)
+
+
+def _held(center: DataCenter) -> Iterable[tuple[float, int]]:
+    """Yield (time [s], accelerators that jobs hold from then on) at every change."""
     spans = center.hall.records.spans.columns
     held = {
         (job.name, attempt): job.plan.program.ranks for job in center.every_job for attempt in range(1, job.attempt + 1)
@@ -142,11 +153,28 @@ def _accelerators(center: DataCenter) -> Sequence[Any]:
     ):
         if kind != "queued":
             changes += [(start, held[name, attempt]), (end, -held[name, attempt])]
-    busy = most = 0
-    for _, change in sorted(changes):
+    busy = 0
+    for time_s, change in sorted(changes):
         busy += change
-        most = max(most, busy)
-    return _limit("accelerators in use", float(most), float(installed), "1", "more servers")
+        yield time_s, busy
+
+
+def _in_use(center: DataCenter) -> Iterable[Sequence[Any]]:
+    """Yield the share of accelerators that jobs hold as rows of the table "series"; of an instant, its last."""
+    installed, last = float(_installed(center)), {0.0: 0, **dict(_held(center))}
+    before = -1
+    for time_s, busy in sorted(last.items()):
+        if busy != before:
+            yield "utilization", "in use", "1", time_s, busy / installed
+        before = busy
+
+
+def _joined(series: pd.DataFrame, rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    joined = pd.concat([series, frame("series", rows)], ignore_index=True)
+    joined.attrs["units"] = series.attrs["units"]
+    return joined
 
 
 def _limit(what: str, used: float, capacity: float, unit: str, lifted_by: str) -> Sequence[Any]:

@@ -1,6 +1,7 @@
 """One function a figure; each returns a Drawing whose title states the finding."""
 
 from dcsim.report.figures.breakdown import time_by_part
+from dcsim.report.figures.capacity import demand, growth
 from dcsim.report.figures.drawing import Drawing
 from dcsim.report.figures.heat import link_heat
 from dcsim.report.figures.learning import learning
@@ -10,11 +11,14 @@ from dcsim.report.figures.overtime import over_time
 from dcsim.report.figures.points import points
 from dcsim.report.figures.sankey import energy_flow
 from dcsim.report.figures.step import one_step
+from dcsim.report.figures.tradeoff import tradeoff
 from dcsim.report.figures.variants import variants
 
 __all__ = [
     "Drawing",
+    "demand",
     "energy_flow",
+    "growth",
     "learning",
     "link_heat",
     "link_load",
@@ -23,5 +27,6 @@ __all__ = [
     "over_time",
     "points",
     "time_by_part",
+    "tradeoff",
     "variants",
 ]

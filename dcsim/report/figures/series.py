@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dcsim.report.figures.drawing import Floats, thin, thin_indices
+from dcsim.results.capacity import NOT_IT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,6 @@ POWER_GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("cooling", "cooling", ("chiller", "pumps", "tower", "crah", "crah_fans")),
 )
 _STACK_PIXELS = 450  # six layers of thousands of points would make a heavy page
-_NOT_IT = ("pdu", "ups", "transformer", *POWER_GROUPS[-1][2])
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def power_stack(power: Mapping[str, Line]) -> Stack | None:
             names.append(title)
             roles.append(role)
     stacked = np.asarray(layers)
-    it = np.sum([held(line, instants) for name, line in power.items() if name not in _NOT_IT] or [0 * instants], axis=0)
+    it = np.sum([held(line, instants) for name, line in power.items() if name not in NOT_IT] or [0 * instants], axis=0)
     changed = np.flatnonzero(np.r_[True, (stacked[:, 1:] != stacked[:, :-1]).any(axis=0)])
     kept = changed[thin_indices(instants[changed], stacked.sum(axis=0)[changed], _STACK_PIXELS)]
     return Stack(tuple(names), tuple(roles), instants[kept], stacked[:, kept], it[kept])

@@ -243,11 +243,12 @@ def limits() -> pd.DataFrame:
                 0.11,
                 "fusing attention, or H200's 4.8 TB/s",
             ),
-            ("Network tier host", 2.6e10, 5e10, "B/s", 0.48, "800 Gbit/s links"),
-            ("Power feed (UPS, one of 2N)", 148e3, 204e3, "W", 0.27, "a larger UPS"),
-            ("Cooling plant", 118e3, 245e3, "W", 0.52, "more chillers"),
-            ("Inlet temperature", 24.6, 35.0, "degC", 0.297, "colder supply air"),
-            ("Storage write", 1.1e10, 6.1e10, "B/s", 0.82, "more nodes"),
+            ("busiest link of tier host, on average", 2.6e10, 5e10, "B/s", 0.48, "800 Gbit/s links"),
+            ("power feed", 148e3, 204e3, "W", 0.27, "a larger UPS"),
+            ("cooling plant", 118e3, 245e3, "W", 0.52, "more chillers"),
+            ("server inlet", 24.6, 35.0, "degC", 0.297, "colder supply air"),
+            ("storage space", 1.1e13, 6.1e13, "B", 0.82, "more nodes"),
+            ("accelerators in use", 104.0, 128.0, "1", 0.1875, "more servers"),
         ],
     )
 

@@ -191,8 +191,8 @@ def test_tiles_carry_interval_provenance_and_bound() -> None:
 
 
 def test_a_temperature_limit_is_a_difference(result: Result) -> None:
-    inlet = next(limit for limit in headline.limits(result) if limit.what == "Inlet temperature")
-    assert headline.sentence(inlet) == "Inlet temperature: 10.4 K left, 24.6 °C of 35 °C; lifted by colder supply air."
+    inlet = next(limit for limit in headline.limits(result) if limit.what == "server inlet")
+    assert headline.sentence(inlet) == "Server inlet: 10.4 K left, 24.6 °C of 35 °C; lifted by colder supply air."
 
 
 def test_a_long_table_is_cut_and_says_so(synthetic: ModuleType) -> None:

@@ -1,0 +1,82 @@
+"""The verb ``dcsim report``: the page of a run, of a study or of a comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from dcsim.command import DONE, keeping, say
+from dcsim.compare_verb import CompareOutput, Varied, compare
+from dcsim.errors import InputError
+from dcsim.options import AllowCode, Argument, Growths, Option, Reading, check_files, outlook_of
+
+if TYPE_CHECKING:
+    from dcsim.report.capacity import Outlook
+
+
+@dataclass(frozen=True)
+class ReportOutput:
+    """What ``dcsim report`` writes, and what it takes for granted."""
+
+    growth: Growths = field(default_factory=list)
+    percentile: Annotated[float, Option(metavar="PERCENT", help="Of demand over time, beside its peak; 95.")] = 95.0
+    out: Annotated[Path | None, Option(metavar="FILE", help="The page; report.html of the folder unless given.")] = None
+    timeline: Annotated[bool, Option("--timeline", help="Also write timeline.json.gz, which Perfetto opens.")] = False
+
+    def outlook(self) -> Outlook:
+        """Return how demand grows."""
+        return outlook_of(self.growth, self.percentile)
+
+
+def report(
+    output: ReportOutput,
+    what: Annotated[
+        list[Path],
+        Argument(metavar="WHAT...", help="A run folder, a study folder, a comparison file, or several run folders."),
+    ],
+    allow_code: AllowCode = False,
+) -> int:
+    """Draw the page of a run, of a study finished or not, or of a comparison, with capacities and their outlook."""
+    from dcsim.results import study
+    from dcsim.scenario.document import says
+
+    output.outlook()
+    check_files(output.out)
+    if len(what) > 1 or (what[0].is_file() and says(what[0], "comparison")):
+        return _comparison(output, what, allow_code)
+    if what[0].is_file():
+        expected = "expected a folder of a run or a study, or a comparison file"
+        raise InputError(f"{what[0]}: found a file, {expected}; simulate it first: dcsim run {what[0]}")
+    page = _study(output, what[0]) if study.is_study_folder(what[0]) else _run(output, what[0])
+    say(f"report   {page}")
+    return DONE
+
+
+def _comparison(output: ReportOutput, what: list[Path], allow_code: bool) -> int:
+    """Compare runs, or simulate the variants of a comparison file, onto a page."""
+    page = output.out or Path("comparison.html")
+    status = compare(CompareOutput(html=page, growth=output.growth), Reading(allow_code=allow_code), Varied(), what)
+    if status == DONE:
+        say(f"report   {page}")
+    return status
+
+
+def _study(output: ReportOutput, folder: Path) -> Path:
+    from dcsim.report import html
+    from dcsim.results import study
+
+    return html.write_study(study.load(folder), folder, output.outlook(), output.out)
+
+
+def _run(output: ReportOutput, folder: Path) -> Path:
+    from dcsim.report import html
+    from dcsim.results import store, timeline
+
+    page = output.out or folder / "report.html"
+    with keeping(f"the results are in {folder}, draw them by: dcsim report {folder}"):
+        result = store.load(folder)
+        if output.timeline:
+            timeline.write(result, folder / "timeline.json.gz")
+        html.write(result, page, outlook=output.outlook())
+    return page
