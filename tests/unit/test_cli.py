@@ -197,7 +197,7 @@ def test_an_interrupt_outside_the_simulation_is_status_130(scenario: Path, monke
 def test_an_interrupt_while_drawing_keeps_the_results(scenario: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from dcsim.report import html
 
-    def interrupted(*_: Any) -> Any:
+    def interrupted(*_: Any, **__: Any) -> Any:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(html, "write", interrupted)
