@@ -308,6 +308,11 @@ class Fabric:
         self._traffic.stalls.limit_s = self._layout.stall_limit_s
         self._traffic.stalls.told = lambda owner, link: told(owner, self._links.names[link])
 
+    @property
+    def stalls(self) -> list[tuple[str, str, float, float]]:
+        """Whose flows stood still at which dead link, from when to when [s]."""
+        return [(each.owner, self._links.names[each.link], *each[2:]) for each in self._traffic.stalls.periods]
+
     def cancel(self, owner: str) -> None:
         """Drop all transfers and holds of ``owner``, whose job died; bytes moved stay booked, events never trigger."""
         self._traffic.cancel(owner)

@@ -184,6 +184,17 @@ TABLES: Mapping[str, TableDefinition] = MappingProxyType(
             alone_s="s",
             slowdown="",
         ),
+        "outages": _table(
+            "Outages of the network",
+            "One row a time for which a link or switch was down or slower, or a transfer of a job stood still because "
+            "a link on its way was dead.",
+            target="",
+            kind="",
+            state="",
+            start_s="s",
+            end_s="s",
+            detail="",
+        ),
         "sharing": _table(
             "What sharing links cost",
             "One row a job and another, or traffic of others, whose transfers were on a link at one time: how long "

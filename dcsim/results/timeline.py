@@ -68,6 +68,7 @@ def events(result: Result) -> Iterator[dict[str, Any]]:
     for job, process in processes.items():
         yield _named("process_name", process, 0, f"job {job}")
         yield from _job_events(result, job, process)
+    yield from _network_events(result.table("outages"), _SITE + len(jobs) + 1)
     yield from _counters(result.table("series"))
     yield from _instants(result.table("events"), processes)
 
@@ -79,23 +80,50 @@ def _job_events(result: Result, job: str, process: int) -> Iterator[dict[str, An
         ("phases", [*_attempts(spans[spans["job"] == job]), *_spans(spans[spans["job"] == job])]),
         ("steps", list(_segments(segments[segments["job"] == job]))),
         *_first_step(result, job),
+        ("stalls", list(_outages(_stood(result.table("outages"), job)))),
     )
     thread = 0
     for title, slices in tracks:
         for place, lane in enumerate(_lanes(slices)):
             thread += 1
             yield _named("thread_name", process, thread, title if place == 0 else f"{title} ({place + 1})")
-            for item in lane:
-                yield {
-                    "ph": "X",
-                    "name": item.name,
-                    "cat": title,
-                    "pid": process,
-                    "tid": thread,
-                    "ts": item.start_ns / 1000,
-                    "dur": (item.end_ns - item.start_ns) / 1000,
-                    "args": item.arguments,
-                }
+            yield from (_complete(item, title, process, thread) for item in lane)
+
+
+def _network_events(outages: pd.DataFrame, process: int) -> Iterator[dict[str, Any]]:
+    """Yield a thread for every link and switch that was down or slower."""
+    rows = outages[outages["state"] != "stalled"]
+    if len(rows):
+        yield _named("process_name", process, 0, "network")
+    thread = 0
+    for target, own in rows.groupby("target", sort=False):
+        for place, lane in enumerate(_lanes(_outages(own))):
+            thread += 1
+            yield _named("thread_name", process, thread, str(target) if place == 0 else f"{target} ({place + 1})")
+            yield from (_complete(item, "outages", process, thread) for item in lane)
+
+
+def _stood(outages: pd.DataFrame, job: str) -> pd.DataFrame:
+    return outages[(outages["state"] == "stalled") & (outages["target"] == job)]
+
+
+def _outages(rows: pd.DataFrame) -> Iterator[_Slice]:
+    for row in rows.to_dict("records"):
+        detail = {"detail": str(row["detail"])} if row["detail"] else {}
+        yield _Slice(str(row["state"]), _ns(row["start_s"]), _ns(row["end_s"]), detail)
+
+
+def _complete(item: _Slice, category: str, process: int, thread: int) -> dict[str, Any]:
+    return {
+        "ph": "X",
+        "name": item.name,
+        "cat": category,
+        "pid": process,
+        "tid": thread,
+        "ts": item.start_ns / 1000,
+        "dur": (item.end_ns - item.start_ns) / 1000,
+        "args": item.arguments,
+    }
 
 
 def _lanes(slices: Iterable[_Slice]) -> list[list[_Slice]]:

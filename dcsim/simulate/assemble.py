@@ -52,6 +52,7 @@ class DataCenter:
     jobs: tuple[TrainingJob, ...]
     searches: tuple[SearchJob, ...]
     backgrounds: tuple[Background, ...]
+    outages: Outages
     equipment: Equipment
     switch_power: Level
 
@@ -88,12 +89,13 @@ def assemble(prepared: Prepared, seed: int) -> DataCenter:
     )
     planned = [(plan, plan.parts.job.search) for plan in prepared.jobs]
     searches = tuple(_search(plan, search, hall, (prepared, seed)) for plan, search in planned if search is not None)
-    _start_failures(scenario, hall, names)
+    outages = _start_failures(scenario, hall, names)
     backgrounds = tuple(Background(hall, spec) for spec in scenario.cluster.network.background)
     for background in backgrounds:
         clock.process(background.life())
     follow_links(clock, recorder, fabric)
-    return DataCenter(prepared, clock, recorder, hall, facility, jobs, searches, backgrounds, bought, switch_power)
+    moving = (hall, facility, jobs, searches, backgrounds, outages)
+    return DataCenter(prepared, clock, recorder, *moving, bought, switch_power)
 
 
 def server_names(inventory: Inventory) -> list[str]:
@@ -212,7 +214,7 @@ def _search(plan: JobPlan, search: Search, hall: Hall, origin: tuple[Prepared, i
     return SearchJob(plan, hall, search, (Proposals(search, -(-job.steps // every), seed, job.name), make))
 
 
-def _start_failures(scenario: Scenario, hall: Hall, names: list[str]) -> None:
+def _start_failures(scenario: Scenario, hall: Hall, names: list[str]) -> Outages:
     failures, outages = Failures(hall, names), Outages(hall)
     for number, fault in enumerate(scenario.faults):
         if isinstance(fault, ServerFault):
@@ -223,3 +225,4 @@ def _start_failures(scenario: Scenario, hall: Hall, names: list[str]) -> None:
     if reliability.server_mtbf is not None:
         for server in range(len(names)):
             hall.clock.process(failures.random(server, reliability.server_mtbf, reliability.repair))
+    return outages

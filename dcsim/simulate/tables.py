@@ -34,6 +34,7 @@ def collect(center: DataCenter) -> dict[str, pd.DataFrame]:
         "links": (row for row in center.hall.fabric.link_table() if row.bytes > 0.0),
         "collectives": ((job.name, *row) for job in center.jobs for row in job.collectives),
         "background": (each.row() for each in center.backgrounds),
+        "outages": center.outages.rows(),
         "sharing": center.hall.fabric.meetings.rows(),
         "step": ((job.name, *row) for job in center.jobs for row in job.step_spans),
         "tiers": center.hall.fabric.tier_table(),

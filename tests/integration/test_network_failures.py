@@ -55,6 +55,31 @@ def test_a_job_that_nothing_reaches_is_killed_with_the_reason(scenario: Make, jo
     assert any("one was killed" in text and "dead link" in text for text in result.manifest["warnings"])
 
 
+def test_what_was_down_and_who_stood_still_is_in_the_table_of_outages(scenario: Make, job: Make, both: Run) -> None:
+    wide = job("one", parallel={"data": 32})
+    faults = [
+        fault("train/1 nic 0 in", "1.02 s", repair="4 ms"),
+        FAULTS["flapping"],
+        fault("train/0 nic 1 out", degrade="70 %"),
+    ]
+    result = both(scenario(wide, cluster=NETWORK, faults=faults))
+    rows = result.tables["outages"].to_dict("records")
+    links = [row for row in rows if row["kind"] == "link"]
+    dead = [row for row in links if row["target"] == "train/1 nic 0 in"]
+    assert [(row["state"], row["start_s"], row["end_s"]) for row in dead] == [("down", 1.02, 1.024)]
+    # 8 ms of 2 ms down and 1 ms up: down from 0, 3 and 6 ms on.
+    flaps = [row for row in links if row["target"] == "edge 0.0 > agg 0.1"]
+    assert [row["start_s"] for row in flaps] == pytest.approx([1.003, 1.006, 1.009])
+    assert [row["end_s"] for row in flaps] == pytest.approx([1.005, 1.008, 1.011])
+    (slow,) = [row for row in links if row["state"] == "slower"]
+    assert "70%" in slow["detail"]
+    assert slow["end_s"] == result.value("run.duration")  # never repaired
+    stalls = [row for row in rows if row["kind"] == "job"]
+    assert {row["state"] for row in stalls} == {"stalled"}
+    assert any(row["end_s"] == pytest.approx(1.024) and "train/1 nic 0 " in row["detail"] for row in stalls)
+    assert all(row["start_s"] >= 1.003 for row in stalls)
+
+
 def test_a_target_that_the_network_lacks_is_refused_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "x.yaml"
     file.write_text(

@@ -30,7 +30,11 @@ _STATES = (
     ("run", "compute", ""),
     ("checkpoint", "storage", "//"),
     ("down", "fault", "xx"),
+    ("stalled", "fault", "//"),
 )
+_OUTAGES = (("down", "fault", ""), ("slower", "communication", "//"))
+_MOST_OUTAGES = 12
+_LOAD = "Mean load of the links of a tier [% of capacity]: repeated steps at their mean, single steps burst by burst"
 _DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 3)))
 
 
@@ -54,9 +58,11 @@ class Panel:
 def panels(result: Result) -> list[Panel]:
     """Return the panels for which ``result`` has something to show, in the order of the page."""
     series = result.table("series")
-    found = [_gantt(result.table("spans"), result.jobs), _power(power_stack(lines(series, "power")))]
-    found.append(_shares("Accelerators busy", "compute", lines(series, "utilization")))
-    found.append(_shares("Mean load of the links of a tier", "communication", lines(series, "link_load")))
+    outages = result.table("outages")
+    found = [_gantt(_with_stalls(result.table("spans"), outages), result.jobs), _broken(outages)]
+    found.append(_power(power_stack(lines(series, "power"))))
+    found.append(_shares("Accelerators busy [% of capacity]", "compute", lines(series, "utilization")))
+    found.append(_shares(_LOAD, "communication", lines(series, "link_load")))
     found.append(_rates("Storage throughput", "storage", lines(series, "storage")))
     found.append(_temperatures(lines(series, "temperature"), result.table("limits")))
     found.append(_pue(power_stack(lines(series, "power"))))
@@ -82,6 +88,39 @@ def _gantt(spans: pd.DataFrame, known: tuple[str, ...]) -> Panel | None:
         _state_legend(axes, kinds)
 
     return Panel(title, max(14.0 * 4, LANE_PX * len(shown) + 8.0, 13.0 * spans["kind"].nunique()), paint)
+
+
+def _with_stalls(spans: pd.DataFrame, outages: pd.DataFrame) -> pd.DataFrame:
+    """Return the spans and, painted over them, the times for which a transfer of a job stood still."""
+    import pandas as pd
+
+    stood = outages[(outages["state"] == "stalled") & outages["target"].isin(set(spans["job"]))]
+    if stood.empty:
+        return spans
+    named = stood.rename(columns={"target": "job"}).assign(kind="stalled")
+    return pd.concat([spans, named[["job", "kind", "start_s", "end_s"]]], ignore_index=True)
+
+
+def _broken(outages: pd.DataFrame) -> Panel | None:
+    """Links and switches that were down or slower, a lane each."""
+    rows = outages[outages["state"] != "stalled"].rename(columns={"target": "job"})
+    targets = list(dict.fromkeys(rows["job"]))
+    if not targets:
+        return None
+    shown = targets[:_MOST_OUTAGES]
+    title = "Links and switches that failed"
+    title += "" if len(shown) == len(targets) else f" (the first {len(shown)} of {len(targets)})"
+
+    def paint(axes: Axes, frame: Frame) -> None:
+        kinds = [state for state in _OUTAGES if (rows["state"] == state[0]).any()]
+        for state, role, hatch in kinds:
+            _bars(axes, rows[rows["state"] == state], shown, (frame, role, hatch))
+        axes.set_ylim(len(shown) - 0.4, -0.6)
+        axes.set_yticks(range(len(shown)), [shorten(target, 19) for target in shown])
+        axes.grid(axis="y", visible=False)
+        _state_legend(axes, kinds)
+
+    return Panel(title, max(13.0 * 3, LANE_PX * 0.8 * len(shown) + 8.0), paint)
 
 
 def visible(starts: Floats, ends: Floats, end_s: float) -> tuple[Floats, Floats]:
@@ -186,7 +225,7 @@ def _shares(title: str, role: str, found: Mapping[str, Line]) -> Panel | None:
         label_right(axes, _line_labels(found, role, 0.01))
         ticks(axes.yaxis, 3)
 
-    return Panel(f"{title} [% of capacity]", 96.0, paint)
+    return Panel(title, 96.0, paint)
 
 
 def _rates(title: str, role: str, found: Mapping[str, Line]) -> Panel | None:

@@ -54,3 +54,17 @@ def test_the_page_has_the_tables(shared: Result, tmp_path: Path) -> None:
     page = (tmp_path / "report.html").read_text("utf-8")
     for words in ("What sharing links cost", "Background traffic", "times as long", "Network"):
         assert words in page
+
+
+def test_the_figure_over_time_paints_what_failed_and_who_stood_still(result: Result, synthetic: ModuleType) -> None:
+    rows = [(f"edge 0.{i} > agg 0.0", "link", ("down", "slower")[i % 2], 5.0 * i, 5.0 * i + 3.0, "") for i in range(14)]
+    rows.append(("pretrain", "job", "stalled", 30.0, 31.0, "at edge 0.0 > agg 0.0"))
+    made = replace(result, tables={**result.tables, "outages": synthetic.frame("outages", rows)})
+    svg = html.draw(made)["over-time"]
+    assert svg.figure is not None
+    assert "Links and switches that failed (the first 12 of 14)" in svg.description
+    legends = [axes.get_legend() for axes in svg.figure.axes if axes.get_legend()]
+    words = {text.get_text() for legend in legends for text in legend.get_texts()}
+    assert {"stalled", "down", "slower", "run"} <= words
+    quiet = html.draw(result)["over-time"]
+    assert "failed" not in quiet.description

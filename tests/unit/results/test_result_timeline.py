@@ -116,3 +116,28 @@ def test_what_a_step_is_made_of_lies_over_the_first(tmp_path: Path) -> None:
     assert (found["forward"]["ts"], found["forward"]["dur"]) == (20e6, 4e6)
     assert (found["gradients 0"]["ts"], found["gradients 0"]["dur"]) == (23e6, 2e6)
     assert found["forward"]["tid"] != found["gradients 0"]["tid"]
+
+
+def test_outages_are_slices_of_the_network_and_stalls_those_of_their_job(tmp_path: Path) -> None:
+    made = make_result()
+    columns = ["target", "kind", "state", "start_s", "end_s", "detail"]
+    rows = [
+        ("edge 0.0 > agg 0.0", "link", "down", 3.0, 7.0, ""),
+        ("a", "job", "stalled", 3.5, 4.0, "at edge 0.0 > agg 0.0"),
+        ("core 1", "switch", "slower", 5.0, 6.0, "50% of its rate lost"),
+    ]
+    made.tables["outages"] = pd.DataFrame(rows, columns=columns)
+    timeline.write(made, tmp_path / "t.json.gz")
+    found = read(tmp_path / "t.json.gz")
+    names = {(e["pid"], e["tid"]): e["args"]["name"] for e in found if e["name"] == "thread_name"}
+    processes = {e["pid"]: e["args"]["name"] for e in found if e["name"] == "process_name"}
+    slices = [
+        (processes[e["pid"]], names[e["pid"], e["tid"]], e["name"], e["ts"], e["dur"])
+        for e in found
+        if e["ph"] == "X" and e["name"] in ("down", "slower", "stalled")
+    ]
+    assert sorted(slices) == [
+        ("job a", "stalls", "stalled", 3.5e6, 0.5e6),
+        ("network", "core 1", "slower", 5e6, 1e6),
+        ("network", "edge 0.0 > agg 0.0", "down", 3e6, 4e6),
+    ]
