@@ -6,16 +6,12 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from math import ceil, floor, log10
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dcsim import units
 from dcsim.catalogue.inventory import Inventory
 from dcsim.errors import InputError, Problem
 from dcsim.estimate import background
-from dcsim.estimate.fabric_plan import fabric_layout
-from dcsim.estimate.job_plan import JobPlan
-from dcsim.estimate.library import choice_of
-from dcsim.network.collectives import RankGroup, collective_time
-from dcsim.network.links import Links
 from dcsim.parallel.legal import faults
 from dcsim.scenario.datasets import OF_SCIKIT_LEARN
 from dcsim.scenario.faults import ServerFault
@@ -26,6 +22,10 @@ from dcsim.scenario.suggest import nearest, quoted
 from dcsim.scenario.transformers import Decoder
 from dcsim.scenario.user import UserModel
 from dcsim.scenario.workload import Job
+
+if TYPE_CHECKING:
+    from dcsim.estimate.job_plan import JobPlan
+    from dcsim.network.collectives import Interconnect
 
 Report = Callable[..., Problem]
 
@@ -61,10 +61,7 @@ def reductions(plans: tuple[JobPlan, ...], report: Report) -> Iterator[Problem]:
         named, net = plan.parts.job.parallel.reduction, plan.library
         if not isinstance(named, Library) or net is None or plan.program.ranks < 2:
             continue
-        try:
-            group = RankGroup(plan.program.ranks, plan.accelerators_per_server)
-            collective_time("all-reduce", 1.0, group, net, choice_of(named))
-        except InputError:
+        if not _reduces(plan, named, net):
             yield report(
                 f"jobs.{plan.parts.job.name}.parallel.reduce.algorithm",
                 " with ".join(filter(None, (named.algorithm, named.protocol))),
@@ -72,11 +69,27 @@ def reductions(plans: tuple[JobPlan, ...], report: Report) -> Iterator[Problem]:
             )
 
 
+def _reduces(plan: JobPlan, named: Library, net: Interconnect) -> bool:
+    """Return whether the named algorithm can reduce the gradients of a job."""
+    from dcsim.estimate.library import choice_of  # brings NumPy
+    from dcsim.network.collectives import RankGroup, collective_time
+
+    try:
+        group = RankGroup(plan.program.ranks, plan.accelerators_per_server)
+        collective_time("all-reduce", 1.0, group, net, choice_of(named))
+    except InputError:
+        return False
+    return True
+
+
 def _faults(scenario: Scenario, inventory: Inventory, report: Report, folder: Path) -> Iterator[Problem]:
     """Yield the faults of links and switches that the network does not have."""
     faults = [(i, fault) for i, fault in enumerate(scenario.faults) if not isinstance(fault, ServerFault)]
     if not faults:
         return
+    from dcsim.estimate.fabric_plan import fabric_layout  # brings NumPy
+    from dcsim.network.links import Links
+
     links = Links(fabric_layout(scenario, inventory, folder))
     names = {"link": links.names, "switch": links.switch_names()}
     for number, fault in faults:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dcsim.catalogue.inventory import JobParts, PoolParts
 from dcsim.estimate.device import Device
-from dcsim.network.collectives import Interconnect
 from dcsim.parallel.compression import residual_bytes
 from dcsim.parallel.federated import federated
 from dcsim.parallel.memory import RankMemory, replicated
@@ -19,6 +19,9 @@ from dcsim.scenario.user import UserModel
 from dcsim.scenario.workload import Job
 from dcsim.workload.costs import CostRequest
 from dcsim.workload.operation import StepCosts
+
+if TYPE_CHECKING:
+    from dcsim.network.collectives import Interconnect  # brings NumPy
 
 _ELEMENT_BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
 

@@ -11,7 +11,7 @@ from dcsim import __version__
 from dcsim.catalogue import resolve
 from dcsim.catalogue.inventory import Inventory, JobParts
 from dcsim.errors import InputError, Problem, ScenarioError
-from dcsim.estimate import feasibility, library
+from dcsim.estimate import feasibility
 from dcsim.estimate.job_plan import JobPlan, job_plan
 from dcsim.estimate.tracing import permit, traced
 from dcsim.scenario.dump import digest_input
@@ -97,6 +97,8 @@ def plan_of(parts: JobParts, loaded: Loaded, inventory: Inventory) -> JobPlan:
     plan = job_plan(parts, traced(parts, loaded), pool, frozenset(range(first, first + pool.pool.count)))
     if not isinstance(parts.job.parallel.reduction, Library):
         return plan
+    from dcsim.estimate import library  # brings NumPy
+
     ranks = min(plan.program.ranks, plan.accelerators_per_server)
     return replace(plan, library=library.interconnect(loaded.scenario, inventory, pool, ranks))
 

@@ -86,6 +86,15 @@ def test_help_loads_nothing_heavy() -> None:
     assert loaded_by(f"{imports}; CliRunner().invoke(application(), ['--help'])") & set(HEAVY) == set()
 
 
+def test_a_check_loads_no_arrays_and_no_engine() -> None:
+    """Pydantic reads the scenario; everything else that is heavy waits for what needs it, JAX for a cold cache."""
+    check = "from dcsim import simulate; from dcsim.scenario.load import load"
+    check += "; from dcsim.catalogue import resolve; from dcsim.estimate.feasibility import structure"
+    check += "; found = load('scenarios/quickstart.yaml')"
+    check += "; assert not list(structure(found.scenario, resolve(found), found.problem))"
+    assert loaded_by(check) & set(HEAVY) == {"pydantic"}
+
+
 def test_imports_go_one_way() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([linter, "--no-cache"], capture_output=True, text=True, check=False, cwd=ROOT)
