@@ -30,7 +30,7 @@ bench: $(VENV)/dev.stamp ## run the slow measurements and, with Chromium, the br
 
 docs: $(VENV)/docs.stamp ## generate the reference and build the pages into site/
 	$(BIN)/python docs/generate.py
-	$(BIN)/zensical build --config-file mkdocs.yml
+	$(BIN)/zensical build --strict --config-file mkdocs.yml
 
 clean: ## remove everything that was built, the environment too
 	rm -rf $(VENV) build dist site runs docs/reference/generated

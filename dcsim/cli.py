@@ -11,7 +11,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -60,6 +60,7 @@ _DRAWING_ERRORS = (ArithmeticError, AttributeError, LookupError, RuntimeError, T
 File = Annotated[Path, Argument(metavar="FILE", help="A scenario file.")]
 Run = Annotated[Path, Argument(metavar="RUN", help="A run folder.")]
 Hlo = Annotated[Path | None, Option("--hlo", metavar="FILE", help="The text of a compiled HLO module instead.")]
+Shell = Literal["bash", "zsh", "fish", "powershell"]
 Timeline = Annotated[bool, Option("--timeline", help="Also write timeline.json.gz, which Perfetto opens.")]
 Verbose = Annotated[bool, Option("--verbose", "-v", help="Print every metric and check.")]
 
@@ -83,7 +84,10 @@ def run(
         Path | None, Option(metavar="DIR", help="The run folder itself; runs/<name>-<digest> unless given.")
     ] = None,
 ) -> int:
-    """Simulate a scenario into a run folder with a report."""
+    """Simulate a scenario into a run folder with a report.
+
+    Example: dcsim run scenarios/quickstart.yaml --set jobs.pretrain.steps=200
+    """
     from dcsim import simulate
     from dcsim.results import store
     from dcsim.scenario.load import load
@@ -109,7 +113,10 @@ def check(
     files: Annotated[list[Path], Argument(metavar="FILE...", help="Scenario, study and comparison files.")],
     allow_code: AllowCode = False,
 ) -> int:
-    """Validate scenario, study and comparison files without running them."""
+    """Validate scenarios, studies and comparisons without running.
+
+    Example: dcsim check scenarios/quickstart.yaml
+    """
     from dcsim import simulate
     from dcsim.scenario.document import says
     from dcsim.scenario.load import load
@@ -138,7 +145,12 @@ def check(
 
 
 def show(run: Run, json: Json = None, verbose: Verbose = False) -> int:
-    """Print the summary of a run folder, its network with its loads, and what sharing links cost."""
+    """Print the summary of a run folder.
+
+    With its network, the loads of its links, and what sharing them cost.
+
+    Example: dcsim show runs/first -v
+    """
     from dcsim.results import store
 
     result = store.load(run)
@@ -159,7 +171,10 @@ def trace(
     json: Json = None,
     allow_code: AllowCode = False,
 ) -> int:
-    """Print the operations of a scenario's steps, or of a compiled HLO module."""
+    """Print the operations of a step, or of an HLO module.
+
+    Example: dcsim trace scenarios/small-cluster.yaml
+    """
     if hlo is not None and file is None:
         return _trace_module(hlo, json)
     if file is None or hlo is not None:
@@ -195,7 +210,10 @@ def catalogue(
     kind: Annotated[str | None, Argument(metavar="KIND", help="Such as accelerators.")] = None,
     name: Annotated[str | None, Argument(metavar="NAME", help="Such as h100-sxm.")] = None,
 ) -> int:
-    """List the known parts, or one with its sources."""
+    """List the known parts, or one with its sources.
+
+    Example: dcsim catalogue accelerators h100-sxm
+    """
     from dcsim.report import parts
 
     say(parts.text(kind, name))
@@ -203,7 +221,12 @@ def catalogue(
 
 
 def schema() -> int:
-    """Print the JSON schema of scenario files, with which an editor completes."""
+    """Print the JSON schema of scenarios, for editors.
+
+    An editor completes keys and shows their help with it.
+
+    Example: dcsim schema
+    """
     import json
 
     from dcsim.scenario.schema import json_schema
@@ -213,15 +236,36 @@ def schema() -> int:
 
 
 def explain(metric: Annotated[str, Argument(metavar="METRIC", help="Such as jobs.pretrain.mfu.")]) -> int:
-    """Say what a metric means, its unit and its equation."""
+    """Say what a metric means, its unit and its equation.
+
+    Example: dcsim explain jobs.pretrain.mfu
+    """
     from dcsim.report import explained
 
     say(explained.text(metric))
     return DONE
 
 
+def completion(shell: Annotated[Shell, Argument(metavar="SHELL", help="bash, zsh, fish or powershell.")]) -> int:
+    """Print the script with which a shell completes dcsim.
+
+    Write it to a file that the shell reads at its start.
+
+    Example: dcsim completion bash
+    """
+    from typer.completion import shell_complete
+    from typer.main import get_command
+
+    return shell_complete(get_command(application()), {}, "dcsim", "_DCSIM_COMPLETE", f"source_{shell}")
+
+
 def calibrate(out: Annotated[Path, Option(metavar="FILE")] = Path("this-cpu.yaml"), quiet: Quiet = False) -> int:
-    """Measure one thread of this machine's CPU into a catalogue entry, this-cpu.yaml unless --out names another."""
+    """Measure this machine's CPU into a part of the catalogue.
+
+    One thread is measured, and written to this-cpu.yaml unless --out names another file.
+
+    Example: dcsim calibrate --out this-cpu.yaml
+    """
     from dcsim.accuracy import entry, machine
     from dcsim.report.progress import teller
 
@@ -243,7 +287,12 @@ def accuracy(
     json: Json = None,
     quiet: Quiet = False,
 ) -> int:
-    """Hold predictions against measurements: steps on this machine's CPU, published training runs or collectives."""
+    """Hold predictions against measurements.
+
+    Of steps on this machine's CPU (compute), of published training runs, or of collectives.
+
+    Example: dcsim accuracy collectives --cases mine.csv
+    """
     from dcsim.accuracy import domains, score
     from dcsim.report.progress import teller
 
@@ -262,7 +311,8 @@ def application() -> typer.Typer:
     app = typer.Typer(name="dcsim", rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True)(_bare)
     several = (compare, sweep, optimize, sensitivity)
-    for verb in (init, run, check, show, *several, report, trace, catalogue, schema, explain, calibrate, accuracy):
+    known = (catalogue, schema, explain, completion)
+    for verb in (init, run, check, show, *several, report, trace, *known, calibrate, accuracy):
         app.command(verb.__name__, help=verb.__doc__)(command(verb))
     return app
 

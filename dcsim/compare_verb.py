@@ -77,7 +77,10 @@ def compare(
         list[Path], Argument(metavar="FILE_OR_RUN...", help="Scenario files, run folders, or a comparison file.")
     ],
 ) -> int:
-    """Compare scenarios or runs, metric by metric, and say which is best."""
+    """Compare scenarios or runs, and say which is best.
+
+    Example: dcsim compare small.yaml --vary site.climate=stockholm,singapore
+    """
     from dcsim.results import comparison
 
     check_files(*output.files)

@@ -42,7 +42,12 @@ class Flags:
 def init(
     flags: Flags, file: Annotated[Path, Argument(metavar="FILE", help="The scenario to write.")] = Path("scenario.yaml")
 ) -> int:
-    """Write a commented scenario that runs as it stands; asks on a terminal for what no flag says."""
+    """Write a commented scenario that runs as it stands.
+
+    It asks on a terminal for what no flag says.
+
+    Example: dcsim init mine.yaml --server dgx-h100 --count 2
+    """
     from dcsim.catalogue.starter import starter
     from dcsim.results import store
 

@@ -29,9 +29,7 @@ Seed = Annotated[int | None, Option(metavar="N", min=0, help="Replace the seed o
 Html = Annotated[Path | None, Option(metavar="FILE", help="Write the comparison as a page.")]
 Growths = Annotated[
     list[str],
-    Option(
-        metavar="RATE", help='How demand grows, such as "30 %/year" or "high: 5 %/month linear"; repeatable.'
-    ),
+    Option(metavar="RATE", help='How demand grows, such as "30 %/year" or "high: 5 %/month linear"; repeatable.'),
 ]
 AllowCode = Annotated[bool, Option("--allow-code", help="Execute code that the scenario names as a model.")]
 Json = Annotated[

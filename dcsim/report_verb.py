@@ -37,7 +37,12 @@ def report(
     ],
     allow_code: AllowCode = False,
 ) -> int:
-    """Draw the page of a run, of a study finished or not, or of a comparison, with capacities and their outlook."""
+    """Draw the page of a run, a study or a comparison.
+
+    With capacities and their outlook; a study may be under way still.
+
+    Example: dcsim report runs/first --timeline
+    """
     from dcsim.results import study
     from dcsim.scenario.document import says
 

@@ -45,7 +45,10 @@ class Consent:
 
 
 def sweep(workers: Workers, consent: Consent, study: StudyFile, out: Out = None) -> int:
-    """Simulate every point of a study; what is finished already is not run again."""
+    """Simulate every point of a study that is not finished yet.
+
+    Example: dcsim sweep scenarios/studies/oversubscription.yaml --out fabric
+    """
     from dcsim.results import study as results
     from dcsim.scenario.study import load_study
     from dcsim.studies.sweep import opened
@@ -74,14 +77,22 @@ def sweep(workers: Workers, consent: Consent, study: StudyFile, out: Out = None)
 
 
 def optimize(workers: Workers, consent: Consent, study: StudyFile, out: Out = None) -> int:
-    """Search for the best points of a study by its objectives and constraints."""
+    """Search a study for its best points.
+
+    By its objectives and constraints.
+
+    Example: dcsim optimize scenarios/studies/cheapest-token.yaml
+    """
     from dcsim.studies import optimize as search
 
     return _searched(Asked(workers, consent, study, out), search.optimize)
 
 
 def sensitivity(workers: Workers, consent: Consent, study: StudyFile, out: Out = None) -> int:
-    """Rank the axes of a study by how much they move its metrics."""
+    """Rank the axes of a study by how much they move metrics.
+
+    Example: dcsim sensitivity scenarios/studies/cheapest-token.yaml
+    """
     from dcsim.studies import sensitivity as ranking
 
     return _searched(Asked(workers, consent, study, out), ranking.sensitivity)

@@ -141,9 +141,7 @@ def _replicated(replications: list[dict[str, Metric]]) -> dict[str, pd.DataFrame
     """Return the table of all replications, none of a single one."""
     if len(replications) == 1:
         return {}
-    rows = [
-        (number, name, metric.value) for number, found in enumerate(replications) for name, metric in found.items()
-    ]
+    rows = [(number, name, metric.value) for number, found in enumerate(replications) for name, metric in found.items()]
     return {"replications": tables.frame("replications", rows)}
 
 

@@ -77,9 +77,31 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     assert missing == []
 
 
-def test_the_reference_can_be_generated(tmp_path: Path) -> None:
-    run([sys.executable, "docs/generate.py", str(tmp_path)], ROOT)
-    pages = {file.stem: file.read_text("utf-8") for file in tmp_path.iterdir()}
-    assert set(pages) == {"commands", "scenario", "metrics", "tables", "catalogue"}
-    assert "| `oversubscription` |" in pages["scenario"]
-    assert "### h100-sxm" in pages["catalogue"]
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The generated pages by name."""
+    folder = tmp_path_factory.mktemp("reference")
+    run([sys.executable, "docs/generate.py", str(folder)], ROOT)
+    return {file.stem: file.read_text("utf-8") for file in folder.iterdir()}
+
+
+def test_the_reference_is_complete(reference: dict[str, str]) -> None:
+    assert set(reference) == {"commands", "scenario", "studies", "metrics", "tables", "catalogue", "python"}
+    assert "| `oversubscription` |" in reference["scenario"]
+    assert "## dcsim sweep" in reference["commands"]
+    assert "### h100-sxm" in reference["catalogue"]
+    for name, rows in (("ScenarioError", "python"), ("axes", "studies"), ("site.pue", "metrics")):
+        assert f"| `{name}` |" in reference[rows]
+
+
+def test_references_to_sections_lead_to_one(reference: dict[str, str]) -> None:
+    for text in reference.values():
+        heads = {head.lower().replace(" ", "-") for head in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+        assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= heads
+
+
+def test_every_page_can_be_reached_and_every_entry_is_there(reference: dict[str, str]) -> None:
+    listed = re.findall(r"^ +- .+: (\S+\.md)$|^  - \w+: (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    entries = [page or top for page, top in listed]
+    written = {str(page.relative_to(ROOT / "docs")) for page in PAGES if page.is_relative_to(ROOT / "docs")}
+    assert sorted(entries) == sorted(written | {f"reference/generated/{name}.md" for name in reference})

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from dcsim import cli, simulate
+
+APP: Any = get_command(cli.application())
+VERBS = sorted(APP.commands)
 
 SCENARIO = """\
 dcsim: 1
@@ -48,20 +56,34 @@ def lines(text: str) -> list[str]:
 def test_bare_and_help_list_every_verb(arguments: list[str]) -> None:
     done = dcsim(*arguments)
     assert done.exit_code == 0
-    for verb in (
-        "run",
-        "check",
-        "show",
-        "compare",
-        "report",
-        "trace",
-        "catalogue",
-        "schema",
-        "explain",
-        "calibrate",
-        "accuracy",
-    ):
+    for verb in VERBS:
         assert f"\n  {verb} " in done.output
+    assert "..." not in done.output.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_shows_an_example_that_it_takes(verb: str) -> None:
+    written = dcsim(verb, "--help").output.partition(f"Example: dcsim {verb}")[2].partition("\n\n")[0]
+    assert len(f"Example: dcsim {verb}{written}") <= 76  # a line, so that it can be copied
+    APP.commands[verb].make_context(verb, shlex.split(written))
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+def test_a_shell_completes_by_the_script_that_is_printed(shell: str) -> None:
+    done = dcsim("completion", shell)
+    assert done.exit_code == 0
+    assert f"_DCSIM_COMPLETE=complete_{shell}" in done.output.replace('" = "', "").replace(' = "', "=")
+
+
+def test_bash_completes_verbs_options_and_choices(tmp_path: Path) -> None:
+    script = tmp_path / "dcsim.bash"
+    script.write_text(dcsim("completion", "bash").output)
+    (tmp_path / "dcsim").write_text(f'#!/bin/sh\nexec {sys.executable} -m dcsim "$@"\n')
+    (tmp_path / "dcsim").chmod(0o755)
+    asked = f"source {script}; COMP_WORDS=(dcsim com); COMP_CWORD=1; _dcsim_completion dcsim; echo ${{COMPREPLY[@]}}"
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-c", asked], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["compare", "completion"]
 
 
 def test_a_verb_has_its_options_whatever_they_are_grouped_in() -> None:
