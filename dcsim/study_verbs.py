@@ -124,9 +124,13 @@ def _searched(asked: Asked, search: Callable[[LoadedStudy, Evaluation], Any]) ->
         except KeyboardInterrupt:
             complain(f"interrupted; {len(ready.dataset.done):,} points are kept in {folder}, run it again to go on")
             return INTERRUPTED
+    from dcsim.report import html
+    from dcsim.results import study as results
+
     text = told.write(loaded, found, folder)
+    page = html.write_study(results.load(folder), folder)
     if not asked.consent.quiet:
-        say(text)
+        say(f"{text}\n\nreport   {page}")
     return DONE
 
 

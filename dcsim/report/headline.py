@@ -182,7 +182,7 @@ def tiles(result: Result) -> list[Tile]:
         ("site.energy", _notes(result, (f"{start}energy_per_token", f"by {shorten(job, 16)}"))),
         ("site.power_peak", _notes(result, ("site.power_mean", "on average"))),
         ("site.pue", _notes(result, ("site.it_energy", "by IT"))),
-        ("site.cost", _notes(result, ("site.electricity_cost", "for electricity"))),
+        ("site.cost", _notes(result, ("site.electricity_cost", "for electricity"), ("site.cost_per_token", "all in"))),
         ("site.carbon", [*_scope(result), *_notes(result, ("site.water", "of water"))]),
     )
     return [_tile(result, name, job, notes) for name, notes in wanted if name in result.metrics]

@@ -18,6 +18,7 @@ _TIME = (
 )
 _ENERGY = ((3.6e9, 3.6e9, "MWh"), (3.6e6, 3.6e6, "kWh"), (1e6, 1e6, "MJ"), (1e3, 1e3, "kJ"), (1.0, 1.0, "J"))
 _CARBON = ((1e3, 1e3, "tCO2e"), (1.0, 1.0, "kgCO2e"), (0.0, 1e-3, "gCO2e"))
+_PER_TOKEN = ((0.0, 1e-6, "USD/Mtoken"),)
 _WATER = ((1e3, 1e3, "m³"), (1.0, 1.0, "L"), (0.0, 1e-3, "mL"))
 _PREFIXES = (
     (1e18, "E"),
@@ -82,7 +83,7 @@ def scale(values: Iterable[float], unit: str) -> Scale:
     largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
     if unit in ("1", "share"):
         return Scale(1.0, "") if unit == "1" else Scale(0.01, "%")
-    for special, steps in (("s", _TIME), ("J", _ENERGY), ("kgCO2e", _CARBON), ("L", _WATER)):
+    for special, steps in (("s", _TIME), ("J", _ENERGY), ("kgCO2e", _CARBON), ("L", _WATER), ("USD/token", _PER_TOKEN)):
         if unit == special:
             return next((Scale(by, name) for least, by, name in steps if largest >= least), _small(largest, unit))
     if unit.split("/")[0] in ("W", "J", "B", "FLOP", "tokens", "samples", "Hz"):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from dcsim.report import figures
+from dcsim.report import figures, study_best, study_outlook
 from dcsim.report.capacity import Outlook
 from dcsim.report.numbers import show
 from dcsim.report.page import item
@@ -17,21 +17,39 @@ from dcsim.results.study import StudyResult
 _MOST_ROWS, _MOST_METRICS = 500, 10
 
 
-def of_study(found: StudyResult, outlook: Outlook | None = None) -> dict[str, Any]:  # noqa: ARG001
+def of_study(found: StudyResult, outlook: Outlook | None = None) -> dict[str, Any]:
     """Return the values of the template of a study."""
+    view = study_outlook.table(found, outlook or Outlook())
+    sections = [("points", "What changes"), ("capacity", "Capacity"), ("ranges", "Ranges"), ("table", "All points")]
+    best = study_best.lines(found)
     return {
         "title": f"{found.name}: dcsim study",
         "heading": f"{found.name}: {len(found.frame):,} points",
         "facts": [f"{axis}: {found.frame[axis].nunique()} values" for axis in found.axes],
         "badges": [],
-        "sections": [("points", "What changes"), ("ranges", "Ranges"), ("table", "All points"), ("failed", "Failed")],
+        "sections": [("best", "Which is best")] * bool(best) + sections + [("failed", "Failed"), ("again", "Again")],
+        "best": best,
+        "pareto": item(study_best.drawing(found)),
+        "best_table": study_best.table(found),
         "drawing": item(figures.points(found)),
+        "capacity_table": view,
+        "capacity_told": study_outlook.told(found, outlook or Outlook()),
         "ranges": _ranges(found),
         "table_view": _table(found),
         "failed": _failed(found),
-        "command": f"dcsim sweep {found.name}.yaml",
+        "command": f"dcsim sweep {found.about.get('file') or found.name + '.yaml'}",
+        "same": _same(found),
         "summary": summary(found).split("\n", 1)[0],
     }
+
+
+def _same(found: StudyResult) -> list[tuple[str, str]]:
+    """Return what has to be the same for the same numbers to the last bit."""
+    about, keys = found.about, ("base", "seed", "start", "shared", "dcsim")
+    words = ("base scenario", "seed", "start", "digest of what all points share", "dcsim")
+    told = [(word, str(about[key])) for key, word in zip(keys, words, strict=True) if about.get(key) is not None]
+    bounds = "; ".join(map(str, about.get("constraints") or ()))
+    return [*told, ("constraints", bounds)] if bounds else told
 
 
 def _ranges(found: StudyResult) -> View:

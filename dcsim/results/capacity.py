@@ -92,6 +92,22 @@ def resources(result: Result) -> tuple[Resource, ...]:
     return tuple(found)
 
 
+GROUPS = {
+    "compute": "accelerators",
+    "power": "power",
+    "cooling": "cooling",
+    "communication": "network",
+    "storage": "storage",
+}
+"""What the metrics ``capacity.*`` call the roles of resources."""
+
+
+def resource(what: str) -> tuple[str, str] | None:
+    """Return the name and the group of a row of the table "limits", None for one that does not grow with the load."""
+    known = _known(what)
+    return None if known is None else (known[0], GROUPS[known[1]])
+
+
 def _known(what: str) -> tuple[str, str, str] | None:
     """Return name, role and series of a limit, None for one that does not grow with the load."""
     fixed = {

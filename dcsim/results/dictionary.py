@@ -94,6 +94,14 @@ DEFINITIONS: tuple[Definition, ...] = (
         "lower",
     ),
     Definition(
+        "site.cost_per_token",
+        "USD/token",
+        "Cost a token",
+        "Cost of the run over the tokens of the steps that its jobs finished.",
+        "site.cost / sum over jobs of steps x global batch x tokens a sample",
+        "lower",
+    ),
+    Definition(
         "site.electricity_cost",
         "USD",
         "Electricity cost",
@@ -395,6 +403,14 @@ DEFINITIONS: tuple[Definition, ...] = (
         "Bytes written to storage, each replica counted.",
         "sum over writes of bytes x replicas",
     ),
+    Definition(
+        "capacity.*",
+        "1",
+        "Capacity used",
+        "Share of a capacity (accelerators, power, cooling, network, storage) needed at the peak; of links on average.",
+        "max of demand / capacity; of links bytes / (run.duration x capacity)",
+        "lower",
+    ),
 )
 
 
@@ -414,7 +430,7 @@ def title(name: str) -> str:
 
 def share(name: str) -> bool:
     """Return whether the metric ``name`` is a share of a whole, read in percent; a loss or a PUE is none."""
-    return any(fnmatchcase(name, pattern) for pattern in ("jobs.*.mfu", "network.*_utilization_*"))
+    return any(fnmatchcase(name, pattern) for pattern in ("jobs.*.mfu", "network.*_utilization_*", "capacity.*"))
 
 
 def variable(name: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dcsim.errors import InputError
 from dcsim.results import dataset
@@ -23,11 +24,19 @@ class StudyResult:
     ``frame`` has a row a point in the study's order: number, key, status ("done" or "failed"), reason, digest,
     replications, wall_s [s], the axes by path as written in a scenario file, the metrics by name, and with several
     replications ``<metric>.low`` and ``<metric>.high``. Units of the metrics are in ``frame.attrs["units"]``.
+    ``about`` is the manifest of the study: its objectives, constraints, base scenario and start.
     """
 
     name: str
     axes: tuple[str, ...]
     frame: pd.DataFrame
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def objectives(self) -> tuple[tuple[str, str], ...]:
+        """(metric, "minimize" or "maximize") of the study file, as far as its points have the metrics."""
+        asked = dict(self.about.get("objectives") or {})
+        return tuple((name, str(aim)) for name, aim in asked.items() if name in self.frame.columns)
 
     @property
     def done(self) -> pd.DataFrame:
@@ -78,4 +87,4 @@ def load(folder: Path | str) -> StudyResult:
         raise InputError(f"{folder}: a file of its points cannot be read ({error}); run dcsim sweep again") from error
     frame = table.to_pandas()
     frame.attrs["units"] = {field.name: (field.metadata or {}).get(b"unit", b"").decode() for field in table.schema}
-    return StudyResult(name, axes, frame)
+    return StudyResult(name, axes, frame, manifest)

@@ -9,11 +9,13 @@ from dcsim.cluster.job import TrainingJob
 from dcsim.cluster.learning import Learning
 from dcsim.cluster.search import SearchJob
 from dcsim.compute.precision import matrix_rate
+from dcsim.results.capacity import resource
 from dcsim.results.result import Metric
 from dcsim.results.statistics import interval
 from dcsim.simulate import costs
 from dcsim.simulate.assemble import DataCenter
 from dcsim.simulate.kernels import bound_by
+from dcsim.simulate.tables import limits
 
 
 def collect(center: DataCenter) -> dict[str, Metric]:
@@ -23,7 +25,7 @@ def collect(center: DataCenter) -> dict[str, Metric]:
         found |= {f"jobs.{job.name}.{name}": metric for name, metric in _job(job).items()}
     for search in center.searches:
         found |= {f"jobs.{search.name}.{name}": metric for name, metric in _searched(search).items()}
-    return found
+    return found | _per_token(center) | _capacities(center)
 
 
 def combine(replications: list[dict[str, Metric]]) -> dict[str, Metric]:
@@ -65,6 +67,24 @@ def _site(center: DataCenter) -> dict[str, Metric]:
         "site.cost": Metric(sum(spent.values()), "USD"),
         "site.inlet_peak": Metric(summary.inlet_peak_c, "degC"),
     }
+
+
+def _per_token(center: DataCenter) -> dict[str, Metric]:
+    """Return the cost of the site over the tokens that its jobs were paid for, nothing where no job has any."""
+    steps = [(job, job.plan.costs.tokens_per_sample) for job in center.jobs]
+    tokens = sum(job.step * job.plan.parts.job.batch.global_ * each for job, each in steps if each > 1)
+    return {"site.cost_per_token": Metric(sum(costs.items(center).values()) / tokens, "USD/token")} if tokens else {}
+
+
+def _capacities(center: DataCenter) -> dict[str, Metric]:
+    """Return the share of each capacity that the run needed; what is nearest to its own stands for several."""
+    used: dict[str, tuple[float, str]] = {}
+    for what, demand, capacity, *_ in limits(center):
+        known = resource(what)
+        if known is not None and capacity > 0.0:
+            name, group = known
+            used[group] = max(used.get(group, (0.0, "")), (demand / capacity, name))
+    return {f"capacity.{group}": Metric(share, "1", bound_by=name) for group, (share, name) in sorted(used.items())}
 
 
 def _network(center: DataCenter) -> dict[str, Metric]:

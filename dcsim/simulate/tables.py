@@ -39,7 +39,7 @@ def collect(center: DataCenter) -> dict[str, pd.DataFrame]:
         "step": ((job.name, *row) for job in center.jobs for row in job.step_spans),
         "tiers": center.hall.fabric.tier_table(),
         "operations": _operations(center),
-        "limits": _limits(center),
+        "limits": limits(center),
         "costs": costs.items(center).items(),
         "trials": _trials(center),
         "smaller": smaller.rows(center),
@@ -100,7 +100,8 @@ def _smaller(job: TrainingJob | SearchJob) -> str:
     return "a smaller micro batch, or sharded optimizer states"
 
 
-def _limits(center: DataCenter) -> Iterable[Sequence[Any]]:
+def limits(center: DataCenter) -> Iterable[Sequence[Any]]:
+    """Yield the rows of the table "limits"."""
     for headroom in center.facility.summary().headrooms:
         yield (headroom.what, headroom.used, headroom.capacity, headroom.unit, headroom.headroom, headroom.lifted_by)
     for job in center.lives:

@@ -95,7 +95,7 @@ def opened(loaded: LoadedStudy, folder: Path, search: bool = False) -> Iterator[
     study, shared = loaded.study, _shared(loaded)
     points = None if search else Points(loaded)
     total = 0 if points is None else _counted(loaded, points, shared)
-    mine = {"study": study.study, "shared": shared, "axes": [*study.axes], "dcsim": __version__}
+    mine = {"study": study.study, "shared": shared, "axes": [*study.axes], "dcsim": __version__, **_about(loaded)}
     with _held(folder, mine):
         prune = study.search.prune
         dataset = Dataset(folder, (*study.axes, *([prune.path] if prune else ())))
@@ -200,6 +200,19 @@ def _refusal(loaded: LoadedStudy, path: str, value: Any) -> list[Any]:
         own = [problem for problem in error.problems if problem.path == block or problem.path.startswith(path)]
         return [loaded.problem(f"axes.{path}", p.found, p.expected, p.suggestion) for p in own]
     return []
+
+
+def _about(loaded: LoadedStudy) -> dict[str, Any]:
+    """Return what the page of a study tells of it."""
+    study = loaded.study
+    return {
+        "file": loaded.path.name,
+        "base": study.base,
+        "seed": loaded.base.scenario.seed,
+        "start": loaded.base.scenario.start.isoformat(),
+        "objectives": dict(study.objectives),
+        "constraints": list(study.constraints),
+    }
 
 
 @contextmanager

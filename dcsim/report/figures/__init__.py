@@ -11,13 +11,14 @@ from dcsim.report.figures.overtime import over_time
 from dcsim.report.figures.points import points
 from dcsim.report.figures.sankey import energy_flow
 from dcsim.report.figures.step import one_step
-from dcsim.report.figures.tradeoff import tradeoff
+from dcsim.report.figures.tradeoff import frontier, tradeoff
 from dcsim.report.figures.variants import variants
 
 __all__ = [
     "Drawing",
     "demand",
     "energy_flow",
+    "frontier",
     "growth",
     "learning",
     "link_heat",

@@ -1,75 +1,120 @@
-"""Two objectives of several results against each other, with those that no other one beats joined."""
+"""Two objectives of several results or points against each other, with those that no other one beats joined."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dcsim.report import style
-from dcsim.report.figures.drawing import Box, Drawing, axes_at, canvas, styled, ticks
-from dcsim.report.numbers import short_labels, shorten
+from dcsim.report.figures.drawing import Box, Drawing, Floats, axes_at, canvas, styled, ticks
+from dcsim.report.numbers import Scale, scale, short_labels, shorten
 from dcsim.report.tables import row_scale
-from dcsim.results.comparison import Comparison, MetricRow
-from dcsim.results.standing import Objective, undominated
+from dcsim.results import dictionary
+from dcsim.results.comparison import Comparison
+from dcsim.results.standing import Objective, pareto
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LEFT, _TOP, _HEIGHT, _BOTTOM, _RIGHT = 78.0, 24.0, 260.0, 46.0, 170.0
-_MOST_NAMES = 24
+Kept = NDArray[np.bool_]
+_LEFT, _TOP, _HEIGHT, _BOTTOM, _RIGHT = 78.0, 24.0, 260.0, 46.0, 190.0
+_MOST_NAMES = 16
+
+
+@dataclass(frozen=True)
+class Aim:
+    """One objective of all points: their values [unit of ``scale`` times its divisor], and which end is wanted."""
+
+    title: str
+    values: Floats
+    scale: Scale
+    least: bool
+
+    @property
+    def costs(self) -> Floats:
+        """The values, less being better."""
+        return self.values if self.least else -self.values
 
 
 def tradeoff(comparison: Comparison, by: Sequence[Objective]) -> Drawing:
-    """Draw the first two objectives that do not move alike; every result is a dot with its label."""
-    pair = _pair(comparison, by)
-    if pair is None:
-        return Drawing("pareto", "There are no two objectives that differ between the results.")
-    rows = [row for row in map(comparison.row, (name for name, _ in pair)) if row is not None]
-    best = undominated(comparison, pair)
-    with styled():
-        figure = canvas(style.WIDE_PX, _TOP + _HEIGHT + _BOTTOM)
-        axes = axes_at(figure, Box(_LEFT, _TOP, style.WIDE_PX - _LEFT - _RIGHT, _HEIGHT))
-        _dots(axes, comparison, rows, best)
-    aims = " and ".join(
-        f"{'less' if aim == 'minimize' else 'more'} {row.title}" for row, (_, aim) in zip(rows, pair, strict=True)
-    )
-    title = (
-        f"{shorten(comparison.labels[best[0]], 40)} is best in both: {aims}"
-        if len(best) == 1
-        else f"{len(best)} of {len(comparison.labels)} variants trade {rows[0].title} for {rows[1].title}"
-    )
-    subtitle = f"Wanted: {aims}; filled and joined: not beaten in both at once"
-    return Drawing("pareto", title, subtitle, f"{title}. {subtitle}.", figure)
-
-
-def _pair(comparison: Comparison, by: Sequence[Objective]) -> tuple[Objective, Objective] | None:
-    """Return the first two objectives whose values differ; where one of a later pair has a trade, that pair."""
-    known = []
+    """Draw the first two objectives of a comparison that trade against each other; every result has its label."""
+    aims = []
     for name, aim in by:
         row = comparison.row(name)
         if row is not None and row.differs(1e-9) and all(v is not None and math.isfinite(v) for v in row.values):
-            known.append((name, aim))
-    pairs = [(a, b) for place, a in enumerate(known) for b in known[place + 1 :]]
-    return next((pair for pair in pairs if len(undominated(comparison, pair)) > 1), pairs[0] if pairs else None)
+            values = np.array([float(value or 0.0) for value in row.values])
+            aims.append(Aim(row.title, values, row_scale(row), aim == "minimize"))
+    labels = list(short_labels(comparison.labels))
+    return _drawn(aims, labels, np.ones(len(labels), dtype=bool), "variants")
 
 
-def _dots(axes: Axes, comparison: Comparison, rows: Sequence[MetricRow], best: Sequence[int]) -> None:
-    scales = [row_scale(row) for row in rows]
-    points = [
-        (float(across or 0.0) / scales[0].divisor, float(up or 0.0) / scales[1].divisor)
-        for across, up in zip(rows[0].values, rows[1].values, strict=True)
-    ]
-    front = sorted(points[place] for place in best)
-    axes.plot(*zip(*front, strict=True), color=style.color("compute"), lw=1.2)
-    for place, (point, label) in enumerate(zip(points, short_labels(comparison.labels), strict=True)):
-        filled = style.color("compute") if place in best else style.color("paper")
-        axes.plot(*point, "o", ms=7, markerfacecolor=filled, markeredgecolor=style.color("compute"), zorder=5)
-        if place < _MOST_NAMES:
-            axes.annotate(shorten(label, 24), point, xytext=(8, 3), textcoords="offset points", fontsize=style.SMALL_PX)
-    names = [f"{shorten(row.title, 44)} {fitted.label}".rstrip() for row, fitted in zip(rows, scales, strict=True)]
-    axes.set_xlabel(names[0])
-    axes.set_ylabel(names[1])
-    axes.margins(0.08, 0.12)
+def frontier(
+    columns: Sequence[tuple[str, str, Floats]], labels: Sequence[str], kept: Kept, aims: Sequence[str]
+) -> Drawing:
+    """Draw objectives of the points of a study: ``columns`` are (metric, unit, values), ``aims`` what is wanted.
+
+    ``kept`` says which points keep the constraints; the others are crosses. Points that nothing beats have their label.
+    """
+    made = []
+    for (metric, unit, values), aim in zip(columns, aims, strict=True):
+        fitted = scale(values.tolist(), "share" if dictionary.share(metric) else unit)
+        made.append(Aim(dictionary.title(metric), values, fitted, aim == "minimize"))
+    return _drawn([aim for aim in made if np.ptp(aim.values) > 0.0], labels, np.asarray(kept, dtype=bool), "points")
+
+
+def _drawn(aims: Sequence[Aim], labels: Sequence[str], kept: Kept, word: str) -> Drawing:
+    pair = _pair(aims, kept)
+    if pair is None:
+        return Drawing("pareto", f"There are no two objectives that differ between the {word}.")
+    best = _best(pair, kept)
+    with styled():
+        figure = canvas(style.WIDE_PX, _TOP + _HEIGHT + _BOTTOM)
+        _dots(axes_at(figure, Box(_LEFT, _TOP, style.WIDE_PX - _LEFT - _RIGHT, _HEIGHT)), pair, labels, (kept, best))
+    wanted = " and ".join(f"{'less' if aim.least else 'more'} {shorten(aim.title, 50)}" for aim in pair)
+    title = f"{len(best)} of {len(labels)} {word} trade {shorten(pair[0].title, 50)} for {shorten(pair[1].title, 50)}"
+    if len(best) == 1:
+        title = f"{shorten(labels[best[0]], 60)} is best in both: {wanted}"
+    crosses = "; crosses miss a constraint" if not kept.all() else ""
+    subtitle = f"Wanted: {wanted}; filled and joined: not beaten in both at once{crosses}"
+    return Drawing("pareto", title, subtitle, f"{title}. {subtitle}.", figure)
+
+
+def _best(pair: Sequence[Aim], kept: Kept) -> list[int]:
+    """Return the places of the points that keep the constraints and that no other such point beats in both."""
+    places = np.flatnonzero(kept)
+    costs = np.column_stack([aim.costs[places] for aim in pair])
+    return [int(places[place]) for place in pareto([tuple(cost) for cost in costs.tolist()])]
+
+
+def _pair(aims: Sequence[Aim], kept: Kept) -> tuple[Aim, Aim] | None:
+    """Return the first two objectives that trade against each other, the first two at all where none do."""
+    pairs = [(a, b) for place, a in enumerate(aims) for b in aims[place + 1 :]] if kept.any() else []
+    return next((pair for pair in pairs if len(_best(pair, kept)) > 1), pairs[0] if pairs else None)
+
+
+def _dots(axes: Axes, pair: Sequence[Aim], labels: Sequence[str], which: tuple[Kept, Sequence[int]]) -> None:
+    kept, best = which
+    across, up = (aim.values / aim.scale.divisor for aim in pair)
+    front = sorted(best, key=lambda place: float(across[place]))
+    blue = style.color("compute")
+    axes.plot(across[~kept], up[~kept], "x", color=style.color("idle"), ms=5)
+    axes.plot(across[kept], up[kept], "o", ms=6, markerfacecolor=style.color("paper"), markeredgecolor=blue)
+    axes.plot(across[front], up[front], "o-", color=blue, ms=7, lw=1.2, zorder=5)
+    named = range(len(labels)) if len(labels) <= _MOST_NAMES else front[:_MOST_NAMES]
+    seen: set[tuple[float, float]] = set()
+    for place in named:
+        point = (float(across[place]), float(up[place]))
+        if point not in seen:
+            seen.add(point)
+            text = shorten(labels[place], 44)
+            axes.annotate(text, point, xytext=(8, 3), textcoords="offset points", fontsize=style.SMALL_PX)
+    axes.set_xlabel(f"{shorten(pair[0].title, 50)} {pair[0].scale.label}".rstrip())
+    axes.set_ylabel(f"{shorten(pair[1].title, 36)} {pair[1].scale.label}".rstrip())
+    axes.margins(0.1, 0.14)
     ticks(axes.xaxis, 6)
     ticks(axes.yaxis, 5)

@@ -1,0 +1,85 @@
+"""What each point of a study uses of each capacity, and what runs out first as demand grows."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from dcsim.report.capacity import Outlook
+from dcsim.report.numbers import percent, show
+from dcsim.report.outlook import described, month
+from dcsim.report.study import plain
+from dcsim.report.tables import Cell, Column, View
+from dcsim.results.growth import Growth, order
+from dcsim.results.study import StudyResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PREFIX, _MOST_ROWS = "capacity.", 500
+MISSING = 'The points keep no metrics of capacity: let the study keep "capacity.*" to see what runs out first.'
+
+
+def told(found: StudyResult, outlook: Outlook) -> str:
+    """Say which resource runs out first in how many points, or what is missing."""
+    names = _names(found)
+    if not names or not len(found.done):
+        return MISSING
+    middle = _middle(outlook)
+    first = [order(_needs(row, names), middle)[0].name for _, row in found.done.iterrows() if _needs(row, names)]
+    counts = sorted(((first.count(name), name) for name in set(first)), reverse=True)
+    texts = [f"{name} in {count} of {len(first)} points" for count, name in counts]
+    return f"Runs out first as demand grows: {', '.join(texts)}. Growth is as of the run: more of the same jobs."
+
+
+def table(found: StudyResult, outlook: Outlook) -> View:
+    """Return one row a point: the shares of its capacities, the first to run out, up to which load, and when."""
+    names, middle = _names(found), _middle(outlook)
+    heads = [Column(axis.rpartition(".")[2]) for axis in found.axes]
+    heads += [Column(name.removeprefix(_PREFIX), "%", True) for name in names]
+    heads += [Column("first to run out"), Column("lasts to", "× this load", True)]
+    heads += [Column(f"runs out: {described(middle)}", "", True)]
+    rows = [_row(found, row, middle) for _, row in found.done.head(_MOST_ROWS).iterrows() if _needs(row, names)]
+    return View("capacity", "What is used of each capacity", tuple(heads), tuple(rows), _NOTE if rows else "")
+
+
+_NOTE = "Used is the peak over the run; of links the mean of the busiest one. What is full already comes first."
+
+
+def _row(found: StudyResult, row: pd.Series[float], grown: Growth) -> tuple[Cell, ...]:
+    names = _names(found)
+    needs = _needs(row, names)
+    first = order(needs, grown)[0]
+    used = needs[first.name][0]
+    cells = [Cell(plain(row[axis])) for axis in found.axes]
+    cells += [_share(float(row[name])) for name in names]
+    lasts = Cell(show(1.0 / used, "1"), repr(1.0 / used)) if used > 0.0 else Cell("–")
+    when = month(_start(found), first.years) if _dated(found) else f"in {show(first.years, '1')} years"
+    years = first.years if math.isfinite(first.years) else 1e9
+    return (*cells, Cell(first.name), lasts, Cell(when, repr(years)))
+
+
+def _share(used: float) -> Cell:
+    return Cell(percent(used).removesuffix(" %"), repr(used)) if math.isfinite(used) else Cell("–")
+
+
+def _names(found: StudyResult) -> list[str]:
+    return [name for name in found.metrics if name.startswith(_PREFIX)]
+
+
+def _needs(row: pd.Series[float], names: list[str]) -> dict[str, tuple[float, float]]:
+    known = {name.removeprefix(_PREFIX): (float(row[name]), 1.0) for name in names}
+    return {name: need for name, need in known.items() if math.isfinite(need[0])}
+
+
+def _middle(outlook: Outlook) -> Growth:
+    return outlook.growths[len(outlook.growths) // 2]
+
+
+def _dated(found: StudyResult) -> bool:
+    return isinstance(found.about.get("start"), str)
+
+
+def _start(found: StudyResult) -> datetime:
+    return datetime.fromisoformat(str(found.about["start"]))
