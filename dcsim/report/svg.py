@@ -45,15 +45,22 @@ def standalone(drawing: Drawing) -> str:
 
 
 def write_png(drawing: Drawing, path: Path | str) -> None:
-    """Write the figure with its title at 200 dots per inch on white, for papers; nothing where there is no figure."""
+    """Write the figure with its headings at 200 dots per inch on white, for papers; nothing where there is none."""
     if drawing.figure is None:
         return
     with styled():
         width = float(drawing.figure.get_size_inches()[0]) * 72
-        title = "\n".join(_wrap(drawing.title, width, 12.0))
-        heading = drawing.figure.text(8 / width, 1.02, title, fontsize=12, fontweight="bold", va="bottom")
+        height = float(drawing.figure.get_size_inches()[1]) * 72
+        below = _wrap(drawing.subtitle, width, 9.0) if drawing.subtitle else []
+        above = _wrap(drawing.title, width, 12.0)
+        write, left = drawing.figure.text, 8 / width
+        headings = [
+            write(left, 1 + 6 / height, "\n".join(below), va="bottom", fontsize=9, color=style.color("muted")),
+            write(left, 1 + (12 + 11 * len(below)) / height, "\n".join(above), va="bottom", fontsize=12, weight="bold"),
+        ]
         drawing.figure.savefig(path, format="png", dpi=200, facecolor="white", bbox_inches="tight", pad_inches=0.1)
-        heading.remove()
+        for heading in headings:
+            heading.remove()
 
 
 def _clean(drawing: Drawing) -> ElementTree.Element:

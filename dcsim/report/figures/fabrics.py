@@ -65,11 +65,14 @@ def collision_loss(networks: Sequence[Shares]) -> Drawing:
         _names(axes, [(float(100.0 * n.kept[-1].mean()), n.name) for n in shown])
     worst = min(shown, key=lambda network: float(network.kept[0].mean()))
     few = worst.queue_pairs[0]
-    kept = percent(float(worst.kept[0].mean()))
+    best = max(shown, key=lambda network: float(network.kept[0].mean()))
+    kept, most = (percent(float(network.kept[0].mean())) for network in (worst, best))
     title = f"With {few} queue pair{'s' * (few > 1)} {shorten(worst.name, 30)} keeps {kept} of the ideal rate"
+    title += f", {shorten(best.name, 30)} {most}" if best is not worst else ""
     draws = worst.kept.shape[1]
     subtitle = (
-        f"Rate of a job's ring all-reduce over that of its network cards; mean and range of {draws} draws of the hash"
+        f"Rate of a job's ring all-reduce over that of its network cards, oversubscription included; line: mean, band: "
+        f"range of {draws} draws of the hash"
     )
     return Drawing("collision-loss", title, subtitle, _told(shown), figure)
 
