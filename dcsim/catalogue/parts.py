@@ -135,6 +135,15 @@ class Link(Value):
     rate: DataRate = Field(description="one direction, per device")
     efficiency: Fraction = Field(description="payload over line rate for large messages")
     latency: PositiveDuration = Field(description="software and hardware time of one hop between two ranks")
+    reach: Count | None = Field(
+        None, description="accelerators that it joins where it goes on from server to server; those of a server if not"
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_what_it_has_not(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # As of accelerators: digests of scenarios do not depend on a reach that a link does not have.
+        written: dict[str, Any] = plain(self)
+        return {key: value for key, value in written.items() if key != "reach" or value is not None}
 
 
 class Disk(Value):

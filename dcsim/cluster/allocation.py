@@ -15,7 +15,7 @@ from dcsim.network.rings import Rank
 from dcsim.network.route import Route, RouteBuilder
 from dcsim.parallel.choice import waves_of
 from dcsim.parallel.mesh import groups
-from dcsim.parallel.program import Collective
+from dcsim.parallel.program import Collective, Message
 from dcsim.scenario.parallel import Library
 from dcsim.workload.operation import Group
 
@@ -59,6 +59,9 @@ def _routes(plan: JobPlan, places: Sequence[Rank], fabric: Fabric) -> dict[Group
     found: dict[Group | None, list[Route]] = {
         group: [fabric.collective(places, groups(program.mesh, group), group)] for group in named if group is not None
     }
+    messages = {i.group: i.mesh for i in program.instructions if isinstance(i, Message)}
+    for group, mesh in messages.items():
+        found[group] = [fabric.collective(places, groups(mesh, group), group)]
     if None in named:
         waves = waves_of(plan.parts.job.parallel, plan.accelerators_per_server)
         found[None] = [fabric.all_reduce(places)] if waves is None else [fabric.exchange(places, w) for w in waves]

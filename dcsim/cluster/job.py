@@ -17,6 +17,7 @@ from dcsim.engine import Process
 from dcsim.errors import RunError
 from dcsim.estimate.exposure import CollectiveRow, SpanRow, collective_rows, span_rows
 from dcsim.estimate.job_plan import JobPlan
+from dcsim.estimate.planned_program import placed_parts
 from dcsim.estimate.step import Floats
 from dcsim.estimate.step_plan import StepEnergy, latency_share, step_plan
 from dcsim.estimate.validation import validation_seconds
@@ -50,6 +51,8 @@ class TrainingJob:
         self.latency_share = 0.0
         self.collectives: tuple[CollectiveRow, ...] = ()
         self.step_spans: tuple[SpanRow, ...] = ()
+        self.step_alone_s = 0.0
+        self.step_parts: dict[str, float] = {}  # of a parallel plan, in its last attempt [s]
         self._phase = ("queued", 0.0, "")
         self._energy_before_j = 0.0
         self._allocation: Allocation | None = None
@@ -139,8 +142,13 @@ class TrainingJob:
         self._energy_before_j = self.energy_j - self._drawn_j(allocation)
         self._hall.occupants.update(dict.fromkeys(allocation.servers, self))
         self.latency_share = latency_share(self.plan.program, allocation.paths)
-        stages = step_plan(self.plan.program, self.plan.device, allocation.paths, None).stages
-        named = "by kind" if self.plan.program.mesh else self.plan.parts.job.parallel.reduction.kind
+        alone = step_plan(self.plan.program, self.plan.device, allocation.paths, None)
+        stages, self.step_alone_s = alone.stages, alone.duration_s
+        split = self.plan.split
+        self.step_parts = {} if split is None else placed_parts(split.at(1.0), stages)
+        named = (
+            "by kind" if self.plan.program.mesh or split is not None else self.plan.parts.job.parallel.reduction.kind
+        )
         self.collectives = tuple(collective_rows(stages, named))
         self.step_spans = tuple(span_rows(stages))
         self._stepping = self._steps_of(allocation)

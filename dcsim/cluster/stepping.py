@@ -99,14 +99,22 @@ class Stepping:
         return self._plans[conditions]
 
     def _watts(self, plan: StepPlan) -> float:
-        """Mean power of one accelerator over a step alone on its links [W]."""
-        return step_power(self._plan.device.accelerator, plan.energy.total_j, plan.duration_s, plan.clock)
+        """Mean power of one accelerator over a step alone on its links [W].
+
+        The times of parallel plans are fitted to boards at the clocks that their power limit leaves them, so that no
+        further limit holds.
+        """
+        accelerator = self._plan.device.accelerator
+        power_w = step_power(accelerator, plan.energy.total_j, plan.duration_s, plan.clock)
+        return power_w if self._plan.split is None else min(power_w, accelerator.tdp)
 
     def _planned(self, clock: float) -> StepPlan:
         device = replace(self._plan.device, clock=clock)
         read = self._allocation.read
         paths = {group: self._present_all(ways) for group, ways in self._allocation.paths.items()}
-        return step_plan(self._plan.program, device, paths, self._present(read.path) if read else None)
+        split = self._plan.split
+        program = self._plan.program if split is None else split.at(clock).program
+        return step_plan(program, device, paths, self._present(read.path) if read else None)
 
     def _present_all(self, ways: Sequence[Path] | LibraryPath) -> Sequence[Path] | LibraryPath:
         if not isinstance(ways, LibraryPath):
@@ -131,8 +139,8 @@ class Stepping:
 
     def _blocked(self, plan: StepPlan) -> bool:
         """Return whether the step crosses a dead link, so that it cannot be told when it ends."""
-        routes = [stage.route for stage in plan.stages if isinstance(stage, Move)]
-        return any(self._hall.fabric.alone_rate(route) == 0.0 for route in routes)
+        routes = {id(stage.route): stage.route for stage in plan.stages if isinstance(stage, Move)}
+        return any(self._hall.fabric.alone_rate(route) == 0.0 for route in routes.values())
 
     def _shared(self, plan: StepPlan) -> bool:
         routes = [stage.route for stage in plan.stages if isinstance(stage, Move)]

@@ -15,7 +15,7 @@ from dcsim.storage.volume import Volume
 
 @dataclass(frozen=True)
 class Access:
-    """A way to an object: the path of its bytes and the legs that the volume's ledger books."""
+    """A way to an object: the path of its bytes and what the volume's ledger books, a leg for each disk."""
 
     path: Path
     legs: tuple[StorageLeg, ...]
@@ -35,6 +35,7 @@ class Store:
             for direction, rate in rates
             for node in range(volume.nodes)
         }
+        self._writing: dict[str, tuple[object, Access]] = {}
         self._demands: dict[str, tuple[float, float]] = {}
         self.power = Level(clock, "storage", "W", volume.power_w())
 
@@ -43,8 +44,15 @@ class Store:
         return self._access(self.volume.read_legs(name, servers), self.volume.read_latency_s)
 
     def writing(self, name: str, servers: Sequence[int], size_bytes: float) -> Access:
-        """Return how ``servers`` write the object ``name`` of ``size_bytes`` in equal parts, replication included."""
-        return self._access(self.volume.write_legs(name, servers, size_bytes), self.volume.write_latency_s)
+        """Return how ``servers`` write the object ``name`` of ``size_bytes`` in equal parts, replication included.
+
+        Checkpoints of a job go the same way again and again, until its servers, its size or the network change.
+        """
+        key = (tuple(servers), size_bytes, self._fabric.outage.state.value)
+        if name not in self._writing or self._writing[name][0] != key:
+            legs = self.volume.write_legs(name, servers, size_bytes)
+            self._writing[name] = key, self._access(legs, self.volume.write_latency_s)
+        return self._writing[name][1]
 
     def has_read(self, access: Access, size_bytes: float) -> None:
         """Book a finished read."""
@@ -64,9 +72,18 @@ class Store:
     def _access(self, legs: Sequence[StorageLeg], latency_s: float) -> Access:
         route = self._fabric.legs([self._on_fabric(leg) for leg in legs])
         route = replace(route, latency_s=route.latency_s + latency_s)
-        return Access(Path(route, self._fabric.alone_rate(route)), tuple(legs))
+        return Access(Path(route, self._fabric.alone_rate(route)), _by_disk(legs))
 
     def _on_fabric(self, leg: StorageLeg) -> Leg:
         source = None if leg.source_disk is None else self._disks["read", leg.source_disk]
         target = None if leg.target_disk is None else self._disks["write", leg.target_disk]
         return Leg(leg.source, leg.target, leg.share, source, target)
+
+
+def _by_disk(legs: Sequence[StorageLeg]) -> tuple[StorageLeg, ...]:
+    """Return legs to or from the same disks as one."""
+    found: dict[tuple[int | None, int | None], StorageLeg] = {}
+    for leg in legs:
+        disks = (leg.source_disk, leg.target_disk)
+        found[disks] = replace(leg, share=leg.share + (found[disks].share if disks in found else 0.0))
+    return tuple(found.values())

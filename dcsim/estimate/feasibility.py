@@ -34,8 +34,6 @@ def structure(scenario: Scenario, inventory: Inventory, report: Report, folder: 
     """Yield what cannot be built or placed, before any model is traced; ``folder`` is the scenario's."""
     for job in scenario.jobs:
         yield from _placeable(job, inventory, report)
-        if job.parallel.split:
-            yield report(f"jobs.{job.name}.parallel", "a parallel plan", "data alone: plans cannot be simulated yet")
         yield from _data(job, report)
         yield from _search(job, report)
     yield from _serves(inventory, report)

@@ -13,7 +13,7 @@ from dcsim.parallel.federated import federated
 from dcsim.parallel.memory import RankMemory, replicated
 from dcsim.parallel.meshed import meshed
 from dcsim.parallel.plan import DataParallel, data_parallel
-from dcsim.parallel.program import Compute, Program, Read
+from dcsim.parallel.program import Compute, Program, Read, Stretch
 from dcsim.scenario.parallel import Federated
 from dcsim.scenario.user import UserModel
 from dcsim.scenario.workload import Job
@@ -21,6 +21,7 @@ from dcsim.workload.costs import CostRequest
 from dcsim.workload.operation import StepCosts
 
 if TYPE_CHECKING:
+    from dcsim.estimate.split_plan import SplitPlan
     from dcsim.network.collectives import Interconnect  # brings NumPy
 
 _ELEMENT_BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
@@ -31,7 +32,7 @@ class JobPlan:
     """A job, the costs of its step, its program, and the servers it may run on.
 
     ``pool`` are the indices of the servers of its pool; it takes ``servers_needed`` of them whole. ``library`` is what
-    joins its ranks, if a library chooses how it reduces.
+    joins its ranks, if a library chooses how it reduces; ``split`` is its parallel plan, if it has one.
     """
 
     parts: JobParts
@@ -42,6 +43,7 @@ class JobPlan:
     pool: frozenset[int]
     accelerators_per_server: int
     library: Interconnect | None = None
+    split: SplitPlan | None = None
 
     @property
     def servers_needed(self) -> int:
@@ -68,7 +70,8 @@ class JobPlan:
     @property
     def flops_per_step(self) -> float:
         """FLOPs that all ranks execute in a step, recomputation included."""
-        return self.program.ranks * sum(
+        stretches = sum(i.flops for i in self.program.instructions if isinstance(i, Stretch))
+        return self.program.ranks * stretches + self.program.ranks * sum(
             times * operation.flops
             for instruction in self.program.instructions
             if isinstance(instruction, Compute)
@@ -80,6 +83,8 @@ class JobPlan:
         """FLOPs of matrix products and convolutions of forward and backward passes, as model FLOP utilization
         counts them.
         """
+        if self.split is not None:
+            return self.program.ranks * self.split.step.model_flops
         return self.program.ranks * sum(
             times * operation.flops
             for instruction in self.program.instructions

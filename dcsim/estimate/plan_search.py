@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcsim.estimate.rank_memory import rank_memory
-from dcsim.estimate.training import Work, step_seconds
+from dcsim.estimate.training import step_seconds
+from dcsim.estimate.work import Work
 from dcsim.parallel.legal import divides_heads, divisors, even_chunks, splits_sequence
 from dcsim.parallel.parallelism import EVERYTHING, GRADIENTS, NOT_SHARDED, OPTIMIZER, Parallelism
 from dcsim.scenario.transformers import Decoder, MixtureModel

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dcsim.estimate.training import Work
+from dcsim.estimate.work import Work
 from dcsim.parallel.held import Held, held, plain_parameters
 from dcsim.parallel.layer import tokens
 from dcsim.parallel.parallelism import EVERYTHING, GRADIENTS, OPTIMIZER

@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcsim.compute.accelerator import dynamic_energy_factor
+from dcsim.compute.precision import flop_energy
 from dcsim.compute.roofline import operation_energies, operation_time
 from dcsim.estimate.device import Device
 from dcsim.estimate.library import LibraryPath, Path, take
 from dcsim.estimate.step import Busy, Floats, Join, Move, Stage, StepTimes, evaluate, remaining, spans
+from dcsim.network.hold import union
 from dcsim.network.saturation import full_loads
 from dcsim.parallel.mesh import sent_factor
-from dcsim.parallel.program import Collective, Compute, Program, Read, Wait
+from dcsim.parallel.program import Collective, Compute, Message, Program, Read, Stretch, Wait
 from dcsim.workload.operation import Group
 
 Indices = NDArray[np.int64]
@@ -78,11 +80,9 @@ class StepPlan:
     def full_s(self, capacities: Floats) -> Floats:
         """Return how long a step alone fills each of ``links``, all links having ``capacities`` [B/s], in [s]."""
         seconds = np.zeros(len(self.links))
-        for move in self.stages:
-            if isinstance(move, Move) and move.size_bytes and len(move.route.links):
-                full = full_loads(move.route.share * move.rate_bytes_per_s, capacities[move.route.links])
-                where = np.searchsorted(self.links, move.route.links[full])
-                seconds[where] += move.size_bytes / move.rate_bytes_per_s
+        for move, size_bytes in _by_route(self.stages):
+            full = full_loads(move.route.share * move.rate_bytes_per_s, capacities[move.route.links])
+            seconds[np.searchsorted(self.links, move.route.links[full])] += size_bytes / move.rate_bytes_per_s
         return seconds
 
     def peaks_until(self, scale: float, elapsed_s: float) -> Floats:
@@ -106,6 +106,10 @@ def step_plan(program: Program, device: Device, paths: Paths, read: Path | None)
             if id(instruction) not in seconds:
                 seconds[id(instruction)] = compute_seconds(instruction, device)
             stages.append(Busy(instruction.label, seconds[id(instruction)]))
+        elif isinstance(instruction, Stretch):
+            stages.append(Busy(instruction.label, instruction.seconds))
+        elif isinstance(instruction, Message):
+            stages.append(timed_move(instruction, paths))
         elif isinstance(instruction, Collective):
             stages.extend(moves(instruction, paths))
         elif isinstance(instruction, Wait):
@@ -135,6 +139,7 @@ def compute_seconds(compute: Compute, device: Device) -> float:
 def latency_share(program: Program, paths: Paths) -> float:
     """Return the share of latency in the time of the collectives of a step, alone on their links [1]."""
     found = [move for i in program.instructions if isinstance(i, Collective) for move in moves(i, paths)]
+    found += [timed_move(i, paths) for i in program.instructions if isinstance(i, Message)]
     seconds = sum(move.seconds for move in found)
     return sum(move.latency_s for move in found) / seconds if seconds else 0.0
 
@@ -158,6 +163,17 @@ def moves(collective: Collective, paths: Paths) -> list[Move]:
     return [_move(collective.label, path, size_bytes) for path in way]
 
 
+def timed_move(message: Message, paths: Paths) -> Move:
+    """Return the transfer of a message: what its bytes at the full rate of the route do not explain is latency.
+
+    Where the route is slower than the model of the message takes it to be, so is the message.
+    """
+    way = paths[message.group]
+    path = way.ring if isinstance(way, LibraryPath) else way[0]
+    rest_s = message.seconds - message.size_bytes / path.rate_bytes_per_s
+    return Move(message.label, path.route, message.size_bytes, max(rest_s, 0.0), path.rate_bytes_per_s)
+
+
 def _move(label: str, path: Path, size_bytes: float, fetch: bool = False) -> Move:
     return Move(label, path.route, size_bytes, path.route.latency_s, path.rate_bytes_per_s, fetch)
 
@@ -175,10 +191,22 @@ def step_energy(program: Program, device: Device) -> StepEnergy:
             for operation, times in instruction.operations:
                 one = operation_energies(operation, device.accelerator, device.software)
                 total = total.plus(StepEnergy(one.compute_j * switching, one.memory_j), times * repeats)
+        elif isinstance(instruction, Stretch):
+            total = total.plus(_stretch_energy(instruction, device, switching), repeats)
+        elif isinstance(instruction, Message):
+            sent = instruction.size_bytes * repeats * sent_factor(instruction.mesh, instruction.group)
+            total = total.plus(StepEnergy(links_j=device.accelerator.link_energy_per_byte), sent)
         elif isinstance(instruction, Collective):
             sent = instruction.size_bytes * repeats * _sent_factor(program, instruction)
             total = total.plus(StepEnergy(links_j=device.accelerator.link_energy_per_byte), sent)
     return total
+
+
+def _stretch_energy(stretch: Stretch, device: Device, switching: float) -> StepEnergy:
+    part = device.accelerator
+    arithmetic_j = stretch.flops * flop_energy(part, stretch.flop_rate) * switching if stretch.flops else 0.0
+    moved = (stretch.memory_bytes * part.energy_per_byte, stretch.link_bytes * part.link_energy_per_byte)
+    return StepEnergy(arithmetic_j, *moved)
 
 
 def _sent_factor(program: Program, collective: Collective) -> float:
@@ -197,23 +225,29 @@ def reduction_factor(ranks: int) -> float:
 
 
 def _links(stages: Sequence[Stage]) -> Indices:
-    used = {id(stage.route): stage.route.links for stage in stages if isinstance(stage, Move)}
-    return np.unique(np.concatenate(list(used.values()))) if used else np.zeros(0, dtype=np.int64)
+    return union([stage.route.links for stage in stages if isinstance(stage, Move)])
+
+
+def _by_route(stages: Sequence[Stage]) -> list[tuple[Move, float]]:
+    """Return a move of every route that carries bytes, and the bytes of all that go that way [B]."""
+    found: dict[int, tuple[Move, float]] = {}
+    for move in stages:
+        if isinstance(move, Move) and move.size_bytes and len(move.route.links):
+            _, before = found.get(id(move.route), (move, 0.0))
+            found[id(move.route)] = move, before + move.size_bytes
+    return list(found.values())
 
 
 def _link_bytes(stages: Sequence[Stage], links: Indices) -> Floats:
     total = np.zeros(len(links))
-    moves = [stage for stage in stages if isinstance(stage, Move)]
-    for route in {id(move.route): move.route for move in moves}.values():
-        moved = sum(move.size_bytes for move in moves if move.route is route)
-        total[np.searchsorted(links, route.links)] += route.share * moved
+    for move, size_bytes in _by_route(stages):
+        total[np.searchsorted(links, move.route.links)] += move.route.share * size_bytes
     return total
 
 
 def _link_peaks(stages: Sequence[Stage], links: Indices) -> Floats:
     peaks = np.zeros(len(links))
-    moves = [stage for stage in stages if isinstance(stage, Move) and stage.size_bytes]
-    for stage in {id(move.route): move for move in moves}.values():  # all moves over a route go at one rate
-        where = np.searchsorted(links, stage.route.links)
-        peaks[where] = np.maximum(peaks[where], stage.route.share * stage.rate_bytes_per_s)
+    for move, _ in _by_route(stages):  # all moves over a route go at one rate
+        where = np.searchsorted(links, move.route.links)
+        peaks[where] = np.maximum(peaks[where], move.route.share * move.rate_bytes_per_s)
     return peaks

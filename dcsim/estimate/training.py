@@ -7,20 +7,20 @@ large-scale language model training on GPU clusters using Megatron-LM", SC 2021,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dcsim.compute import kernels
-from dcsim.compute.kernels import Chip, at_least
+from dcsim.compute.kernels import at_least
 from dcsim.estimate import messages
-from dcsim.estimate.messages import Links
+from dcsim.estimate.data_messages import data_messages
+from dcsim.estimate.work import Layers, Pass, Work
 from dcsim.parallel import layer
 from dcsim.parallel.held import held
 from dcsim.parallel.layer import Product
-from dcsim.parallel.parallelism import EVERYTHING, GRADIENTS, OPTIMIZER, Parallelism, Precision
-from dcsim.parallel.shape import Shape
+from dcsim.parallel.parallelism import OPTIMIZER
 
 Floats = NDArray[np.float64]
 
@@ -46,103 +46,35 @@ _FEWER = 5  # layers that the stage with the head may hold less than the others
 _GATHERS = 4.0  # reduce-scatters or all-gathers of the stream in a layer's forward pass: two all-reduces
 
 
-@dataclass(frozen=True, slots=True)
-class Habits:
-    """What a software era does, every field of shape (cases,).
-
-    Attributes
-    ----------
-    launch_s
-        Time of the host for one kernel [s].
-    traffic
-        Memory traffic of memory-bound kernels over the textbook's count [1].
-    fused
-        1 where attention is one kernel; otherwise scores pass through memory ``passes`` times in the forward pass.
-    added
-        1 where a kernel of its own adds gradients of weights to their sums, 0 where products do.
-    passes
-        Reads and writes of a score in 16 bits in the forward pass [1].
-    hidden_tensor, hidden_data, hidden_pipeline, hidden_expert
-        Shares of tensor, data, pipeline and expert communication that run beside computation [1].
-    step_s
-        What comes once a step: data, logging, synchronization [s].
-    micro_s
-        What comes once a micro batch in a stage of a pipeline: its schedule, the handshakes of its messages [s].
-    routing_s
-        What comes once an expert layer and micro batch, forward and backward: synchronization, indices [s].
-    routed
-        Reads and writes of each routed element in the forward pass [1].
-    jitter
-        Standard deviation of a domain's step over its mean [1].
-    """
-
-    launch_s: Floats
-    traffic: Floats
-    fused: Floats
-    added: Floats
-    passes: Floats
-    hidden_tensor: Floats
-    hidden_data: Floats
-    hidden_pipeline: Floats
-    hidden_expert: Floats
-    step_s: Floats
-    micro_s: Floats
-    routing_s: Floats
-    routed: Floats
-    jitter: Floats
+def layers_of(work: Work) -> Layers:
+    """Return the times of the mean layer and of the head."""
+    plan, mean = work.plan, _layer(work)
+    forward, backward = _forward(work, mean), _backward(work, mean)
+    again = plan.recomputed * forward.total + (1.0 - plan.recomputed) * plan.recomputed_core * forward.attention
+    launch = _launch(work, forward.total + backward.total + again)
+    return Layers(forward, backward, again, launch, _head(work))
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """All that a step depends on."""
-
-    shape: Shape
-    plan: Parallelism
-    precision: Precision
-    chip: Chip
-    links: Links
-    habits: Habits
-
-
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """Times of one layer, or of the head, for one micro batch [s]: products, attention, memory and communication."""
-
-    matmul: Floats
-    attention: Floats
-    memory: Floats
-    tensor: Floats
-    context: Floats
-    expert: Floats
-
-    @property
-    def total(self) -> Floats:
-        """All of it."""
-        return self.matmul + self.attention + self.memory + self.tensor + self.context + self.expert
-
-
-def step_parts(work: Work) -> dict[str, Floats]:
+def step_parts(work: Work, layers: Layers | None = None) -> dict[str, Floats]:
     """Return the parts of the step's time [s], named as in :data:`PARTS`; they sum to the step.
 
     Parts of a micro batch are those of the mean stage; that other stages take longer is part of the bubble.
     """
     plan, shape, habits = work.plan, work.shape, work.habits
-    mean = _layer(work)
-    forward, backward, head = _forward(work, mean), _backward(work, mean), _head(work)
-    again = plan.recomputed * forward.total + (1.0 - plan.recomputed) * plan.recomputed_core * forward.attention
-    layers = shape.layers + shape.extra_layers
+    mean = layers or layers_of(work)
+    stack = shape.layers + shape.extra_layers
     count = plan.micro_batches / plan.pipeline
     found = {
-        name: count * (layers * (getattr(forward, name) + getattr(backward, name)) + getattr(head, name))
+        name: count * (stack * (getattr(mean.forward, name) + getattr(mean.backward, name)) + getattr(mean.head, name))
         for name in ("matmul", "attention", "memory", "tensor", "context", "expert")
     }
-    found["recompute"] = count * layers * again
-    each = forward.total + backward.total + again
-    launch = _launch(work, each)
-    found["launch"] = count * layers * launch
+    each = mean.forward_s + mean.backward_s
+    found["recompute"] = count * stack * mean.again_s
+    found["launch"] = count * stack * mean.launch_s
     found["pipeline"] = _handing_on(work)
-    found["bubble"] = _bubble(work, each + launch, head.total)
-    found["data"] = _data(work, (forward.total, backward.total + again), head.total)
+    found["bubble"] = _bubble(work, each + mean.launch_s, mean.head.total)
+    exposed = [one.exposed_s for one in data_messages(work, mean)]
+    found["data"] = np.asarray(sum(exposed, np.zeros_like(each)))
     found["optimizer"] = _optimizer(work)
     found["fixed"] = habits.step_s * np.ones_like(each)
     sum_s = sum(found.values(), np.zeros_like(each))
@@ -155,6 +87,24 @@ def step_seconds(work: Work) -> Floats:
     """Return the time of a step [s]."""
     parts = step_parts(work)
     return np.asarray(sum(parts.values(), np.zeros_like(parts["matmul"])))
+
+
+def message_seconds(work: Work) -> dict[str, Floats]:
+    """Return the time of the messages of a step by part, whether computation covers them or not [s].
+
+    Layers that run again send theirs again. What stages hand on counts once for every message of a rank, although
+    filling and draining a pipeline waits for those of others too.
+    """
+    plan, shape, zero = work.plan, work.shape, np.zeros_like(work.plan.tensor)
+    bare = replace(work, habits=replace(work.habits, hidden_tensor=zero, hidden_expert=zero, routing_s=zero))
+    layers = plan.micro_batches * (shape.layers + shape.extra_layers) / plan.pipeline
+    dense = np.where(shape.mixture, shape.dense_layers / shape.layers, 1.0)
+    return {
+        "tensor": np.asarray(layers * (2.0 + plan.recomputed) * _tensor(bare)),
+        "context": np.asarray(layers * (3.0 + plan.recomputed) * _context(bare, zero)),
+        "expert": np.asarray(layers * (2.0 + plan.recomputed) * (1.0 - dense) * _expert(bare)),
+        "pipeline": np.where(plan.pipeline > 1, 2.0 * plan.micro_batches * plan.virtual * hand_over_seconds(work), 0.0),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,57 +284,23 @@ def _bubble(work: Work, each: Floats, head: Floats) -> Floats:
     return np.asarray(np.where(plan.pipeline > 1, waiting + filling, 0.0))
 
 
+def hand_over_seconds(work: Work) -> Floats:
+    """Return the time of one message from a chunk of layers to the next [s]."""
+    plan, links = work.plan, work.links
+    size = layer.stream_bytes(work.shape, plan, work.precision) / plan.tensor
+    return messages.send_seconds(size, plan.tensor * plan.context * plan.data, links)
+
+
 def _handing_on(work: Work) -> Floats:
     """Activations and their gradients, handed on by every chunk of layers for every micro batch.
 
     Each tensor rank sends its part, which the next stage gathers (Narayanan et al., SC 2021, section 4.1).
     """
-    plan, links = work.plan, work.links
-    size = layer.stream_bytes(work.shape, plan, work.precision) / plan.tensor
-    each = messages.send_seconds(size, plan.tensor * plan.context * plan.data, links)
+    plan, each = work.plan, hand_over_seconds(work)
     steady = 2.0 * plan.micro_batches * plan.virtual * each * (1.0 - work.habits.hidden_pipeline)
     filling = 2.0 * (plan.pipeline - 1.0) * each
     scheduling = (plan.micro_batches * plan.virtual + plan.pipeline - 1.0) * work.habits.micro_s
     return np.asarray(np.where(plan.pipeline > 1, steady + filling + scheduling, 0.0))
-
-
-def _data(work: Work, each: tuple[Floats, Floats], head: Floats) -> Floats:
-    """What gradients and weights of data-parallel ranks take, as far as it is exposed [s]."""
-    plan, shape, precision, links = work.plan, work.shape, work.precision, work.links
-    own = held(shape, plan)
-    sharded = plan.data * plan.context / plan.replicas
-    group = messages.members(sharded, plan.tensor, links)
-    others = np.maximum(sharded * plan.tensor / plan.expert, 1.0)
-    far = messages.members(others, np.where(shape.mixture, plan.expert, plan.tensor), links)
-
-    def gather(width: Floats) -> Floats:
-        plain = messages.gather_seconds(own.plain * width, group, links)
-        return plain + np.where(shape.mixture, messages.gather_seconds(own.expert * width, far, links), 0.0)
-
-    def between(width: Floats) -> Floats:
-        """Sum the shards of gradients over the groups that hold all of them."""
-        shard = (own.plain / sharded + own.expert / others) * width
-        return messages.reduce_seconds(shard, messages.members(plan.replicas, plan.tensor * sharded, links), links)
-
-    trained = 1.0 - plan.adapters
-    gradients, weights = trained * gather(precision.gradient_bytes), gather(precision.weight_bytes)
-    layers = (shape.layers + shape.extra_layers) / plan.pipeline
-    forward = layers * each[0] + head / 3.0 / plan.pipeline
-    backward = layers * each[1] + head * 2.0 / 3.0 / plan.pipeline
-    once = _exposed(gradients, backward, work) + _exposed(
-        np.where(plan.sharding >= OPTIMIZER, trained * weights, gradients), forward, work
-    )
-    again = np.where(plan.sharding >= EVERYTHING, 1.0, 0.0)
-    gathered = _exposed(weights * (1.0 + again) + gradients, forward + backward, work)
-    often = np.where(plan.sharding >= EVERYTHING, plan.micro_batches, 1.0)
-    # Layers are a loop for XLA, so that sums over slices follow it.
-    last = trained * between(precision.gradient_bytes)
-    return np.asarray(np.where(plan.sharding >= GRADIENTS, often * gathered, once) + last)
-
-
-def _exposed(message_s: Floats, window_s: Floats, work: Work) -> Floats:
-    hidden = work.habits.hidden_data
-    return np.asarray((1.0 - hidden) * message_s + hidden * (at_least(window_s, message_s) - window_s))
 
 
 def _optimizer(work: Work) -> Floats:

@@ -106,6 +106,11 @@ class Holds:
 
 
 def union(links: Sequence[Indices]) -> Indices:
-    """Return every link of ``links`` once, ascending."""
-    different = {id(each): each for each in links}.values()  # a step takes the same route many times
-    return np.unique(np.concatenate(list(different))) if links else np.empty(0, dtype=np.int64)
+    """Return every link of ``links`` once, ascending; so has each of them its own."""
+    different = list({id(each): each for each in links}.values())  # a step takes the same route many times
+    if len(different) < 2:
+        return different[0] if different else np.empty(0, dtype=np.int64)
+    taken = np.zeros(1 + max(int(each.max(initial=0)) for each in different), dtype=np.bool_)
+    for each in different:
+        taken[each] = True
+    return np.flatnonzero(taken)

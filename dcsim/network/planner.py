@@ -13,7 +13,7 @@ from dcsim.network.rails import Rails
 from dcsim.network.rings import Place, Rank, Rings, cards_beside, rings
 from dcsim.network.route import Leg, Route, RouteBuilder, Routes
 from dcsim.network.routing import NO_LINK, Routing
-from dcsim.network.tree import Indices
+from dcsim.network.tree import Floats, Indices
 from dcsim.network.wiring import Wiring
 from dcsim.parallel.waves import Wave
 
@@ -110,19 +110,15 @@ class Planner:
 
     def legs(self, legs: Sequence[Leg]) -> Route:
         """Return the route of a storage transfer; see :meth:`Fabric.legs`."""
-        builder = RouteBuilder()
-        connections, longest_s = 0, 0.0
-        for leg in legs:
-            for resource in (leg.source_resource, leg.target_resource):
-                if resource is not None:
-                    builder.links(np.array([resource]), leg.share)
-            if leg.source == leg.target:
-                connections += 1
-                continue
-            count, hop_s = self._spread(builder, leg)
-            connections, longest_s = connections + count, max(longest_s, hop_s)
-        carried = sum(leg.share for leg in legs)
-        return builder.build(connections / carried if carried else 1.0, longest_s)
+        builder, apart = RouteBuilder(), [leg for leg in legs if leg.source != leg.target]
+        crossed = [(link, leg.share) for leg in legs for link in (leg.source_resource, leg.target_resource)]
+        resources = [(link, share) for link, share in crossed if link is not None]
+        if resources:
+            links, shares = zip(*resources, strict=True)
+            builder.links(np.array(links, dtype=np.int64), np.array(shares))
+        count, hop_s = self._spread(builder, apart) if apart else (0, 0.0)
+        connections, carried = count + len(legs) - len(apart), sum(leg.share for leg in legs)
+        return builder.build(connections / carried if carried else 1.0, hop_s)
 
     def between(self, source: Rank, target: Rank, card: int = 0, label: int = 0) -> Route:
         """Return the route of one connection from rank to rank; see :meth:`Fabric.between`."""
@@ -168,27 +164,30 @@ class Planner:
         first = int(self._links.first_nic[endpoint])
         return [first + card for card in cards_beside(accelerator, self._links.endpoints[endpoint])]
 
-    def _spread(self, builder: RouteBuilder, leg: Leg) -> tuple[int, float]:
-        """Spread a leg evenly over the cards of both ends, as many connections as the end with more cards has.
+    def _spread(self, builder: RouteBuilder, legs: Sequence[Leg]) -> tuple[int, float]:
+        """Spread legs evenly over the cards of both ends, each as many connections as the end with more cards has.
 
-        Returns the connections and the time of a hop [s].
+        Returns the connections and the time of the longest hop [s].
         """
-        ends = (leg.source, leg.target)
-        cards = [self._links.endpoints[end].nics for end in ends]
-        count = max(cards)
-        hosts = [self._links.first_nic[end] + np.arange(count) % nics for end, nics in zip(ends, cards, strict=True)]
-        path_s = self._connect(builder, (hosts[0], hosts[1]), leg.share / count)
-        return int(count * self._connections), self._base_s + path_s
+        ends = np.array([(leg.source, leg.target) for leg in legs], dtype=np.int64)
+        cards = np.array([[self._links.endpoints[end].nics for end in pair] for pair in ends.tolist()], dtype=np.int64)
+        counts = cards.max(axis=1)
+        leg_of = np.repeat(np.arange(len(legs)), counts)
+        place = np.arange(len(leg_of)) - np.repeat(np.cumsum(counts) - counts, counts)
+        hosts = [self._links.first_nic[ends[leg_of, side]] + place % cards[leg_of, side] for side in (0, 1)]
+        amounts = (np.array([leg.share for leg in legs]) / counts)[leg_of]
+        path_s = self._connect(builder, (hosts[0], hosts[1]), amounts)
+        return int(counts.sum()) * self._connections, self._base_s + path_s
 
-    def _connect(self, builder: RouteBuilder, hosts: tuple[Indices, Indices], amount: float) -> float:
-        """Move ``amount`` between each pair of hosts, evenly over the connections of a pair.
+    def _connect(self, builder: RouteBuilder, hosts: tuple[Indices, Indices], amount: float | Floats) -> float:
+        """Move ``amount``, of all or of each, between pairs of hosts, evenly over the connections of a pair.
 
         Returns the latency of the switches and cables on the longest path [s].
         """
         sources, targets = (np.repeat(ends, self._connections) for ends in hosts)
         labels = np.tile(np.arange(self._connections), len(hosts[0]))
-        amounts = np.full(len(sources), amount / self._connections)
-        return self._router.lay(builder, (sources, targets), labels, amounts)
+        each = np.broadcast_to(np.asarray(amount, dtype=np.float64) / self._connections, hosts[0].shape)
+        return self._router.lay(builder, (sources, targets), labels, np.repeat(each, self._connections))
 
     def _ring_latency_s(self, plan: Rings, path_s: float = 0.0) -> float:
         inner = [self._inner_latency_s(visit.endpoint) for visit in plan.visits if len(visit.accelerators) > 1]

@@ -41,7 +41,56 @@ class Read:
     size_bytes: float
 
 
-Instruction = Compute | Collective | Wait | Read
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Compute for ``seconds`` as a model of whole steps has it; what is executed meanwhile is counted for its energy.
+
+    ``flops`` are operations [FLOP] on units of the peak rate ``flop_rate`` [FLOP/s], ``memory_bytes`` the traffic of
+    the memory and ``link_bytes`` what is sent to peers inside the domain [B].
+    """
+
+    label: str
+    seconds: float
+    flops: float = 0.0
+    flop_rate: float = 0.0
+    memory_bytes: float = 0.0
+    link_bytes: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Start a collective that a model of whole steps has timed; do not wait for it.
+
+    Alone it takes ``seconds``, or as long as the network needs for ``size_bytes`` where that is longer. ``group`` are
+    the ranks of ``mesh`` that take part.
+    """
+
+    label: str
+    group: Group
+    mesh: tuple[tuple[str, int], ...]
+    size_bytes: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Hand ``size_bytes`` a rank to the next or the previous stage ``to``; do not wait."""
+
+    label: str
+    to: int
+    size_bytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """Wait for what the stage ``source`` hands on under the same label."""
+
+    label: str
+    source: int
+    size_bytes: float
+
+
+Instruction = Compute | Collective | Wait | Read | Stretch | Message | Send | Receive
 
 
 @dataclass(frozen=True, slots=True)

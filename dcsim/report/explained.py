@@ -6,7 +6,7 @@ from textwrap import fill
 
 from dcsim.errors import InputError
 from dcsim.results import dictionary
-from dcsim.results.dictionary import Definition
+from dcsim.results.definition import Definition
 
 _WIDTH = 96
 

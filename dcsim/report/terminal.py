@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _WIDTH, _LINES = 100, 25
+_SMALL = 0.005  # shares of a step that are not shown
 _MOST_JOBS, _MOST_LIMITS, _MOST_VARIANTS, _MOST_INPUTS = 4, 4, 4, 4
 _MOOD = {"good": "green", "warn": "yellow", "bad": "red"}
 _JOB_COLUMNS = (
@@ -82,10 +83,11 @@ def summary(result: Result) -> Sheet:
     jobs = min(len(result.jobs), _MOST_JOBS + 1)
     upper = [*_heading(result), *_badges(result), Text()]
     parts: list[Table | Text] = [*upper, _numbers(result), Text()]
+    steps = _steps(result)
     if jobs:
-        parts.append(_jobs(result))
+        parts += [_jobs(result), *steps]
     # What is left of the page under the jobs' head, an empty line and the one that names the folder.
-    room = _LINES - len(upper) - len(headline.tiles(result)) - 1 - (1 + jobs if jobs else 0) - 2
+    room = _LINES - len(upper) - len(headline.tiles(result)) - 1 - (1 + jobs if jobs else 0) - 2 - len(steps)
     lines = _limits(headline.limits(result)[:_MOST_LIMITS], room)
     if lines:
         parts += [Text(), *lines]
@@ -249,6 +251,18 @@ def _jobs(result: Result) -> Table:
     if len(jobs) > _MOST_JOBS:
         made.add_row(f"… {len(jobs) - _MOST_JOBS} more")
     return made
+
+
+def _steps(result: Result) -> list[Text]:
+    """Return a line for each job with a parallel plan: what its step's time goes to, the largest parts first."""
+    table = result.table("step_parts")
+    lines: list[Text] = []
+    for job in result.jobs[:_MOST_JOBS]:
+        rows = sorted(table[table["job"] == job].to_dict("records"), key=lambda row: -row["share"])
+        shares = [f"{row['part']} {row['share']:.0%}".replace("%", " %") for row in rows[:6] if row["share"] >= _SMALL]
+        if shares:
+            lines.append(plain(shorten(f"{shorten(job, 24)}, a step: {', '.join(shares)}", _WIDTH), "dim"))
+    return lines
 
 
 def _limits(found: list[headline.Limit], room: int) -> list[Text]:

@@ -2,27 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Literal
 
-Better = Literal["lower", "higher", ""]
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """One metric.
-
-    ``pattern`` is its name with ``*`` for the name of a job or tier, ``better`` the direction that people prefer.
-    """
-
-    pattern: str
-    unit: str
-    title: str
-    definition: str
-    equation: str
-    better: Better = ""
-
+from dcsim.results.definition import Definition
 
 DEFINITIONS: tuple[Definition, ...] = (
     Definition(
@@ -180,6 +162,15 @@ DEFINITIONS: tuple[Definition, ...] = (
         "Share of the accelerators' dense peak rate that the model's FLOPs use, recomputation not counted "
         "(Chowdhery et al., PaLM, 2022).",
         "model FLOPs a step / (step time x ranks x peak rate)",
+        "higher",
+    ),
+    Definition(
+        "jobs.*.flop_rate",
+        "FLOP/s",
+        "Model FLOP rate",
+        "Model FLOPs that an accelerator does a second under a parallel plan, recomputation not counted, attention "
+        "scores above the diagonal counted as most papers do.",
+        "model FLOPs a step / (step time x ranks)",
         "higher",
     ),
     Definition(

@@ -133,6 +133,15 @@ TABLES: Mapping[str, TableDefinition] = MappingProxyType(
             part="",
             seconds="s",
         ),
+        "step_parts": _table(
+            "Where a step's time goes",
+            "Seconds of a step of each job with a parallel plan, alone on its links: what computes, what of the "
+            "communication no computation covers, the pipeline's bubble and the rest; the parts sum to the step.",
+            job="",
+            part="",
+            seconds="s",
+            share="1",
+        ),
         "energy": _table(
             "Where the energy goes",
             "Joules from a source to a target, from the grid to the last use; a node's outflows sum to its inflow.",

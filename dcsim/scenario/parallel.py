@@ -139,9 +139,7 @@ class Parallel(Value):
     def _check_plan(self) -> None:
         """Refuse what a parallel plan cannot have beside it: its software era says how gradients travel."""
         usual = Parallel()
-        if not isinstance(self.reduction, Plain | Library) or self.reduction.kind == "tree":
-            raise wrong("ring or library in a parallel plan", found=f'"{self.reduction.kind}"', at="reduce")
-        for key in ("compression", "bucket"):
+        for key in ("reduce", "compression", "bucket"):
             if getattr(self, key) != getattr(usual, key):
                 rule = "nothing in a parallel plan: its software era says how gradients travel"
                 raise wrong(rule, found="a value", at=key)

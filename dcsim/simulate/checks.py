@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dcsim.cluster.job import TrainingJob
 from dcsim.engine import Check
+from dcsim.estimate.planned import whole_flops
 from dcsim.simulate.assemble import DataCenter
 
 
@@ -16,6 +17,7 @@ def checks(center: DataCenter) -> list[Check]:
         found += hall.store.volume.checks()
     for job in center.every_job:
         found.append(_flops(center, job))
+        found += _step_parts(job)
         if job.finished_s is not None:
             spent = sum(job.account.parts.values())
             found.append(
@@ -36,8 +38,20 @@ def _flops(center: DataCenter, job: TrainingJob) -> Check:
     )
 
 
+def _step_parts(job: TrainingJob) -> list[Check]:
+    """The parts of a planned step against the time that its stages take, alone on their links."""
+    if job.plan.split is None or not job.step_parts:
+        return []
+    return [Check(f"{job.name}: parts of a step = its time", sum(job.step_parts.values()), job.step_alone_s, "s")]
+
+
 def _traced(job: TrainingJob) -> float:
-    """FLOPs of a step straight from the trace: every micro batch of every rank, its updates."""
+    """FLOPs of a step straight from the trace: every micro batch of every rank, its updates.
+
+    Those of a parallel plan are the model's on a single rank that takes the whole batch.
+    """
+    if job.plan.split is not None:
+        return whole_flops(job.plan.split.work)
     batch, ranks = job.plan.parts.job.batch, job.plan.program.ranks
     operations = job.plan.costs.operations
     micro_batches = ranks if job.plan.costs.mesh else batch.global_ / batch.micro

@@ -13,6 +13,20 @@ from dcsim.workload.operation import Operation
 
 _WORDS = {"compute": "compute units", "memory": "memory bandwidth", "launch": "kernel launches"}
 
+_OF_PARTS = {
+    "matmul": "matrix products",
+    "attention": "attention",
+    "memory": "memory bandwidth",
+    "tensor": "tensor-parallel messages",
+    "context": "context-parallel messages",
+    "expert": "routing to experts",
+    "recompute": "recomputation",
+    "launch": "kernel launches",
+    "pipeline": "pipeline messages",
+    "bubble": "pipeline bubble",
+    "data": "data-parallel messages",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
@@ -45,7 +59,10 @@ def bound_by(plan: JobPlan, parts: dict[str, float]) -> str:
     if parts[STALL] > max(parts[COMPUTE], parts[EXPOSED]):
         return "storage"
     if parts[EXPOSED] > parts[COMPUTE]:
-        return "all-reduce"
+        return "all-reduce" if plan.split is None else "messages between servers"
+    if plan.split is not None:
+        working = {part: seconds for part, seconds in plan.split.step.parts.items() if part in _OF_PARTS}
+        return _OF_PARTS[max(working, key=working.__getitem__)]
     shares: Counter[str] = Counter()
     for kernel in kernels(plan):
         shares[kernel.time.bound] += kernel.count * kernel.time.seconds  # type: ignore[assignment]

@@ -9,9 +9,13 @@ from dcsim.cluster.job import TrainingJob
 from dcsim.cluster.learning import Learning
 from dcsim.cluster.search import SearchJob
 from dcsim.compute.precision import matrix_rate
+from dcsim.estimate.habits import spread_of
+from dcsim.estimate.job_plan import JobPlan
 from dcsim.results.capacity import resource
 from dcsim.results.result import Metric
 from dcsim.results.statistics import interval
+from dcsim.scenario.transformers import MixtureModel
+from dcsim.scenario.workload import NARROW
 from dcsim.simulate import costs
 from dcsim.simulate.assemble import DataCenter
 from dcsim.simulate.kernels import bound_by
@@ -188,7 +192,7 @@ def _stepping(job: TrainingJob, parts: dict[str, float]) -> dict[str, Metric]:
     step_s = (parts[COMPUTE] + parts[EXPOSED] + parts[STALL]) / steps
     samples = plan.parts.job.batch.global_
     tokens = samples * plan.costs.tokens_per_sample
-    peak = plan.program.ranks * matrix_rate(plan.parts.job.precision, plan.device.accelerator)
+    peak = plan.program.ranks * _peak(plan)
     bound = bound_by(plan, parts)
     found = {
         "step_time": Metric(step_s, "s", bound_by=bound),
@@ -201,4 +205,30 @@ def _stepping(job: TrainingJob, parts: dict[str, float]) -> dict[str, Metric]:
     if plan.costs.tokens_per_sample > 1 or plan.costs.cache_bytes:
         found["token_rate"] = Metric(tokens / step_s, "tokens/s", bound_by=bound)
         found["energy_per_token"] = Metric(job.energy_now_j / (steps * tokens), "J/token")
-    return found
+    return found if plan.split is None else found | _calibrated(plan, step_s, bound)
+
+
+def _peak(plan: JobPlan) -> float:
+    """Return the peak of an accelerator in the format of a job's matrix products [FLOP/s]."""
+    precision = plan.parts.job.precision
+    return matrix_rate("fp8" if precision in NARROW else precision, plan.device.accelerator)
+
+
+def _calibrated(plan: JobPlan, step_s: float, bound: str) -> dict[str, Metric]:
+    """Return what rests on a parallel plan's time, with the interval that four of five runs keep to."""
+    mixture = isinstance(plan.parts.model, MixtureModel)
+    over = 1.0 + spread_of(mixture, plan.device.accelerator.generation or "")
+    samples = plan.parts.job.batch.global_
+    rate = plan.model_flops_per_step / (step_s * plan.program.ranks)
+    tokens = samples * plan.costs.tokens_per_sample / step_s
+    numbers = {
+        "step_time": (step_s, "s"),
+        "throughput": (samples / step_s, "samples/s"),
+        "token_rate": (tokens, "tokens/s"),
+        "mfu": (rate / _peak(plan), "1"),
+        "flop_rate": (rate, "FLOP/s"),
+    }
+    return {
+        name: Metric(value, unit, value / over, value * over, "calibrated", bound)
+        for name, (value, unit) in numbers.items()
+    }

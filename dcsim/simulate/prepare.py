@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from dcsim import __version__
-from dcsim.catalogue import resolve
-from dcsim.catalogue.inventory import Inventory, JobParts
+from dcsim.catalogue import Shelf, resolve
+from dcsim.catalogue.inventory import Inventory, JobParts, PoolParts
 from dcsim.errors import InputError, Problem, ScenarioError
 from dcsim.estimate import feasibility
 from dcsim.estimate.job_plan import JobPlan, job_plan
@@ -94,13 +94,36 @@ def plan_of(parts: JobParts, loaded: Loaded, inventory: Inventory) -> JobPlan:
     chosen = feasibility.pools_for(parts.job, inventory)[0]
     first = sum(pool.pool.count for pool in inventory.pools[:chosen])
     pool = inventory.pools[chosen]
-    plan = job_plan(parts, traced(parts, loaded), pool, frozenset(range(first, first + pool.pool.count)))
+    servers = frozenset(range(first, first + pool.pool.count))
+    if parts.job.parallel.split:
+        return split_plan(parts, loaded, pool, servers)
+    plan = job_plan(parts, traced(parts, loaded), pool, servers)
     if not isinstance(parts.job.parallel.reduction, Library):
         return plan
     from dcsim.estimate import library  # brings NumPy
 
     ranks = min(plan.program.ranks, plan.accelerators_per_server)
     return replace(plan, library=library.interconnect(loaded.scenario, inventory, pool, ranks))
+
+
+def split_plan(parts: JobParts, loaded: Loaded, pool: PoolParts, servers: frozenset[int]) -> JobPlan:
+    """Return the plan of a job that is split over accelerators by more than its data.
+
+    Raises
+    ------
+    ScenarioError
+        If no measured times are known for its model, its accelerators or its software.
+    """
+    # Imported where it is needed: it brings NumPy, and loading other scenarios is to stay fast.
+    from dcsim.estimate.plan_work import Missing, setting_of, work_of
+    from dcsim.estimate.split_plan import split_job_plan
+
+    setting = setting_of(parts, pool, Shelf(loaded.scenario.parts))
+    if isinstance(setting, Missing):
+        key = f"jobs.{parts.job.name}.{setting.key}"
+        raise ScenarioError([loaded.problem(key, setting.found, setting.expected)])
+    work = work_of(parts, pool, setting, loaded.scenario.cluster.network.link)
+    return split_job_plan(parts, work, pool, servers)
 
 
 def _digest(loaded: Loaded, inventory: Inventory, jobs: Iterable[JobPlan]) -> str:
@@ -121,4 +144,6 @@ def _digest(loaded: Loaded, inventory: Inventory, jobs: Iterable[JobPlan]) -> st
     for plan in jobs:
         if plan.library is not None:  # parts that no other part names
             digest.update(repr(plan.library).encode())
+        if plan.split is not None:
+            digest.update(repr(plan.split.work).encode())
     return digest.hexdigest()

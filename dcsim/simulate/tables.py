@@ -30,6 +30,7 @@ def collect(center: DataCenter) -> dict[str, pd.DataFrame]:
         frames["series"] = _joined(frames["series"], _in_use(center))
     rows: dict[str, Iterable[Sequence[Any]]] = {
         "breakdown": _breakdown(center),
+        "step_parts": _step_parts(center),
         "energy": flows(center),
         "links": (row for row in center.hall.fabric.link_table() if row.bytes > 0.0),
         "collectives": ((job.name, *row) for job in center.jobs for row in job.collectives),
@@ -62,6 +63,12 @@ def _breakdown(center: DataCenter) -> Iterable[Sequence[Any]]:
     for search in center.searches:
         for part in PARTS:
             yield search.name, part, sum(job.account.parts[part] for job in search.jobs)
+
+
+def _step_parts(center: DataCenter) -> Iterable[Sequence[Any]]:
+    for job in center.jobs:
+        whole_s = sum(job.step_parts.values())
+        yield from ((job.name, part, seconds, seconds / whole_s) for part, seconds in job.step_parts.items() if seconds)
 
 
 def _trials(center: DataCenter) -> Iterable[Sequence[Any]]:

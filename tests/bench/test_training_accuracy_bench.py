@@ -14,7 +14,8 @@ from dcsim.accuracy.training.case import read
 from dcsim.accuracy.training.constants import shipped
 from dcsim.accuracy.training.predict import facts_of, work_of
 from dcsim.accuracy.training.setting import Setting, setting_of
-from dcsim.estimate.training import Work, step_seconds
+from dcsim.estimate.training import step_seconds
+from dcsim.estimate.work import Work
 
 pytestmark = pytest.mark.bench
 

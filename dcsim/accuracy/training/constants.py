@@ -69,15 +69,6 @@ COMMON: Mapping[str, Prior] = MappingProxyType(
 )
 """Common to all: see :class:`dcsim.catalogue.parts.Kernels`."""
 
-FUSED = MappingProxyType({"megatron-2021": 0.0, "deepspeed-2022": 0.0})
-"""Eras whose attention is not one kernel; all others fuse."""
-
-ADDED = frozenset({"deepspeed-2022"})
-"""Eras whose gradients of weights are added to their sums by a kernel of its own."""
-
-OLDER_ATTENTION = frozenset({"flash-2023"})
-"""Eras whose fused attention was written for Ampere: kernels of 2023 on later GPUs."""
-
 OWN: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
         # Large products in public micro-benchmarks: 0.82 of an A100's peak (NVIDIA), 0.73 and 0.65 of an H100's, 0.47
@@ -113,9 +104,6 @@ DEFINED: Mapping[str, Mapping[str, float]] = MappingProxyType(
     }
 )
 """Constants by definition of an era: gradients were reduced after the backward pass."""
-
-HIDDEN_PIPELINE = MappingProxyType({"megatron-2021": 0.0, "deepspeed-2022": 0.0, "torchtitan-2024": 0.0})
-"""Eras whose stages wait for their messages; others send beside computation."""
 
 GENERATIONS = ("volta", "ampere", "hopper", "blackwell", "cdna2", "cdna3", "tpu", "tpu-e", "tpu-6", "gaudi")
 ERAS = (

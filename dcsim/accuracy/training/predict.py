@@ -9,28 +9,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcsim.accuracy.training.constants import (
-    ADDED,
     COMMON,
     ERA,
-    FUSED,
     GENERATION,
-    HIDDEN_PIPELINE,
-    OLDER_ATTENTION,
     Constants,
     value,
 )
 from dcsim.accuracy.training.setting import Setting
 from dcsim.compute.kernels import Chip
+from dcsim.estimate.habits import (
+    ADDED,
+    DUAL_PIPELINE,
+    FUSED,
+    HIDDEN_PIPELINE,
+    HOP_INSIDE_S,
+    HOP_OUTSIDE_S,
+    LATER,
+    MODERN_PIPELINE,
+    OLDER_ATTENTION,
+)
 from dcsim.estimate.messages import Links
-from dcsim.estimate.training import Habits, Work, step_parts
+from dcsim.estimate.training import step_parts
+from dcsim.estimate.work import Habits, Work
 from dcsim.parallel.parallelism import Parallelism, Precision
 from dcsim.parallel.shape import Shape
 
 Floats = NDArray[np.float64]
-
-_LATER = ("hopper", "blackwell")
-_MODERN_PIPELINE = 0.8
-_HOP_INSIDE_S, _HOP_OUTSIDE_S = 3e-6, 8e-6
 
 
 @dataclass(frozen=True)
@@ -77,9 +81,9 @@ def facts_of(settings: Sequence[Setting]) -> Facts:
         "async": column([s.asynchronous for s in settings]),
         "eager": column([s.eager for s in settings]),
         "overlapping": column([1.0 * (s.era == "bridge-2026" and s.age >= 0.0) for s in settings]),
-        "older": column([1.0 * (s.era in OLDER_ATTENTION and s.sheet.generation in _LATER) for s in settings]),
-        "hidden_expert": column([0.9 * s.plan.zero_bubble for s in settings]),
-        "hidden_pipeline": column([HIDDEN_PIPELINE.get(s.era, _MODERN_PIPELINE) for s in settings]),
+        "older": column([1.0 * (s.era in OLDER_ATTENTION and s.sheet.generation in LATER) for s in settings]),
+        "hidden_expert": column([DUAL_PIPELINE * s.plan.zero_bubble for s in settings]),
+        "hidden_pipeline": column([HIDDEN_PIPELINE.get(s.era, MODERN_PIPELINE) for s in settings]),
     }
     generations = tuple(sorted({s.sheet.generation for s in settings}))
     eras = tuple(sorted({s.era for s in settings}))
@@ -160,8 +164,8 @@ def _links(facts: Facts, share: Floats, common: dict[str, Floats]) -> Links:
         inside=columns["link"] * share,
         outside=columns["network"] * common["network"],
         domain=columns["domain"],
-        hop_inside=_HOP_INSIDE_S * one,
-        hop_outside=_HOP_OUTSIDE_S * one,
+        hop_inside=HOP_INSIDE_S * one,
+        hop_outside=HOP_OUTSIDE_S * one,
         half=common["half_mb"] * 1e6 * one,
     )
 

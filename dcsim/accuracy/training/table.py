@@ -15,6 +15,7 @@ from dcsim.accuracy.training.constants import Constants, shipped
 from dcsim.accuracy.training.convolution import Images, images_of
 from dcsim.accuracy.training.predict import facts_of, parts
 from dcsim.accuracy.training.setting import Setting, setting_of
+from dcsim.estimate.habits import spread_of
 
 SHIPPED: Final = Path(__file__).parents[1] / "cases" / "training.csv"
 """The runs that the constants were fitted to."""
@@ -102,11 +103,9 @@ def _spread(run: Setting | Images) -> float:
     """
     if isinstance(run, Images):
         return 0.30
-    if run.model.experts:
-        return 0.40
-    if run.plan.adapters:
+    if run.plan.adapters and not run.model.experts:
         return 0.22
-    return 0.16 if run.sheet.generation.startswith("tpu") else 0.10
+    return spread_of(run.model.experts > 0, run.sheet.generation)
 
 
 def style_of(setting: Setting) -> str:

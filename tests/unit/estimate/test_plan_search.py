@@ -12,7 +12,8 @@ from dcsim.compute.kernels import Chip
 from dcsim.estimate.messages import Links
 from dcsim.estimate.plan_search import Found, Question, count, evaluate, front, search
 from dcsim.estimate.rank_memory import rank_memory
-from dcsim.estimate.training import Habits, Work, step_seconds
+from dcsim.estimate.training import step_seconds
+from dcsim.estimate.work import Habits, Work
 from dcsim.parallel.legal import faults
 from dcsim.parallel.model_shape import shape_of
 from dcsim.parallel.parallelism import Parallelism, Precision

@@ -11,7 +11,8 @@ from dcsim.catalogue import Shelf
 from dcsim.compute.kernels import Chip
 from dcsim.estimate import messages
 from dcsim.estimate.messages import Links, Members
-from dcsim.estimate.training import PARTS, Habits, Work, step_parts, step_seconds
+from dcsim.estimate.training import PARTS, step_parts, step_seconds
+from dcsim.estimate.work import Habits, Work
 from dcsim.parallel.model_shape import shape_of
 from dcsim.parallel.parallelism import Parallelism, Precision
 from dcsim.scenario.transformers import Decoder

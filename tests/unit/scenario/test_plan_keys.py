@@ -51,7 +51,10 @@ def test_the_schedule_follows_from_the_chunks(keys: dict[str, object], schedule:
             '.schedule: found "gpipe", expected nothing without a pipeline of 2 stages or more',
         ),
         ("{sequence: true}", ".sequence: found true, expected false without tensor ranks to share the sequence"),
-        ("{tensor: 2, reduce: tree}", '.reduce: found "tree", expected ring or library in a parallel plan'),
+        (
+            "{tensor: 2, reduce: tree}",
+            ".reduce: found a value, expected nothing in a parallel plan: its software era says how gradients travel",
+        ),
         (
             "{tensor: 2, compression: int8}",
             ".compression: found a value, expected nothing in a parallel plan: its software era says how gradients "

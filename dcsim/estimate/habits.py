@@ -1,0 +1,46 @@
+"""What software eras do, by their names, beside the constants that are fitted to them; none of it is fitted."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+FUSED = MappingProxyType({"megatron-2021": 0.0, "deepspeed-2022": 0.0})
+"""Eras whose attention is not one kernel; all others fuse."""
+
+ADDED = frozenset({"deepspeed-2022"})
+"""Eras whose gradients of weights are added to their sums by a kernel of its own."""
+
+OLDER_ATTENTION = frozenset({"flash-2023"})
+"""Eras whose fused attention was written for Ampere: kernels of 2023 on later GPUs."""
+
+LATER = ("hopper", "blackwell")
+"""Generations of those later GPUs."""
+
+HIDDEN_PIPELINE = MappingProxyType({"megatron-2021": 0.0, "deepspeed-2022": 0.0, "torchtitan-2024": 0.0})
+"""Eras whose stages wait for their messages; others send beside computation."""
+
+MODERN_PIPELINE = 0.8
+"""Share of a stage's messages beside computation elsewhere [1]: an assumption."""
+
+DUAL_PIPELINE = 0.9
+"""Share of dispatch beside computation where two micro batches pass the stages at once, as in DualPipe [1].
+
+DeepSeek-AI, DeepSeek-V3 Technical Report (2024), section 3.2.1: all of it is hidden; a tenth for what is not, an
+assumption.
+"""
+
+HOP_INSIDE_S, HOP_OUTSIDE_S = 3e-6, 8e-6
+"""Time of a round of a collective between neighbors in a domain and between domains [s]."""
+
+EXPERTS_SPREAD, TPU_SPREAD, SPREAD = 0.40, 0.16, 0.10
+"""Relative errors that four of five runs keep where the fit did not see them [1]: mixtures of experts, TPUs, others.
+
+By the study of grouped halves (``analysis/fit_training.py --study``), rounded up.
+"""
+
+
+def spread_of(mixture: bool, generation: str) -> float:
+    """Return the relative error of a step's time that four of five runs keep [1]."""
+    if mixture:
+        return EXPERTS_SPREAD
+    return TPU_SPREAD if generation.startswith("tpu") else SPREAD

@@ -1,0 +1,223 @@
+"""From a job, its servers and the catalogue to the arguments of the model of training steps: one case."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dcsim.catalogue.inventory import JobParts, PoolParts
+from dcsim.catalogue.parts import Generation, Kernels, Training
+from dcsim.catalogue.shelf import Shelf
+from dcsim.compute.kernels import Chip
+from dcsim.estimate.habits import (
+    ADDED,
+    DUAL_PIPELINE,
+    FUSED,
+    HIDDEN_PIPELINE,
+    HOP_INSIDE_S,
+    HOP_OUTSIDE_S,
+    LATER,
+    MODERN_PIPELINE,
+    OLDER_ATTENTION,
+)
+from dcsim.estimate.messages import Links
+from dcsim.estimate.work import Habits, Work
+from dcsim.parallel.model_shape import shape_of
+from dcsim.parallel.parallelism import (
+    EVERYTHING,
+    GRADIENTS,
+    NOT_SHARDED,
+    OPTIMIZER,
+    Parallelism,
+    Precision,
+)
+from dcsim.scenario.transformers import Decoder
+from dcsim.scenario.workload import NARROW, Job
+
+Floats = NDArray[np.float64]
+
+_SHARDING = {"none": NOT_SHARDED, "optimizer": OPTIMIZER, "gradients": GRADIENTS, "full": EVERYTHING}
+_HALF_RATE = 0.5  # of matrix units in 32 bits (TF32) over 16, as data sheets of GPUs have it
+_WIDE, _HALF = 4.0, 2.0
+_EARLY = frozenset({"deepspeed-2022"})  # its gradients travelled in 32 bits beside bf16, and by all-reduce
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The fitted parts that a job's step depends on."""
+
+    generation: Generation
+    kernels: Kernels
+    training: Training
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Why a job's plan has no model: a key of the job, what was found there and what was expected."""
+
+    key: str
+    found: str
+    expected: str
+
+
+def setting_of(parts: JobParts, pool: PoolParts, shelf: Shelf) -> Setting | Missing:
+    """Return the fitted parts of a job on a pool, or what is missing."""
+    job, accelerator = parts.job, pool.accelerator
+    if not isinstance(parts.model, Decoder):
+        found = getattr(parts.model, "family", "a function")
+        rule = "a decoder (transformer, mixture): only data-parallel replicas of other models are modelled"
+        return Missing("model", f'the family "{found}" under a parallel plan', rule)
+    if accelerator.generation is None or accelerator.cores is None:
+        rule = "accelerators with a generation and cores, whose training runs were measured: H100, A100, TPU v5p, ..."
+        return Missing("parallel", f"a parallel plan on {accelerator.title}", rule)
+    if parts.software.training is None:
+        rule = "an era fitted to training runs: megatron-2021, flash-2023, te-fp8-2024, bridge-2026, maxtext, ..."
+        return Missing("software", f'"{job.software}"', rule)
+    generation = shelf.take(Generation, accelerator.generation)
+    return Setting(generation, shelf.take(Kernels, "training"), parts.software.training)
+
+
+def work_of(parts: JobParts, pool: PoolParts, setting: Setting, link_rate: float) -> Work:
+    """Return the work of one step, every field of shape (1,).
+
+    ``link_rate`` is the rate of a link of the fabric [B/s], which may be below that of a network card.
+    """
+    if not isinstance(parts.model, Decoder):
+        raise TypeError("only decoders have plans")  # setting_of told so before
+    domain = domain_of(parts.job, pool)
+    return Work(
+        shape_of(parts.model),
+        plan_of(parts.job, parts.model, _slices(parts.job, pool, domain)),
+        precision_of(parts.job),
+        _chip(parts.job, pool, setting),
+        _links(pool, setting, link_rate, domain),
+        _habits(parts, setting),
+    )
+
+
+def domain_of(job: Job, pool: PoolParts) -> int:
+    """Return how many accelerators the links of a server join: those of the server, or more where they reach on."""
+    reach = pool.link.reach if pool.link is not None and pool.link.reach else pool.server.accelerators
+    return min(max(reach, pool.server.accelerators), max(job.ranks, 1))
+
+
+def plan_of(job: Job, model: Decoder, replicas: float = 1.0) -> Parallelism:
+    """Return the plan of a job as numbers.
+
+    Embedding and head take the place of a layer each where only then all chunks are alike, as recipes write it.
+    """
+    parallel = job.parallel
+    chunks = parallel.pipeline * parallel.virtual
+    balanced = chunks > 1 and model.layers % chunks > 0 and (model.layers + 2) % chunks == 0
+    numbers = {
+        **{name: getattr(parallel, name) for name in ("tensor", "pipeline", "virtual", "data", "context", "expert")},
+        "sequence": parallel.sequence,
+        "sharding": _SHARDING[parallel.sharding],
+        "micro": job.batch.micro,
+        "micro_batches": job.batch.global_ / (job.batch.micro * parallel.data),
+        "recomputed": parallel.recompute == "full",
+        "recomputed_core": parallel.recompute == "selective",
+        "balanced": balanced,
+        "zero_bubble": parallel.scheduled == "zero-bubble",
+        "adapters": 0.0,
+        "replicas": replicas,
+    }
+    return Parallelism(**{name: _one(float(number)) for name, number in numbers.items()})
+
+
+def precision_of(job: Job) -> Precision:
+    """Return the number formats of a job; in fp8 and mxfp8 all but the products of layers have 16 bits."""
+    width = _WIDE if job.precision == "fp32" else _HALF
+    narrow = job.precision in NARROW
+    gradient = width
+    if job.software in _EARLY:
+        gradient = _WIDE if job.precision == "bf16" and job.parallel.sharding != "full" else width
+        gradient *= 2.0 if job.parallel.sharding == "optimizer" else 1.0
+    return Precision(
+        narrow=_one(float(narrow)),
+        block=_one(float(job.precision == "mxfp8")),
+        activation_bytes=_one(width),
+        weight_bytes=_one(width),
+        gradient_bytes=_one(gradient),
+        dispatch_bytes=_one(1.0 if narrow else width),
+    )
+
+
+def peak_rate(job: Job, pool: PoolParts) -> float:
+    """Return the peak of the format in which the products of layers run [FLOP/s]."""
+    peak = pool.accelerator.peak
+    half = max(peak.get("bf16", 0.0), peak.get("fp16", 0.0))
+    if job.precision == "fp32":
+        return peak.get("tf32", _HALF_RATE * half)
+    if job.precision in NARROW:
+        return peak.get("fp8", peak.get("int8", half))
+    return half
+
+
+def _slices(job: Job, pool: PoolParts, domain: int) -> float:
+    """Return the domains that a job spans where links reach from server to server: weights are sharded inside each."""
+    reaches = pool.link is not None and pool.link.reach
+    return float(ceil(job.ranks / domain)) if reaches else 1.0
+
+
+def _chip(job: Job, pool: PoolParts, setting: Setting) -> Chip:
+    accelerator, generation, kernels = pool.accelerator, setting.generation, setting.kernels
+    fastest = accelerator.fastest_tdp or accelerator.tdp
+    limited = (accelerator.tdp / fastest) ** kernels.power
+    half = max(accelerator.peak.get("bf16", 0.0), accelerator.peak.get("fp16", 0.0))
+    older = job.software in OLDER_ATTENTION and accelerator.generation in LATER
+    return Chip(
+        rate=_one(peak_rate(job, pool) * limited),
+        rate16=_one(half * limited),
+        bandwidth=_one(accelerator.memory_bandwidth),
+        cores=_one(float(accelerator.cores or 1)),
+        product=_one(generation.product8 if job.precision in NARROW else generation.product16),
+        product16=_one(generation.product16),
+        attention=_one(generation.attention * (kernels.flash2 if older else 1.0)),
+        memory=_one(generation.memory),
+        weights=_one(kernels.weights),
+        depth=_one(kernels.depth),
+    )
+
+
+def _links(pool: PoolParts, setting: Setting, link_rate: float, domain: int) -> Links:
+    server = pool.server
+    outside = server.nics * min(server.nic_rate, link_rate) / server.accelerators
+    inside = pool.link.rate if pool.link is not None else outside
+    return Links(
+        inside=_one(inside * setting.generation.links),
+        outside=_one(outside * setting.kernels.network),
+        domain=_one(float(domain)),
+        hop_inside=_one(HOP_INSIDE_S),
+        hop_outside=_one(HOP_OUTSIDE_S),
+        half=_one(setting.kernels.half_mb * 1e6),
+    )
+
+
+def _habits(parts: JobParts, setting: Setting) -> Habits:
+    training, kernels, era, parallel = setting.training, setting.kernels, parts.job.software, parts.job.parallel
+    shared = kernels.hidden_expert if era == "bridge-2026" else 0.0
+    dual = DUAL_PIPELINE if parallel.scheduled == "zero-bubble" and parallel.expert > 1 else 0.0
+    return Habits(
+        launch_s=_one(training.launch_us * 1e-6),
+        traffic=_one(training.traffic),
+        fused=_one(FUSED.get(era, float(parts.software.fused_attention))),
+        added=_one(float(era in ADDED)),
+        passes=_one(kernels.passes),
+        hidden_tensor=_one(training.hidden_tensor),
+        hidden_data=_one(training.hidden_data if parallel.overlap else 0.0),
+        hidden_pipeline=_one(HIDDEN_PIPELINE.get(era, MODERN_PIPELINE)),
+        hidden_expert=_one(max(shared, dual)),
+        step_s=_one(training.step_ms * 1e-3),
+        micro_s=_one(training.micro_ms * 1e-3),
+        routing_s=_one(training.routing_us * 1e-6),
+        routed=_one(kernels.routed),
+        jitter=_one(kernels.jitter),
+    )
+
+
+def _one(number: float) -> Floats:
+    return np.array([float(number)])

@@ -1,0 +1,88 @@
+"""A job under a parallel plan: its step in closed form at any clock, and the plan that the cluster runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from dcsim.catalogue.inventory import JobParts, PoolParts
+from dcsim.estimate.device import Device
+from dcsim.estimate.job_plan import JobPlan
+from dcsim.estimate.planned import PlannedStep, planned_step
+from dcsim.estimate.planned_program import PlannedProgram, planned_program
+from dcsim.estimate.rank_memory import rank_memory
+from dcsim.estimate.work import Work
+from dcsim.parallel.memory import RankMemory
+from dcsim.parallel.shape import matrix_parameters
+from dcsim.scenario.parallel import Schedule
+from dcsim.scenario.transformers import Decoder
+from dcsim.workload.operation import StepCosts
+
+_STATE_BYTES = 12  # an element's master weight and two moments in 32 bits
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SplitPlan:
+    """A parallel plan: its work at the nominal clock, the order of its micro batches, and what a rank reads [B]."""
+
+    work: Work
+    schedule: Schedule
+    read_bytes: float
+    step: PlannedStep
+
+    def at(self, clock: float) -> PlannedProgram:
+        """Return the program at a clock factor: products and attention go with it, memory and host do not."""
+        return planned_program(self.step if clock == 1.0 else self._slowed(clock), self.read_bytes)
+
+    def _slowed(self, clock: float) -> PlannedStep:
+        chip = replace(self.work.chip, rate=self.work.chip.rate * clock, rate16=self.work.chip.rate16 * clock)
+        slowed = planned_step(replace(self.work, chip=chip), self.schedule)
+        return replace(slowed, flop_rate=self.step.flop_rate)
+
+
+def split_job_plan(parts: JobParts, work: Work, pool: PoolParts, servers: frozenset[int]) -> JobPlan:
+    """Return the plan of a job that is split, on a pool whose servers have the indices ``servers``."""
+    job, model = parts.job, parts.model
+    if not isinstance(model, Decoder):
+        raise TypeError("only decoders have plans")
+    costs = _costs(work, model)
+    sample = costs.sample_bytes if job.sample_size is None else job.sample_size
+    schedule = job.parallel.scheduled
+    split = SplitPlan(work, schedule, job.batch.global_ * sample / job.ranks, planned_step(work, schedule))
+    return JobPlan(
+        parts,
+        costs,
+        split.at(1.0).program,
+        Device(pool.accelerator, parts.software),
+        _memory(work, schedule),
+        servers,
+        pool.server.accelerators,
+        split=split,
+    )
+
+
+def _costs(work: Work, model: Decoder) -> StepCosts:
+    """Return what of a step's costs does not depend on the plan; its operations are in closed form, none is traced."""
+    shape = work.shape
+    elements = float((matrix_parameters(shape) + (1.0 - shape.tied) * shape.hidden * shape.vocabulary)[0])
+    return StepCosts(
+        operations=(),
+        order=(),
+        gradients=(),
+        parameters=round(elements),
+        parameter_bytes=elements * float(work.precision.weight_bytes[0]),
+        optimizer_bytes=elements * _STATE_BYTES,
+        residual_bytes=0.0,
+        sample_bytes=model.sample_bytes,
+        tokens_per_sample=model.tokens_per_sample,
+    )
+
+
+def _memory(work: Work, schedule: Schedule) -> RankMemory:
+    """Return what the fullest rank holds; logits, and layers gathered for the moment, count as activations."""
+    found = rank_memory(work, keeps_all=schedule == "gpipe")
+    return RankMemory(
+        weights_bytes=float(found.weights[0]),
+        gradients_bytes=float(found.gradients[0]),
+        optimizer_bytes=float(found.optimizer[0]),
+        activations_bytes=float((found.activations + found.logits + found.gathered)[0]),
+    )

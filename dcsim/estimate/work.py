@@ -1,0 +1,114 @@
+"""What the model of training steps depends on, and the times of a layer, for many cases at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dcsim.compute.kernels import Chip
+from dcsim.estimate.messages import Links
+from dcsim.parallel.parallelism import Parallelism, Precision
+from dcsim.parallel.shape import Shape
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What a software era does, every field of shape (cases,).
+
+    Attributes
+    ----------
+    launch_s
+        Time of the host for one kernel [s].
+    traffic
+        Memory traffic of memory-bound kernels over the textbook's count [1].
+    fused
+        1 where attention is one kernel; otherwise scores pass through memory ``passes`` times in the forward pass.
+    added
+        1 where a kernel of its own adds gradients of weights to their sums, 0 where products do.
+    passes
+        Reads and writes of a score in 16 bits in the forward pass [1].
+    hidden_tensor, hidden_data, hidden_pipeline, hidden_expert
+        Shares of tensor, data, pipeline and expert communication that run beside computation [1].
+    step_s
+        What comes once a step: data, logging, synchronization [s].
+    micro_s
+        What comes once a micro batch in a stage of a pipeline: its schedule, the handshakes of its messages [s].
+    routing_s
+        What comes once an expert layer and micro batch, forward and backward: synchronization, indices [s].
+    routed
+        Reads and writes of each routed element in the forward pass [1].
+    jitter
+        Standard deviation of a domain's step over its mean [1].
+    """
+
+    launch_s: Floats
+    traffic: Floats
+    fused: Floats
+    added: Floats
+    passes: Floats
+    hidden_tensor: Floats
+    hidden_data: Floats
+    hidden_pipeline: Floats
+    hidden_expert: Floats
+    step_s: Floats
+    micro_s: Floats
+    routing_s: Floats
+    routed: Floats
+    jitter: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """All that a step depends on."""
+
+    shape: Shape
+    plan: Parallelism
+    precision: Precision
+    chip: Chip
+    links: Links
+    habits: Habits
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Times of one layer, or of the head, for one micro batch [s]: products, attention, memory and communication."""
+
+    matmul: Floats
+    attention: Floats
+    memory: Floats
+    tensor: Floats
+    context: Floats
+    expert: Floats
+
+    @property
+    def total(self) -> Floats:
+        """All of it."""
+        return self.matmul + self.attention + self.memory + self.tensor + self.context + self.expert
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """Times of the mean layer for one micro batch: forward, backward, what is computed again, and launches [s].
+
+    ``head_s`` is that of logits and loss, forward and backward together [s].
+    """
+
+    forward: Pass
+    backward: Pass
+    again_s: Floats
+    launch_s: Floats
+    head: Pass
+
+    @property
+    def forward_s(self) -> Floats:
+        """Forward pass of a layer, without launches [s]."""
+        return self.forward.total
+
+    @property
+    def backward_s(self) -> Floats:
+        """Backward pass of a layer with what is computed again, without launches [s]."""
+        return self.backward.total + self.again_s

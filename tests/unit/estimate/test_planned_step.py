@@ -1,0 +1,176 @@
+"""A parallel plan's step: one case of the model of training steps, with its bubble simulated and its traffic apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dcsim.accuracy.training.case import Case
+from dcsim.accuracy.training.constants import shipped
+from dcsim.accuracy.training.predict import facts_of, seconds
+from dcsim.accuracy.training.setting import Setting, setting_of
+from dcsim.catalogue import Shelf
+from dcsim.catalogue.inventory import JobParts, PoolParts
+from dcsim.catalogue.parts import Accelerator, Link, Psu, Server, Software
+from dcsim.estimate import plan_work
+from dcsim.estimate.layout import bubble_seconds, chunks_of, layer_counts
+from dcsim.estimate.plan_work import Missing
+from dcsim.estimate.planned import planned_step, rounds_of, whole_flops
+from dcsim.estimate.planned_program import planned_program
+from dcsim.estimate.step_plan import Path, step_plan
+from dcsim.estimate.training import layers_of, step_parts
+from dcsim.estimate.work import Work
+from dcsim.network.route import RouteBuilder
+from dcsim.parallel.pipeline import makespan, run
+from dcsim.parallel.program import Message
+from dcsim.scenario.hardware import ServerPool
+from dcsim.scenario.workload import Job
+
+SHELF = Shelf()
+PLAN = {"data": 64, "tensor": 8, "pipeline": 16, "virtual": 4, "sequence": True, "sharding": "gradients"}
+
+
+def pool(kind: str = "dgx-h100") -> PoolParts:
+    server = SHELF.take(Server, kind)
+    link = SHELF.take(Link, server.link) if server.link else None
+    spec = ServerPool.model_validate({"name": "train", "type": kind, "count": 1024, "per_rack": 2})
+    return PoolParts(spec, server, SHELF.take(Accelerator, server.accelerator), link, SHELF.take(Psu, server.psu))
+
+
+def parts(model: str, plan: dict[str, object], **more: object) -> JobParts:
+    keys = {"name": "job", "model": model, "steps": 1, "parallel": plan, "software": "torchtitan-2024", **more}
+    job = Job.model_validate(keys)
+    return JobParts(job, SHELF.model(model), SHELF.take(Software, job.software))
+
+
+def work(model: str = "llama3-405b", plan: dict[str, object] | None = None, **more: object) -> Work:
+    given = parts(model, plan or PLAN, **{"batch": {"global": 2048, "micro": 1}, **more})
+    setting = plan_work.setting_of(given, pool(), SHELF)
+    assert not isinstance(setting, Missing)
+    return plan_work.work_of(given, pool(), setting, 50e9)
+
+
+def test_a_scenario_predicts_what_the_accuracy_domain_scores() -> None:
+    row = Case(
+        {
+            "id": "x", "model": "llama3.1-405b", "params_b": "405.9", "layers": "126", "hidden": "16384",
+            "heads": "128", "kv_heads": "8", "ffn": "53248", "vocab": "128256", "seq": "8192",
+            "device": "H100-SXM-80GB", "n_devices": "8192", "node_size": "8", "intra_link": "NVLink4",
+            "inter_link": "400Gb/s RoCE per GPU", "tp": "8", "pp": "16", "dp": "64", "cp": "1", "seq_parallel": "1",
+            "dp_sharding": "fsdp-zero2", "recompute": "none", "virtual_stages": "4", "micro_batch": "1",
+            "global_batch": "2048", "precision": "bf16", "software": "in-house (Meta)", "release": "2024-07",
+            "metric": "step_s", "value": "1", "step_s": "1",
+        }
+    )  # fmt: skip
+    setting = setting_of(row)
+    assert isinstance(setting, Setting)
+    scored = float(seconds(facts_of([setting]), shipped())[0])
+    found = step_parts(work())
+    assert float(sum(found.values())[0]) == pytest.approx(scored, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("virtual", "schedule", "factor"), [(1, "gpipe", 1.0), (1, "1f1b", 1.0), (2, "interleaved", 2.0)]
+)
+def test_the_bubble_of_equal_stages_is_that_of_the_closed_form(virtual: int, schedule: str, factor: float) -> None:
+    plan = {"data": 1, "tensor": 8, "pipeline": 8, "virtual": virtual, "schedule": schedule}
+    one = work("gpt3-175b", plan, batch={"global": 32, "micro": 1}, software="megatron-2021")
+    chunks = chunks_of(one, layers_of(one))
+    even = replace(
+        chunks,
+        forward_s=(chunks.forward_s[0],) * len(chunks.forward_s),
+        backward_s=(chunks.backward_s[0],) * len(chunks.backward_s),
+    )
+    stage_s = sum(even.forward_s + even.backward_s) / 8
+    assert bubble_seconds(even, schedule, 32) == pytest.approx(7 * stage_s / factor, rel=1e-9)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("schedule", ["gpipe", "1f1b", "zero-bubble"])
+def test_many_micro_batches_take_as_long_as_all_of_them_simulated(schedule: str) -> None:
+    one = work(
+        "llama3-70b", {"data": 1, "tensor": 8, "pipeline": 8, "schedule": schedule}, batch={"global": 61, "micro": 1}
+    )
+    chunks = chunks_of(one, layers_of(one))
+    whole = sum(chunks.forward_s + chunks.backward_s + chunks.weights_s) / 8
+    simulated = makespan(run(chunks, schedule, 61)) - 61 * whole  # type: ignore[arg-type]
+    assert bubble_seconds(chunks, schedule, 61) == pytest.approx(simulated, rel=1e-9)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("layers", "stages", "virtual", "counts"),
+    [
+        (8, 4, 1, [2, 2, 2, 2]),
+        (6, 4, 2, [0, 1, 1, 1, 1, 1, 1, 0]),  # embedding and head in the place of a layer each
+        (7, 2, 1, [4, 3]),  # the last stage, which has the head, holds fewer
+    ],
+)
+def test_layers_are_dealt_to_chunks(layers: int, stages: int, virtual: int, counts: list[int]) -> None:
+    one = work()
+    shape = replace(one.shape, layers=np.array([float(layers)]))
+    balanced = np.array([float(layers % (stages * virtual) > 0 and (layers + 2) % (stages * virtual) == 0)])
+    sizes = {"pipeline": np.array([float(stages)]), "virtual": np.array([float(virtual)]), "balanced": balanced}
+    assert layer_counts(replace(one, shape=shape, plan=replace(one.plan, **sizes)), 0.3) == counts
+
+
+@pytest.mark.parametrize(
+    ("model", "plan"),
+    [
+        ("llama3-405b", PLAN),
+        ("llama3-70b", {"data": 32, "sharding": "full", "recompute": "full"}),
+        ("llama3-70b", {"data": 4, "tensor": 8, "context": 8}),
+        ("deepseek-v3", {"data": 64, "pipeline": 16, "expert": 64, "sharding": "optimizer", "schedule": "zero-bubble"}),
+        ("mixtral-8x7b", {"data": 16, "tensor": 2, "expert": 8, "sharding": "optimizer", "recompute": "selective"}),
+    ],
+)
+def test_what_is_played_alone_takes_what_the_model_says(model: str, plan: dict[str, object]) -> None:
+    given = work(model, plan, batch={"global": 256, "micro": 1}, software="te-fp8-2024")
+    step = planned_step(given, parts(model, plan, batch={"global": 256, "micro": 1}).job.parallel.scheduled)
+    planned = planned_program(step, 1e6)
+    fast = Path(RouteBuilder().build(1.0, 0.0), 1e15)
+    paths = {one.group: [fast] for one in planned.program.instructions if isinstance(one, Message)}
+    played = step_plan(planned.program, device(), paths, None)
+    assert sum(planned.parts.values()) == pytest.approx(played.duration_s, rel=1e-9)
+    assert sum(planned.parts.values()) == pytest.approx(step.seconds, rel=1e-9), "all that is to be hidden can be"
+    assert step.flops * step.ranks == pytest.approx(whole_flops(given), rel=1e-9)
+    assert step.traffic, "ranks on several servers have something to say to one another"
+
+
+def device() -> object:
+    from dcsim.estimate.device import Device
+
+    return Device(pool().accelerator, SHELF.take(Software, "te-fp8-2024"))
+
+
+def test_a_rank_alone_sends_nothing() -> None:
+    step = planned_step(work("llama3-8b", {"recompute": "full"}, batch={"global": 8, "micro": 1}), "1f1b")
+    assert step.traffic == ()
+    assert step.parts["bubble"] == step.parts["data"] == step.parts["pipeline"] == 0.0
+
+
+def test_a_part_of_many_micro_batches_is_a_round() -> None:
+    assert [rounds_of(count) for count in (1, 32, 33, 64, 512)] == [1, 32, 17, 32, 32]
+
+
+@pytest.mark.parametrize(
+    ("model", "plan", "more", "key"),
+    [
+        ("resnet-50", {"data": 2, "sharding": "full"}, {}, "model"),
+        ("llama3-8b", {"tensor": 2}, {"software": "eager-2020"}, "software"),
+    ],
+)
+def test_plans_without_a_model_of_their_time_are_refused(
+    model: str, plan: dict[str, object], more: dict[str, object], key: str
+) -> None:
+    given = parts(model, plan, **{"batch": {"global": 8, "micro": 1}, **more})
+    found = plan_work.setting_of(given, pool(), SHELF)
+    assert isinstance(found, Missing)
+    assert found.key == key
+
+
+def test_accelerators_without_measured_runs_are_refused() -> None:
+    given = parts("llama3-8b", {"tensor": 2}, batch={"global": 8, "micro": 1})
+    found = plan_work.setting_of(given, pool("epyc-2s"), SHELF)
+    assert isinstance(found, Missing)
+    assert found.key == "parallel"
