@@ -18,7 +18,7 @@ from dcsim.accuracy.training.setting import Setting, setting_of
 from dcsim.catalogue import Shelf
 from dcsim.estimate.plan_search import Found, Question, evaluate, search
 from dcsim.estimate.rank_memory import rank_memory
-from dcsim.estimate.training import Work
+from dcsim.estimate.work import Work
 from dcsim.parallel.parallelism import Parallelism
 from dcsim.scenario.transformers import Decoder
 

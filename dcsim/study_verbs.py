@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from dcsim.studies.point import Context
     from dcsim.studies.sweep import Done, Sweep
 
+_SIMULATED = 3  # plans, the fastest by the closed form, that are simulated by events
+
 StudyFile = Annotated[Path, Argument(metavar="STUDY", help="A study file.")]
 Out = Annotated[Path | None, Option(metavar="DIR", help="The study's folder; runs/<study> unless given.")]
 
@@ -77,12 +79,17 @@ def sweep(workers: Workers, consent: Consent, study: StudyFile, out: Out = None)
 
 
 def optimize(workers: Workers, consent: Consent, study: StudyFile, out: Out = None) -> int:
-    """Search a study for its best points.
+    """Search a study for its best points, or a scenario for its parallel plan.
 
-    By its objectives and constraints.
+    By the objectives and constraints of the study; of a scenario whose job has parallel: auto, the fastest plan that
+    fits, and all that none beats.
 
     Example: dcsim optimize scenarios/studies/cheapest-token.yaml
     """
+    from dcsim.scenario.document import says
+
+    if says(study, "jobs"):
+        return _plans(study, out, consent.quiet)
     from dcsim.studies import optimize as search
 
     return _searched(Asked(workers, consent, study, out), search.optimize)
@@ -96,6 +103,27 @@ def sensitivity(workers: Workers, consent: Consent, study: StudyFile, out: Out =
     from dcsim.studies import sensitivity as ranking
 
     return _searched(Asked(workers, consent, study, out), ranking.sensitivity)
+
+
+def _plans(file: Path, out: Path | None, quiet: bool) -> int:
+    """Search the plans of a scenario's job, simulate the best few, and write and tell what was found."""
+    from dcsim.report import plans as told
+    from dcsim.report.progress import teller
+    from dcsim.scenario.load import load
+    from dcsim.studies import plans
+
+    loaded = load(str(file))
+    found = plans.search(loaded)
+    tell = teller(None if quiet else sys.stderr)
+
+    def say_which(place: int) -> None:
+        tell(f"plan {place + 1}: {told.words(found, place)}")
+
+    times = plans.simulated(loaded, found, _SIMULATED, say_which)
+    text = told.write(loaded, found, times, out or Path("runs") / f"{loaded.scenario.name}-plans")
+    if not quiet:
+        say(text)
+    return DONE
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,10 @@ class Question:
     active_w: float = 0.0
     work_j: float = 0.0
     zero_bubble: bool = False
+    replicas: int = 1
+    """Groups of data-parallel ranks that each hold all shards."""
+    fixed: tuple[tuple[str, float], ...] = ()
+    """Fields of :class:`Parallelism` that are given, with their values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +106,16 @@ def _chunks(question: Question) -> Iterator[Parallelism]:
     """Yield all plans, many at once."""
     waiting: list[Floats] = []
     size = 0
-    for rows in _spaces(question):
+    for space in _spaces(question):
+        rows = space
+        for name, number in question.fixed:
+            rows = rows[rows[:, _NAMES.index(name)] == number]
         waiting.append(rows)
         size += len(rows)
         if size >= _AT_ONCE:
             yield _plans(waiting)
             waiting, size = [], 0
-    if waiting:
+    if size:
         yield _plans(waiting)
 
 
@@ -122,6 +129,7 @@ def _spaces(question: Question) -> Iterator[Floats]:
             for context in divisors(question.ranks // tensor // stages):
                 data = question.ranks // tensor // stages // context
                 fits = context <= _CONTEXT and splits_sequence(context, model.context)
+                fits = fits and data * context % question.replicas == 0
                 if stages <= model.layers and fits and question.batch % data == 0:
                     yield from _inside((tensor, stages, context, data), question)
 
@@ -148,7 +156,7 @@ def _inside(sizes: tuple[int, int, int, int], question: Question) -> Iterator[Fl
             fixed = {
                 "tensor": tensor, "pipeline": stages, "virtual": virtual, "data": data, "context": context,
                 "expert": expert, "micro": micro, "micro_batches": steps, "balanced": balanced, "zero_bubble": zero,
-                "adapters": 0.0, "replicas": 1.0,
+                "adapters": 0.0, "replicas": question.replicas,
             }  # fmt: skip
             yield _table(fixed, free)
 

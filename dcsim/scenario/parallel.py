@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, Tag, model_validator
 
@@ -94,9 +94,20 @@ SPLITS: Final = ("tensor", "pipeline", "context", "expert", "sharding", "recompu
 """The keys that ask for a parallel plan: with none of them a job is replicas of one accelerator."""
 
 
+def spelled_out(found: Any) -> Any:
+    """Return the block that the word ``auto`` stands for."""
+    return {"auto": True} if found == "auto" else found
+
+
 class Parallel(Value):
     """How the job is split over accelerators: data x tensor x pipeline x context of them."""
 
+    auto: Flag = Field(
+        False, description="choose the fastest plan that fits, with the values of the other keys that are written down"
+    )
+    accelerators: Count | None = Field(
+        None, description="how many a plan is chosen for, with auto; all of the largest pool unless given"
+    )
     data: Count = Field(1, description="data-parallel replicas, one accelerator each unless other keys split them")
     tensor: Count = Field(1, description="ranks that share every matrix of a layer; neighbours, best in one server")
     pipeline: Count = Field(1, description="stages, each with a part of the layers")
@@ -122,6 +133,12 @@ class Parallel(Value):
 
     @model_validator(mode="after")
     def _split_fits(self) -> Self:
+        if self.auto:
+            self._check_plan()
+            return self
+        if self.accelerators is not None:
+            rule = "nothing without auto: a plan has as many as its keys say"
+            raise wrong(rule, found=str(self.accelerators), at="accelerators")
         if self.virtual > 1 and self.pipeline == 1:
             raise wrong("1 without a pipeline: stages have chunks", found=str(self.virtual), at="virtual")
         if self.schedule == "interleaved" and self.virtual == 1:
@@ -165,7 +182,7 @@ class Parallel(Value):
     @property
     def split(self) -> bool:
         """Whether the job is more than replicas of one accelerator: a parallel plan, with calibrated times."""
-        return any(getattr(self, key) not in (1, "none") for key in SPLITS)
+        return self.auto or any(getattr(self, key) not in (1, "none") for key in SPLITS)
 
     @property
     def ranks(self) -> int:

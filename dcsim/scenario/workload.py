@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
 
 from dcsim import units
 from dcsim.errors import InputError
@@ -23,7 +23,7 @@ from dcsim.scenario.learning import Execute
 from dcsim.scenario.models import CnnModel, MlpModel, ModelSpec, TransformerModel
 from dcsim.scenario.names import Name
 from dcsim.scenario.optimizers import Optimizer
-from dcsim.scenario.parallel import Parallel
+from dcsim.scenario.parallel import Parallel, spelled_out
 from dcsim.scenario.search import Search, put
 from dcsim.scenario.smaller import STUDENTS, Distil, described
 from dcsim.scenario.steps import Steps, count
@@ -84,7 +84,9 @@ class Job(Value):
     )
     optimizer: Optimizer = Optimizer()
     batch: Batch
-    parallel: Parallel = Parallel()
+    parallel: Annotated[Parallel, BeforeValidator(spelled_out, json_schema_input_type=Literal["auto"] | Parallel)] = (
+        Parallel()
+    )
     steps: Count
     servers: Name | None = Field(
         None, description="the server pool to run in; any pool with enough accelerators unless given"

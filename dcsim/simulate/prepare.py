@@ -53,12 +53,30 @@ def prepare(loaded: Loaded, allow_code: bool = False) -> Prepared:
     ScenarioError
         With every problem of the first phase that has any: names, structure, leave to execute code, memory.
     """
-    inventory = resolve(loaded)
+    loaded, inventory = chosen(loaded, resolve(loaded))
     _refuse(feasibility.structure(loaded.scenario, inventory, loaded.problem, loaded.folder))
     permit(loaded, inventory, allow_code)
     jobs = tuple(_plan(number, loaded, inventory) for number in range(len(inventory.jobs)))
     _refuse([*feasibility.memory(jobs, loaded.problem), *feasibility.reductions(jobs, loaded.problem)])
     return Prepared(loaded, inventory, jobs, _digest(loaded, inventory, jobs))
+
+
+def chosen(loaded: Loaded, inventory: Inventory) -> tuple[Loaded, Inventory]:
+    """Return the scenario with a plan for every job that leaves it to be chosen, and its parts.
+
+    Raises
+    ------
+    ScenarioError
+        If a job has no plan.
+    """
+    waiting = [parts for parts in inventory.jobs if parts.job.parallel.auto]
+    if not waiting:
+        return loaded, inventory
+    from dcsim.estimate.auto_plan import searched  # brings NumPy, and loading other scenarios is to stay fast
+
+    changes = [searched(parts, loaded, inventory).changes(0) for parts in waiting]
+    settled = loaded.replace({path: value for each in changes for path, value in each.items()}, "parallel: auto")
+    return settled, resolve(settled)
 
 
 def _refuse(problems: Iterable[Problem]) -> None:

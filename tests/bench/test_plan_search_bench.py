@@ -15,7 +15,7 @@ from dcsim.accuracy.training.predict import facts_of, work_of
 from dcsim.accuracy.training.setting import Setting, setting_of
 from dcsim.catalogue import Shelf
 from dcsim.estimate.plan_search import Question, count, evaluate, search
-from dcsim.estimate.training import Work
+from dcsim.estimate.work import Work
 from dcsim.scenario.transformers import Decoder
 
 pytestmark = pytest.mark.bench

@@ -1,0 +1,62 @@
+"""``dcsim optimize`` on a scenario finds its parallel plan, simulates the best few and writes the best down."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from dcsim import cli
+
+SCENARIO = """
+dcsim: 1
+name: auto
+cluster:
+  servers:
+    - {name: train, type: dgx-h100, count: 2, per_rack: 2}
+  network: {topology: fat-tree, link: 400 Gbit/s}
+jobs:
+  - name: pretrain
+    model: llama2-7b
+    software: te-fp8-2024
+    batch: {global: 32, micro: 1}
+    parallel: auto
+    steps: 5
+"""
+
+
+def dcsim(*arguments: object) -> Result:
+    return CliRunner().invoke(cli.application(), [str(each) for each in arguments], prog_name="dcsim")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "auto.yaml"
+    path.write_text(SCENARIO, encoding="utf-8")
+    return path
+
+
+def test_the_best_plan_is_written_and_runs(file: Path, tmp_path: Path) -> None:
+    done = dcsim("optimize", file, "--out", tmp_path / "plans")
+    assert done.exit_code == 0, done.output
+    found = json.loads((tmp_path / "plans" / "plans.json").read_text("utf-8"))
+    assert f"{found['looked_at']:,} plans of pretrain on 16 NVIDIA H100" in done.stdout
+    plans = found["plans"]
+    assert [plan["step_s"] for plan in plans] == sorted(plan["step_s"] for plan in plans)
+    simulated = [plan for plan in plans if plan["simulated_s"] is not None]
+    assert len(simulated) == min(3, len(plans))
+    assert all(plan["simulated_s"] == pytest.approx(plan["step_s"], rel=0.15) for plan in simulated)
+    best = min(simulated, key=lambda plan: plan["simulated_s"])
+    run = dcsim("run", tmp_path / "plans" / "best.yaml", "--out", tmp_path / "run", "--no-report", "--quiet")
+    assert run.exit_code == 0, run.output
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text("utf-8"))["metrics"]
+    assert metrics["jobs.pretrain.step_time"]["value"] == pytest.approx(best["simulated_s"], rel=1e-9)
+
+
+def test_a_scenario_without_a_plan_to_choose_is_refused(file: Path) -> None:
+    file.write_text(SCENARIO.replace("auto\n    steps", "{data: 16}\n    steps"), encoding="utf-8")
+    done = dcsim("optimize", file)
+    assert done.exit_code == 2
+    assert "found none with parallel: auto, expected one job, or a study file" in done.stderr
