@@ -22,6 +22,9 @@ class ReportOutput:
     growth: Growths = field(default_factory=list)
     percentile: Annotated[float, Option(metavar="PERCENT", help="Of demand over time, beside its peak; 95.")] = 95.0
     out: Annotated[Path | None, Option(metavar="FILE", help="The page; report.html of the folder unless given.")] = None
+    interactive: Annotated[
+        bool, Option("--interactive", help="Write interactive.html by Plotly (extra web, 5 MB) instead.")
+    ] = False
     timeline: Annotated[bool, Option("--timeline", help="Also write timeline.json.gz, which Perfetto opens.")] = False
 
     def outlook(self) -> Outlook:
@@ -53,18 +56,48 @@ def report(
     if what[0].is_file():
         expected = "expected a folder of a run or a study, or a comparison file"
         raise InputError(f"{what[0]}: found a file, {expected}; simulate it first: dcsim run {what[0]}")
+    if output.interactive:
+        return _interactive(output, what[0])
     page = _study(output, what[0]) if study.is_study_folder(what[0]) else _run(output, what[0])
     say(f"report   {page}")
     return DONE
 
 
+def _interactive(output: ReportOutput, folder: Path) -> int:
+    from dcsim.report import interactive
+    from dcsim.results import store, study
+
+    interactive.plotly()
+    found = study.load(folder) if study.is_study_folder(folder) else store.load(folder)
+    say(f"report   {interactive.write(found, output.out or folder / 'interactive.html', output.outlook())}")
+    return DONE
+
+
 def _comparison(output: ReportOutput, what: list[Path], allow_code: bool) -> int:
     """Compare runs, or simulate the variants of a comparison file, onto a page."""
+    if output.interactive:
+        return _interactive_comparison(output, what)
     page = output.out or Path("comparison.html")
     status = compare(CompareOutput(html=page, growth=output.growth), Reading(allow_code=allow_code), Varied(), what)
     if status == DONE:
         say(f"report   {page}")
     return status
+
+
+def _interactive_comparison(output: ReportOutput, what: list[Path]) -> int:
+    from dcsim.report import interactive
+    from dcsim.results import comparison, store
+
+    interactive.plotly()
+    files = [path for path in what if not path.is_dir()]
+    if files:
+        raise InputError(
+            f"{files[0]}: found a file with --interactive, expected folders of runs; run its variants first"
+        )
+    compared = comparison.compare([store.load(folder) for folder in what])
+    page = output.out or Path("interactive.html")
+    say(f"report   {interactive.write(compared, page, output.outlook())}")
+    return DONE
 
 
 def _study(output: ReportOutput, folder: Path) -> Path:

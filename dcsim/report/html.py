@@ -27,10 +27,10 @@ def write(
     """
     path, outlook = Path(path), outlook or Outlook()
     if isinstance(what, Comparison):
-        path.write_text(_render("comparison.html.j2", page.of_comparison(what, by, outlook)), "utf-8")
+        path.write_text(render("comparison.html.j2", page.of_comparison(what, by, outlook)), "utf-8")
         return
     drawings = draw(what, outlook)
-    path.write_text(_render("result.html.j2", page.of_result(what, drawings, outlook)), "utf-8")
+    path.write_text(render("result.html.j2", page.of_result(what, drawings, outlook)), "utf-8")
     if (path.parent / "manifest.json").is_file():
         write_figures(drawings, path.parent / "figures")
 
@@ -42,7 +42,7 @@ def write_study(
     from dcsim.report import study_page
 
     page_path = page_path or folder / "report.html"
-    page_path.write_text(_render("study.html.j2", study_page.of_study(found, outlook or Outlook())), "utf-8")
+    page_path.write_text(render("study.html.j2", study_page.of_study(found, outlook or Outlook())), "utf-8")
     drawing = figures.points(found)
     write_figures({drawing.name: drawing}, folder / "figures")
     return page_path
@@ -73,7 +73,8 @@ def write_figures(drawings: Mapping[str, Drawing], folder: Path | str) -> None:
             (folder / f"{drawing.name}.svg").write_text(svg.standalone(drawing), "utf-8")
 
 
-def _render(template: str, values: Mapping[str, Any]) -> str:
+def render(template: str, values: Mapping[str, Any]) -> str:
+    """Return a page made of a template and its values, with the style and the script of all pages."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(

@@ -34,6 +34,17 @@ def test_capacity_report(runs: list[Path]) -> None:
     assert script("capacity_report.py", str(runs[0] / "nowhere")).returncode == 2
 
 
+def test_capacity_report_of_several_runs_with_growth(runs: list[Path], tmp_path: Path) -> None:
+    page = tmp_path / "both.html"
+    done = script("capacity_report.py", *map(str, runs), "--growth", "plan: 41 %/year", "--compare", str(page))
+    assert done.returncode == 0, done.stderr
+    assert "plan, 41 %/year" in (runs[0] / "report.html").read_text("utf-8")
+    assert "first to run out: accelerators" in page.read_text("utf-8")
+    refused = script("capacity_report.py", str(runs[0]), "--growth", "much")
+    assert refused.returncode == 2
+    assert 'found "much"' in refused.stderr
+
+
 def test_compare_architectures(runs: list[Path], tmp_path: Path) -> None:
     done = script("compare_architectures.py", *map(str, runs), "--out", str(tmp_path / "page.html"))
     assert done.returncode == 0, done.stderr
