@@ -12,7 +12,7 @@ from dcsim.catalogue.shelf import Shelf
 from dcsim.compute.precision import flop_energy
 from dcsim.errors import Problem, ScenarioError
 from dcsim.estimate.feasibility import pools_for
-from dcsim.estimate.plan_search import Found, Question, count, search
+from dcsim.estimate.plan_search import Found, Question, count, enough, search
 from dcsim.estimate.plan_work import Missing, plan_of, setting_of, work_of
 from dcsim.estimate.planned import whole_flops
 from dcsim.estimate.work import Work
@@ -147,7 +147,9 @@ def _nothing(work: Work, question: Question, pool: PoolParts) -> tuple[str, str]
     if len(smallest):
         least = units.show(float(smallest.memory_bytes.min()), "B")
         found = f"{smallest.looked_at:,} plans on {on}, of which the smallest needs {least}"
-        return found, f"a plan within {own}, the memory of {title}: take more accelerators or a smaller model"
+        times = enough(work, question)
+        instead = f"{times * question.ranks:,} accelerators have one" if times else "take a smaller model"
+        return found, f"a plan within {own}, the memory of {title}: {instead}"
     near = [n for d in range(1, _FAR) for n in (question.ranks - d, question.ranks + d) if n > 0]
     legal = [n for n in near if count(replace(question, ranks=n))][:2]
     rule = f"a number that some plan with a batch of {question.batch:,} divides"

@@ -258,7 +258,11 @@ def _too_large(plan: JobPlan, capacity: float, report: Report) -> Problem:
 
 
 def _remedy(plan: JobPlan, capacity: float) -> str:
-    """Return the largest micro batch that fits and divides a rank's samples, if there is one."""
+    """Return the largest micro batch that fits and divides a rank's samples, or the nearest plan, if there is one."""
+    if plan.split is not None:
+        from dcsim.estimate.smaller_plan import remedy  # brings NumPy
+
+        return remedy(plan, plan.split.work, capacity)
     batch, memory = plan.parts.job.batch, plan.memory
     growing = memory.activations_bytes + memory.cache_bytes
     room = capacity - (memory.total_bytes - growing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import product
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,10 @@ _AT_ONCE = 16384  # plans that are evaluated together, so that memory does not g
 _NAMES = tuple(field.name for field in fields(Parallelism))
 _COSTS = ("seconds", "memory_bytes", "energy_j")
 _FREE = ("sequence", "sharding", "recomputed", "recomputed_core")
+_CHOSEN = ("tensor", "pipeline", "virtual", "context", "expert", "micro", *_FREE)
 _SHARDINGS = (NOT_SHARDED, OPTIMIZER, GRADIENTS, EVERYTHING)
 _RECOMPUTE = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0))  # nothing, attention cores, layers
+_MORE = (2, 4, 8, 16, 32)
 _CONTEXT = 64  # ranks that share a sequence at most
 
 
@@ -95,6 +98,31 @@ def evaluate(work: Work, plans: Parallelism, question: Question) -> Found:
     energy = question.ranks * question.active_w * seconds + question.work_j * again
     memory = np.broadcast_to(rank_memory(at).total, seconds.shape)
     return Found(plans, seconds, memory, energy, len(seconds), 0)
+
+
+def nearest_fitting(work: Work, plan: Parallelism, question: Question) -> Found:
+    """Return the plan that fits and has the fewest keys with other values than ``plan``, the fastest of equal ones.
+
+    None is found where none fits.
+    """
+    best, least = _nothing(), (inf, inf)
+    for plans in _chunks(question):
+        found = evaluate(work, plans, question)
+        changed = sum(getattr(plans, name) != getattr(plan, name) for name in _CHOSEN)
+        costs = np.where(found.memory_bytes <= question.memory_bytes, changed, inf)
+        place = int(np.lexsort((found.seconds, costs))[0])
+        here = float(costs[place]), float(found.seconds[place])
+        if here < least and here[0] < inf:
+            best, least = found.take(np.array([place])), here
+    return best
+
+
+def enough(work: Work, question: Question) -> int | None:
+    """Return how many times as many accelerators have a plan that fits, a power of two up to 32; None if none has."""
+    for times in _MORE:
+        if len(search(work, replace(question, ranks=times * question.ranks))):
+            return times
+    return None
 
 
 def count(question: Question) -> int:

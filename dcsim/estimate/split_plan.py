@@ -74,7 +74,16 @@ def _costs(work: Work, model: Decoder) -> StepCosts:
         residual_bytes=0.0,
         sample_bytes=model.sample_bytes,
         tokens_per_sample=model.tokens_per_sample,
+        warnings=_wide(work),
     )
+
+
+def _wide(work: Work) -> tuple[str, ...]:
+    """Say that tensor groups leave their domain, where a step does little but wait for them."""
+    tensor, domain = round(float(work.plan.tensor[0])), round(float(work.links.domain[0]))
+    if tensor <= domain:
+        return ()
+    return (f"tensor groups of {tensor} leave the {domain} accelerators that fast links join",)
 
 
 def _memory(work: Work, schedule: Schedule) -> RankMemory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,8 @@ def test_one_accelerator_and_a_prime_number_of_them(tmp_path: Path, accelerators
 REFUSED = [
     (
         ("jobs.pretrain.model=gpt3-175b", f"{KEY}={{auto: true, accelerators: 8}}"),
-        "plans on 8 accelerators, of which the smallest needs ",
+        "plans on 8 accelerators, of which the smallest needs 350 GB, expected a plan within 85.5 GB, the memory of "
+        "NVIDIA H100 SXM5 80 GB: 64 accelerators have one",
     ),
     (
         (f"{KEY}={{auto: true, accelerators: 29, pipeline: 1}}",),
@@ -108,3 +110,22 @@ def test_what_has_no_plan_is_refused_with_what_would_do(tmp_path: Path, changes:
     with pytest.raises(ScenarioError) as error:
         prepare(loaded(tmp_path, *changes))
     assert message in str(error.value)
+
+
+def test_a_plan_that_does_not_fit_hears_of_the_nearest_that_does(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError) as error:
+        prepare(loaded(tmp_path, f"{KEY}={{data: 8, tensor: 4}}", "jobs.pretrain.batch.micro=8"))
+    told = re.search(r"the nearest plan that fits is parallel: (\{.*\}) with batch.micro: (\d+)", str(error.value))
+    assert told is not None
+    plan = prepare(loaded(tmp_path, f"{KEY}={told[1]}", f"jobs.pretrain.batch.micro={told[2]}")).jobs[0]
+    assert plan.program.ranks == 32
+    assert plan.memory.total_bytes <= plan.device.accelerator.memory
+    # A single key: 64 / 8 = 8 samples a replica leave micro batches of 1, 2 and 4.
+    assert "data: 8, tensor: 4" in told[1]
+
+
+def test_tensor_groups_that_leave_the_server_are_warned_of(tmp_path: Path) -> None:
+    keys = ["{tensor: 16, sequence: true}", "{tensor: 8, sequence: true}"]
+    wide, inside = (prepare(loaded(tmp_path, f"{KEY}={each}")).jobs[0].costs.warnings for each in keys)
+    assert wide == ("tensor groups of 16 leave the 8 accelerators that fast links join",)
+    assert inside == ()

@@ -1,0 +1,37 @@
+"""What to write in place of a parallel plan that does not fit."""
+
+from __future__ import annotations
+
+from dcsim.estimate.auto_plan import keys
+from dcsim.estimate.job_plan import JobPlan
+from dcsim.estimate.plan_search import Question, enough, nearest_fitting
+from dcsim.estimate.work import Work
+from dcsim.scenario.transformers import Decoder
+
+
+def remedy(plan: JobPlan, work: Work, capacity: float) -> str:
+    """Return the plan of as many accelerators that fits ``capacity`` [B] with the fewest keys changed, in words."""
+    model, ranks = plan.parts.model, plan.program.ranks
+    if not isinstance(model, Decoder):
+        raise TypeError("only decoders have plans")
+    question = Question(
+        model,
+        ranks,
+        plan.parts.job.batch.global_,
+        domain=round(float(work.links.domain[0])),
+        memory_bytes=capacity,
+        replicas=round(float(work.plan.replicas[0])),
+    )
+    found = nearest_fitting(work, work.plan, question)
+    if not len(found):
+        return more(work, question)
+    block = ", ".join(f"{key}: {str(value).lower()}" for key, value in keys(found.plans, 0).items())
+    micro = round(float(found.plans.micro[0]))
+    return f"the nearest plan that fits is parallel: {{{block}}} with batch.micro: {micro}"
+
+
+def more(work: Work, question: Question) -> str:
+    """Return how many accelerators would do, in words, where no plan on those that there are fits."""
+    times = enough(work, question)
+    instead = f"{times * question.ranks:,} have one that does" if times else "take a smaller model"
+    return f"no plan on {question.ranks:,} accelerator{'s' * (question.ranks > 1)} fits: {instead}"
