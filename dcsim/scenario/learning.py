@@ -97,7 +97,7 @@ class Execute(Value):
     target: Target | None = None
     stop: Stop | None = Field(None, description="when the job ends before its last step")
     smaller: tuple[Smaller, ...] = Field(
-        (), description="forms of the trained model for serving: bf16, int8, pruned, distilled"
+        (), description="forms of the trained model for serving: bf16, int8, pruned, without units, distilled"
     )
 
     @model_validator(mode="after")

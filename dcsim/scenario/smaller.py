@@ -10,9 +10,27 @@ from dcsim.scenario.base import Count, Fraction, PositiveNumber, Quantity, Value
 from dcsim.scenario.kinds import BARE, by_kind
 from dcsim.scenario.models import ModelSpec
 from dcsim.scenario.steps import Steps, count
+from dcsim.scenario.transformers import Attending, Decoder
 
 STUDENTS = ("mlp", "cnn", "vision")
 """Families that learn from a teacher, and that teach: those that tell one class a sample, without batch norm."""
+
+UNITS = ("mlp", "cnn", "transformer", "encoder", "vision")
+"""Families of whose layers whole units can be taken out."""
+WITH_UNITS = f"a model of a family of {', '.join(UNITS)}; transformers without shared keys, ALiBi, windows or sinks"
+
+
+def has_units(model: ModelSpec) -> bool:
+    """Return whether whole units can be taken out of a model.
+
+    Every head of a transformer has to have keys of its own and no place among others that its slope or sink follows.
+    """
+    if model.family not in UNITS:
+        return False
+    if not isinstance(model, Attending):
+        return True
+    alone = model.latent is None and model.groups_of_keys == model.heads and model.positions != "alibi"
+    return alone and not (isinstance(model, Decoder) and (model.sinks or model.window is not None))
 
 
 class Cast(Value):
@@ -22,17 +40,21 @@ class Cast(Value):
 
 
 class Prune(Value):
-    """Set the weights of least magnitude to zero, without training again."""
+    """Set the weights of least magnitude to zero, or take whole units out, without training again."""
 
     kind: Literal["prune"]
     share: Annotated[float, Quantity("ratio", positive=True, high=0.99)] | None = Field(
-        None, description="share of all weights of matrices that goes, wherever it is; not with the pattern 2:4"
+        None, description="share of all weights of matrices that goes, or of units; not with the pattern 2:4"
     )
-    pattern: Literal["any", "2:4"] = Field("any", description="2:4 leaves the two largest of every four inputs")
+    pattern: Literal["any", "2:4", "units"] = Field(
+        "any",
+        description="any: the least weights wherever they are; 2:4 leaves the two largest of every four inputs; "
+        "units takes out whole neurons, channels and heads, so that kernels are smaller",
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if (self.share is None) == (self.pattern == "any"):
+        if (self.share is None) == (self.pattern != "2:4"):
             raise wrong("a share, or the pattern 2:4, which is half of the weights", at="share")
         return self
 
@@ -79,6 +101,8 @@ def name_of(smaller: SmallerSpec) -> str:
     match smaller:
         case Prune(pattern="2:4"):
             return "pruned 2:4"
+        case Prune(pattern="units", share=float(share)):
+            return f"{100 * share:g} % of units out"
         case Prune(share=float(share)):
             return f"pruned {100 * share:g} %"
         case Distil(model=model):

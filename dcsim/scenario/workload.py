@@ -25,7 +25,7 @@ from dcsim.scenario.names import Name
 from dcsim.scenario.optimizers import Optimizer
 from dcsim.scenario.parallel import Parallel, spelled_out
 from dcsim.scenario.search import Search, put
-from dcsim.scenario.smaller import STUDENTS, Distil, described
+from dcsim.scenario.smaller import STUDENTS, WITH_UNITS, Distil, Prune, described, has_units
 from dcsim.scenario.steps import Steps, count
 from dcsim.scenario.user import UserModel
 
@@ -148,7 +148,7 @@ class Job(Value):
             wanting = mismatch(self.execute.data, self.model)
             if wanting is not None:
                 raise wrong(wanting.expected, found=wanting.found, at=f"model.{wanting.at}")
-            self._check_students(self.execute, self.model.family)
+            self._check_smaller(self.execute, self.model)
         return self
 
     def _check_split(self) -> None:
@@ -179,14 +179,16 @@ class Job(Value):
                 rule = "nothing, beside the key inference: there are no gradients to sum"
                 raise wrong(rule, found="a value", at=f"parallel.{key}")
 
-    def _check_students(self, execute: Execute, family: str) -> None:
-        """Refuse a student that cannot learn from the data, or from a teacher of this family."""
+    def _check_smaller(self, execute: Execute, model: ModelSpec) -> None:
+        """Refuse units of a model that has none to take out, and a student that cannot learn from data or teacher."""
         for place, form in enumerate(map(described, execute.smaller)):
+            if isinstance(form, Prune) and form.pattern == "units" and not has_units(model):
+                raise wrong(WITH_UNITS, found=f'"{model.family}"', at=f"execute.smaller.{place}.pattern")
             if not isinstance(form, Distil):
                 continue
-            if family not in STUDENTS:
+            if model.family not in STUDENTS:
                 rule = f"a teacher of a family of {', '.join(STUDENTS)}"
-                raise wrong(rule, found=f'"{family}"', at=f"execute.smaller.{place}")
+                raise wrong(rule, found=f'"{model.family}"', at=f"execute.smaller.{place}")
             wanting = mismatch(execute.data, form.model)
             if wanting is not None:
                 at = f"execute.smaller.{place}.model.{wanting.at}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dcsim.scenario.smaller import Cast, Distil, Prune, described, name_of
+from dcsim.errors import InputError
+from dcsim.scenario.smaller import WITH_UNITS, Cast, Distil, Prune, described, has_units, name_of
 
 if TYPE_CHECKING:
     from dcsim.scenario.models import ModelSpec
@@ -44,7 +45,7 @@ def forms(trainer: Trainer, spec: ModelSpec, job: Job) -> list[Form]:
             case Cast():
                 found.append(_cast(trainer, spec, made))
             case Prune():
-                found.append(_pruned(trainer, spec, made))
+                found.append(_pruned(trainer, spec, (job, made)))
             case Distil():
                 found.append(_distilled(trainer, spec, (job, made)))
     return found
@@ -64,14 +65,42 @@ def _cast(trainer: Trainer, spec: ModelSpec, made: Cast) -> Form:
     return Form(name_of(made), spec, "bf16", 2.0 * trainer.elements, 1.0, loss, accuracy)
 
 
-def _pruned(trainer: Trainer, spec: ModelSpec, made: Prune) -> Form:
+def _pruned(trainer: Trainer, spec: ModelSpec, given: tuple[Job, Prune]) -> Form:
     from dcsim.workload.smaller import pruning
 
+    _, made = given
+    if made.pattern == "units":
+        return _narrowed(trainer, spec, given)
     leaves = trainer.kernels.leaves_of(trainer.weights)
     weights, size = pruning.in_fours(leaves) if made.pattern == "2:4" else pruning.smallest(leaves, made.share or 0.0)
     loss, accuracy = trainer.kernels.evaluate(weights, trainer.moments, trainer.source.held_out())
     kept = 0.5 if made.pattern == "2:4" else 1.0
     return Form(name_of(made), spec, "fp32", size, kept, loss, accuracy)
+
+
+def _narrowed(trainer: Trainer, spec: ModelSpec, given: tuple[Job, Prune]) -> Form:
+    """Return the model without units: another model, with kernels of its own.
+
+    Raises
+    ------
+    InputError
+        If the model has no units that can be taken out.
+    """
+    if not has_units(spec):
+        raise InputError(f"found a model of the family {spec.family}, expected {WITH_UNITS}")
+    import jax
+    import numpy as np
+
+    from dcsim.workload.kernels import Kernels
+    from dcsim.workload.smaller import units
+
+    job, made = given
+    tree = jax.tree.map(np.asarray, trainer.kernels.tree_of(trainer.weights))
+    tree, narrower = units.without(tree, spec, made.share or 0.0)
+    weights = np.concatenate([leaf.ravel() for leaf in jax.tree.leaves(tree)])
+    kernels = Kernels(narrower, job.optimizer, 1)
+    loss, accuracy = kernels.evaluate(weights, kernels.first_moments(), trainer.source.held_out())
+    return Form(name_of(made), narrower, "fp32", 4.0 * weights.size, 1.0, loss, accuracy)
 
 
 def _distilled(trainer: Trainer, spec: ModelSpec, given: tuple[Job, Distil]) -> Form:

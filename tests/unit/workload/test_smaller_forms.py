@@ -15,8 +15,9 @@ from dcsim.scenario.inference import Inference
 from dcsim.scenario.workload import Job
 from dcsim.workload.costs import inference_costs
 from dcsim.workload.execute import Execution
+from dcsim.workload.models import family
 from dcsim.workload.operation import Operation
-from dcsim.workload.smaller import Form, forms, int8, operations, pruning
+from dcsim.workload.smaller import Form, forms, int8, operations, pruning, units
 
 JOB = {
     "name": "learn",
@@ -34,6 +35,7 @@ ASKED = [
     {"kind": "prune", "share": "60 %"},
     {"kind": "prune", "share": "99 %"},
     {"kind": "prune", "pattern": "2:4"},
+    {"kind": "prune", "pattern": "units", "share": "50 %"},
     {"kind": "distil", "model": STUDENT, "steps": "150 steps", "batch": 32},
 ]
 
@@ -63,6 +65,7 @@ def test_sizes_are_those_of_the_arrays(made: dict[str, Form]) -> None:
     assert sizes["pruned 60 %"] == 4 * (matrices - gone) + matrices / 8 + 4 * biases
     # 13 inputs are no multiple of four and stay; of 64 two of four are kept, with two bits each
     assert sizes["pruned 2:4"] == 4 * 13 * 64 + 64 * 3 / 2 * 4.25 + 4 * biases
+    assert sizes["50 % of units out"] == 4 * (13 * 32 + 32 + 32 * 3 + 3)
     assert sizes["distilled to mlp"] == 4 * (13 * 4 + 4 + 4 * 3 + 3)
 
 
@@ -70,7 +73,7 @@ def test_forms_are_judged_for_real(made: dict[str, Form]) -> None:
     """Little is lost by rounding, more by pruning; of 1 % of the weights little is left."""
     accuracy = {name: form.accuracy or 0.0 for name, form in made.items()}
     assert accuracy["as trained"] > 0.9
-    for name in ("bf16", "int8", "pruned 2:4", "distilled to mlp"):
+    for name in ("bf16", "int8", "pruned 2:4", "50 % of units out", "distilled to mlp"):
         assert accuracy[name] > accuracy["as trained"] - 0.1, name
     assert made["bf16"].loss == pytest.approx(made["as trained"].loss, rel=0.05, abs=0.01)
     assert made["int8"].loss != made["as trained"].loss
@@ -140,6 +143,70 @@ def test_two_of_every_four_inputs_stay() -> None:
     assert np.all((kept.reshape(2, 2, 4, 5) != 0).sum(axis=2) == 2)
 
 
+def test_those_units_stay_whose_weights_are_largest() -> None:
+    """Columns sum to 3, 5, 1 and 4: half of them are the second and the last."""
+    assert units.strongest(np.array([[1.0, -5.0, 0.0, 2.0], [-2.0, 0.0, 1.0, 2.0]], np.float32), 0.5).tolist() == [1, 3]
+    assert units.strongest(np.ones((2, 4), np.float32), 0.99).tolist() == [0], "one stays"
+
+
+WITH_UNITS = [
+    {"family": "mlp", "inputs": 5, "hidden": [8, 6], "classes": 3},
+    {"family": "cnn", "image": 8, "channels": [1, 4, 6], "classes": 3},
+    {"family": "vision", "image": 8, "patch": 4, "channels": 1, "classes": 3, "layers": 2, "hidden": 8, "heads": 4},
+    {"family": "transformer", "layers": 2, "hidden": 8, "heads": 4, "context": 6, "vocabulary": 11,
+     "activation": "swiglu", "bias": False, "positions": "rotary"},
+    {"family": "encoder", "layers": 1, "hidden": 8, "heads": 4, "context": 6, "vocabulary": 11, "masked": 3},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("model", WITH_UNITS, ids=lambda model: model["family"])
+def test_a_model_without_silent_units_says_the_same(model: Any) -> None:
+    """Half of all units have zeros where they come in and go out, so that taking them out must change nothing."""
+    given = Job.model_validate(JOB | {"model": model}).model
+    assert not isinstance(given, str)
+    members = family(given)  # type: ignore[arg-type]
+    full = jax.tree.map(lambda leaf: np.array(leaf) + 0.1, members.init(jax.random.key(3), given))
+    whole, half = units.without(full, given, 0.5)
+    silent = _silenced(full, given)
+    kept, narrower = units.without(silent, given, 0.5)
+    assert narrower == half
+    shapes = jax.eval_shape(lambda: members.init(jax.random.key(0), narrower))
+    assert jax.tree.map(np.shape, kept) == jax.tree.map(np.shape, shapes) == jax.tree.map(np.shape, whole)
+    batch = _batch(members.batch(given, 4))
+    found = members.judge(kept, batch, narrower).losses
+    assert np.asarray(found) == pytest.approx(np.asarray(members.judge(silent, batch, given).losses), rel=5e-6)
+    assert np.abs(found - members.judge(whole, batch, half).losses).max() > 1e-4
+
+
+def _batch(shapes: Any) -> Any:
+    draws = np.random.default_rng(5)
+    real = {name: draws.normal(size=leaf.shape) for name, leaf in shapes.items()}
+    return {
+        name: leaf.astype(np.float32) if shapes[name].dtype == np.float32 else draws.integers(0, 2, leaf.shape)
+        for name, leaf in real.items()
+    }
+
+
+def _silenced(tree: Any, spec: Any) -> Any:
+    """Every other unit of every layer with zeros: what comes in, what goes out, biases."""
+    tree = jax.tree.map(np.copy, tree)
+    if spec.family == "mlp":
+        for index in range(2):
+            tree[f"layer{index}"]["weight"][:, ::2] = tree[f"layer{index}"]["bias"][::2] = 0.0
+    elif spec.family == "cnn":
+        for index in range(2):
+            tree[f"convolution{index}"]["weight"][..., ::2] = tree[f"convolution{index}"]["bias"][::2] = 0.0
+    else:
+        blocks, width = tree["blocks"], spec.width_of_head
+        columns = np.concatenate([np.arange(width) + 2 * head * width for head in range(6)])  # of 3 x 4 heads
+        for layer, out in (("query_key_value", columns), ("expand", np.arange(0, spec.inner, 2))):
+            for leaf in blocks[layer].values():
+                leaf[..., out] = 0.0
+        for leaf in blocks.get("gate", {}).values():
+            leaf[..., ::2] = 0.0
+    return tree
+
+
 def product(dtype: str = "bf16") -> Operation:
     """(1, 4, 8, 16): operands of 4 x 16 and 16 x 8, a result of 4 x 8, two bytes each."""
     size = 2.0 * (64 + 128 + 32)
@@ -175,6 +242,7 @@ def test_kernels_of_two_in_four_read_fewer_weights() -> None:
     ("smaller", "message"),
     [
         (["int4"], "'bf16' or 'int8'"),
+        ([{"kind": "prune", "pattern": "units"}], "a share, or the pattern 2:4"),
         ([{"kind": "prune"}], "a share, or the pattern 2:4"),
         ([{"kind": "distil", "model": {**STUDENT, "inputs": 4}, "steps": "5 steps"}], "13 numbers"),
     ],
