@@ -136,3 +136,19 @@ def test_plans_that_cannot_be_are_refused(tmp_path: Path, change: str, message: 
     file.write_text(TWO, "utf-8")
     with pytest.raises(ScenarioError, match=message):
         prepare(load(file, [change]))
+
+
+@pytest.mark.parametrize(
+    ("name", "published_s"),
+    [
+        # 2,048 x 8,192 tokens of 16,384 GPUs at 400 TFLOP/s, attention counted whole
+        ("llama3-405b", 6.721),
+        ("megatron-175b", 13.75),
+        ("deepseek-v3", 15360 * 4096 / (1543 * 2048)),
+        ("tpu-v5p-pod", 98.10),  # 55.35 % of 459 TFLOP/s on 1,024 chips
+    ],
+)
+def test_published_steps_are_met_within_five_percent(name: str, published_s: float) -> None:
+    step = prepare(load(ROOT / "scenarios" / f"{name}.yaml")).jobs[0].split
+    assert step is not None
+    assert step.step.seconds == pytest.approx(published_s, rel=0.05)
