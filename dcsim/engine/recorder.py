@@ -11,6 +11,7 @@ from dcsim.engine.level import Level
 if TYPE_CHECKING:
     import pandas as pd
 
+_WINDOW = 10  # neighbors of which a long series keeps five at most
 _KEPT_POINTS = 4096  # of a series; twice what the widest figure shows
 
 
@@ -110,13 +111,19 @@ class _Series:
         return points
 
     def _halve(self) -> None:
-        """Keep the ends and, of every four neighbours between them, the lowest and the highest, in their order."""
+        """Keep the ends and, of every ten neighbors between them, the lowest, the highest and the last.
+
+        A value holds until the next that is kept. So the one that lasts longest is kept too, and what follows the
+        shorter of the extremes: a burst must not last longer than it did.
+        """
+        times, values = self.times, self.values
         kept: list[int] = [0]
-        for first in range(1, len(self.times) - 1, 4):
-            window = range(first, min(first + 4, len(self.times) - 1))
-            low = min(window, key=self.values.__getitem__)
-            high = max(window, key=self.values.__getitem__)
-            kept.extend(sorted({low, high}))
-        kept.append(len(self.times) - 1)
-        self.times = [self.times[i] for i in kept]
-        self.values = [self.values[i] for i in kept]
+        for first in range(1, len(times) - 1, _WINDOW):
+            window = range(first, min(first + _WINDOW, len(times) - 1))
+            low, high = min(window, key=values.__getitem__), max(window, key=values.__getitem__)
+            longest = max(window, key=lambda i: times[i + 1] - times[i])
+            shorter = min(low, high, key=lambda i: times[i + 1] - times[i])
+            kept.extend(sorted({low, high, longest, min(shorter + 1, window[-1]), window[-1]}))
+        kept.append(len(times) - 1)
+        self.times = [times[i] for i in kept]
+        self.values = [values[i] for i in kept]

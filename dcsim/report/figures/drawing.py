@@ -69,7 +69,9 @@ def axes_at(figure: Figure, box: Box) -> Axes:
 
 
 def thin(times: Floats, values: Floats, pixels: int = 800) -> tuple[Floats, Floats]:
-    """Keep of every pixel the lowest and the highest point, so that peaks survive, and both ends."""
+    """Keep of every pixel the lowest and the highest point, so that peaks survive, the last, which holds on, and both
+    ends.
+    """
     kept = thin_indices(times, values, pixels)
     return times[kept], values[kept]
 
@@ -85,7 +87,7 @@ def thin_indices(times: Floats, values: Floats, pixels: int = 800) -> NDArray[np
     order = np.lexsort((values, bins))
     sizes = np.diff(np.r_[starts, count])
     lowest, highest = order[starts], order[starts + sizes - 1]
-    return np.unique(np.concatenate([lowest, highest, [0, count - 1]]))
+    return np.unique(np.concatenate([lowest, highest, starts + sizes - 1, [0]]))
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:

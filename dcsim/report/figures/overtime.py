@@ -29,6 +29,7 @@ _MARKS: tuple[tuple[str, str, Any, str], ...] = (
     ("restart", "compute", (0, (4, 2)), "▶"),
     ("kill", "fault", (0, (2, 1)), "✝"),
     ("checkpoint", "storage", (0, (1, 3)), "◆"),
+    ("background", "communication", (0, (4, 1, 1, 1)), "≈"),
     ("finish", "ink", (0, (6, 3)), "■"),
 )
 

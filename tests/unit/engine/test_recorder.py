@@ -81,3 +81,22 @@ def test_every_change_is_kept_when_asked_for() -> None:
     times, kept = _record(values, every_change=True)
     assert len(times) == 9_001
     assert np.array_equal(kept[1:], values)
+
+
+def test_thinning_keeps_the_value_that_holds_on_after_a_burst() -> None:
+    # A series that is 0 but for bursts a moment long must be near 0 at nearly all times however often it is thinned.
+    values, instants = [], []
+    for burst in range(20_000):
+        instants += [float(burst), burst + 1e-3]
+        values += [1.0, 0.0]
+    recorder = Recorder(clock := Clock(), ("power",))
+    kept = recorder.sample("power", "x", "W")
+    assert kept is not None
+    for time_s, value in zip(instants, values, strict=True):
+        kept.append(time_s, value)
+    clock.run(20_000.0)
+    frame = recorder.frames()["series"]
+    lasting = np.diff(frame["time_s"].to_numpy())
+    held = float((lasting * frame["value"].to_numpy()[:-1]).sum()) / 20_000.0
+    assert frame["value"].max() == 1.0
+    assert held < 0.1  # the mean is 0.001; without the last of each window half of the time would be 1
