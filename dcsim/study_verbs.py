@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _SIMULATED = 3  # plans, the fastest by the closed form, that are simulated by events
 
 StudyFile = Annotated[Path, Argument(metavar="STUDY", help="A study file.")]
+Asking = Annotated[Path, Argument(metavar="FILE", help="A study file, or a scenario with parallel: auto.")]
 Out = Annotated[Path | None, Option(metavar="DIR", help="The study's folder; runs/<study> unless given.")]
 
 
@@ -78,8 +79,8 @@ def sweep(workers: Workers, consent: Consent, study: StudyFile, out: Out = None)
     return DONE
 
 
-def optimize(workers: Workers, consent: Consent, study: StudyFile, out: Out = None) -> int:
-    """Search a study for its best points, or a scenario for its parallel plan.
+def optimize(workers: Workers, consent: Consent, study: Asking, out: Out = None) -> int:
+    """Find the best points of a study, or the plan of a job.
 
     By the objectives and constraints of the study; of a scenario whose job has parallel: auto, the fastest plan that
     fits, and all that none beats.
