@@ -11,7 +11,7 @@ from dcsim.report.numbers import percent, show
 from dcsim.report.outlook import described, month
 from dcsim.report.study import plain
 from dcsim.report.tables import Cell, Column, View
-from dcsim.results.growth import Growth, order
+from dcsim.results.growth import Crossing, Growth, order
 from dcsim.results.study import StudyResult
 
 if TYPE_CHECKING:
@@ -27,10 +27,13 @@ def told(found: StudyResult, outlook: Outlook) -> str:
     if not names or not len(found.done):
         return MISSING
     middle = _middle(outlook)
-    first = [order(_needs(row, names), middle)[0].name for _, row in found.done.iterrows() if _needs(row, names)]
-    counts = sorted(((first.count(name), name) for name in set(first)), reverse=True)
-    texts = [f"{name} in {count} of {len(first)} points" for count, name in counts]
-    return f"Runs out first as demand grows: {', '.join(texts)}. Growth is as of the run: more of the same jobs."
+    needs = [_needs(row, names) for _, row in found.done.iterrows()]
+    following = [_next(need, middle).name for need in needs if need]
+    counts = sorted(((following.count(name), name) for name in set(following)), reverse=True)
+    texts = [f"{name} in {count} of {len(following)} points" for count, name in counts]
+    full = sum(any(share >= 1.0 for share, _ in need.values()) for need in needs)
+    now = f"In {full} of {len(needs)} points something is full already. " if full else ""
+    return f"{now}Runs out next as demand grows: {', '.join(texts)}. More demand is more of the same jobs."
 
 
 def table(found: StudyResult, outlook: Outlook) -> View:
@@ -38,26 +41,33 @@ def table(found: StudyResult, outlook: Outlook) -> View:
     names, middle = _names(found), _middle(outlook)
     heads = [Column(axis.rpartition(".")[2]) for axis in found.axes]
     heads += [Column(name.removeprefix(_PREFIX), "%", True) for name in names]
-    heads += [Column("first to run out"), Column("lasts to", "× this load", True)]
-    heads += [Column(f"runs out: {described(middle)}", "", True)]
+    heads += [Column("full now"), Column("runs out next"), Column("lasts to", "× this load", True)]
+    heads += [Column(f"until, at {described(middle)}", "", True)]
     rows = [_row(found, row, middle) for _, row in found.done.head(_MOST_ROWS).iterrows() if _needs(row, names)]
     return View("capacity", "What is used of each capacity", tuple(heads), tuple(rows), _NOTE if rows else "")
 
 
-_NOTE = "Used is the peak over the run; of links the mean of the busiest one. What is full already comes first."
+_NOTE = "Used is the peak over the run; of links the mean of the busiest one."
 
 
 def _row(found: StudyResult, row: pd.Series[float], grown: Growth) -> tuple[Cell, ...]:
     names = _names(found)
     needs = _needs(row, names)
-    first = order(needs, grown)[0]
+    first = _next(needs, grown)
     used = needs[first.name][0]
+    full = ", ".join(name for name, (share, _) in needs.items() if share >= 1.0)
     cells = [Cell(plain(row[axis])) for axis in found.axes]
     cells += [_share(float(row[name])) for name in names]
     lasts = Cell(show(1.0 / used, "1"), repr(1.0 / used)) if used > 0.0 else Cell("–")
     when = month(_start(found), first.years) if _dated(found) else f"in {show(first.years, '1')} years"
     years = first.years if math.isfinite(first.years) else 1e9
-    return (*cells, Cell(first.name), lasts, Cell(when, repr(years)))
+    return (*cells, Cell(full or "–"), Cell(first.name), lasts, Cell(when, repr(years)))
+
+
+def _next(needs: dict[str, tuple[float, float]], grown: Growth) -> Crossing:
+    """Return what runs out next of what is not full, or of all where everything is."""
+    found = order(needs, grown)
+    return next((crossing for crossing in found if crossing.years > 0.0), found[0])
 
 
 def _share(used: float) -> Cell:

@@ -11,10 +11,14 @@ import subprocess
 from pathlib import Path
 from types import ModuleType
 
+import pandas as pd
 import pytest
 
-from dcsim.report import html
+from dcsim.report import html, interactive
+from dcsim.report.capacity import Outlook
 from dcsim.results import compare
+from dcsim.results.growth import parse
+from dcsim.results.study import FIXED, StudyResult
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
@@ -52,9 +56,11 @@ frame.onload = () => {
   found.sorted = box.querySelectorAll("th")[%d].getAttribute("aria-sort");
   heads[%d].click();
   found.descending = column(%d);
-  const input = box.querySelector("input");
-  input.value = "%s";
-  input.dispatchEvent(new view.Event("input"));
+  const input = box.querySelector("input"), word = "%s";
+  if (input) {
+    input.value = word;
+    input.dispatchEvent(new view.Event("input"));
+  }
   found.visible = [...box.querySelectorAll("tbody tr")].filter((row) => !row.hidden).length;
   found.requests = view.performance.getEntriesByType("resource").map((entry) => entry.name);
   document.body.textContent = "RESULT" + JSON.stringify(found) + "END";
@@ -126,6 +132,76 @@ def test_the_comparison_fits_its_width(width: int, tmp_path: Path) -> None:
     assert found["overlaps"] == []
 
 
+def study() -> StudyResult:
+    """Return a study of twelve points, two of which failed, with names that would like to be markup."""
+    rows = []
+    for number in range(12):
+        failed, kind = number % 6 == 5, ("<b>air", "water", "immersion")[number % 3]
+        fixed = (number, f"{number:032x}", "failed" if failed else "done", "<i>too hot" if failed else "", "d", 1, 0.5)
+        shares = (0.2 + 0.05 * number, 0.9 - 0.05 * number)
+        rows.append((*fixed, float(number), kind, *((None,) * 4 if failed else (number - 3.0, 12.0 - number, *shares))))
+    names = ["site.cost", "site.energy", "capacity.power", "capacity.cooling"]
+    frame = pd.DataFrame(rows, columns=[*FIXED, "cluster.count", "site.cooling.kind", *names])
+    frame.attrs["units"] = dict(zip(names, ("USD", "J", "1", "1"), strict=True))
+    about = {"start": "2026-07-01T00:00:00+02:00", "base": "<u>x.yaml", "constraints": ["capacity.power <= 0.7"]}
+    return StudyResult("halls<script>", ("cluster.count", "site.cooling.kind"), frame, about)
+
+
+def pages(folder: Path) -> dict[str, tuple[Path, tuple[str, int, str]]]:
+    """Write the page of each kind; with each come a table, the column to sort by, and a word to filter by."""
+    html.write(synthetic().result(name="<b>evil"), folder / "run.html", outlook=Outlook((parse("<b>g: 9 %/year"),)))
+    html.write(compare(synthetic().variants()), folder / "comparison.html")
+    html.write_study(study(), folder, page_path=folder / "study.html")
+    return {
+        "run": (folder / "run.html", ("capacity", 4, "")),
+        "comparison": (folder / "comparison.html", ("headline", 2, "energy")),
+        "study": (folder / "study.html", ("capacity", 2, "immersion")),
+    }
+
+
+@pytest.mark.parametrize("kind", ["run", "comparison", "study"])
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_every_kind_of_page_fits_sorts_and_filters(kind: str, width: int, tmp_path: Path) -> None:
+    page, table = pages(tmp_path)[kind]
+    found = probe(page, width, tmp_path, table)
+    assert found["overflow"] == 0
+    assert found["overlaps"] == []
+    assert found["requests"] == []
+    ascending = [float(text) for text in found["ascending"]]  # type: ignore[attr-defined]
+    assert ascending == sorted(ascending)
+    assert found["descending"] == sorted(found["ascending"], key=float, reverse=True)  # type: ignore[call-overload]
+    assert 0 < int(str(found["visible"])) < len(ascending) or not table[2]
+
+
+@pytest.mark.parametrize("kind", ["run", "comparison", "study"])
+def test_every_kind_of_page_is_dark_in_the_dark_and_logs_nothing(kind: str, tmp_path: Path) -> None:
+    page, table = pages(tmp_path)[kind]
+    dark = probe(page, 1440, tmp_path, table, "--blink-settings=preferredColorScheme=0")
+    assert dark["scheme"] == "rgb(20, 24, 29)"
+    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", f"file://{page}"]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stderr
+    assert [line for line in said.splitlines() if "CONSOLE" in line] == []
+
+
+@pytest.mark.parametrize("kind", ["run", "comparison", "study"])
+def test_every_kind_of_page_prints(kind: str, tmp_path: Path) -> None:
+    page, _ = pages(tmp_path)[kind]
+    target = tmp_path / "page.pdf"
+    chromium(tmp_path / "profile", "--no-pdf-header-footer", f"--print-to-pdf={target}", f"file://{page}")
+    assert 2 <= len(re.findall(rb"/Type\s*/Page[^s]", target.read_bytes())) <= 18
+
+
+def test_the_page_to_explore_logs_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("plotly")
+    page = interactive.write(synthetic().result(), tmp_path / "explore.html", Outlook())
+    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=5000", "--dump-dom", f"file://{page}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
+    assert done.stdout.count("main-svg") >= 4
+
+
 def test_the_report_prints(tmp_path: Path) -> None:
     html.write(synthetic().result(), tmp_path / "report.html")
     target = tmp_path / "report.pdf"
@@ -133,4 +209,4 @@ def test_the_report_prints(tmp_path: Path) -> None:
         tmp_path / "profile", "--no-pdf-header-footer", f"--print-to-pdf={target}", f"file://{tmp_path}/report.html"
     )
     pages = len(re.findall(rb"/Type\s*/Page[^s]", target.read_bytes()))
-    assert 5 <= pages <= 14
+    assert 5 <= pages <= 18

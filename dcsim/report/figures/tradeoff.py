@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Kept = NDArray[np.bool_]
 _LEFT, _TOP, _HEIGHT, _BOTTOM, _RIGHT = 78.0, 24.0, 260.0, 46.0, 190.0
 _MOST_NAMES = 16
+_NOTICED = 1e-3  # a smaller difference is nothing to choose by
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Aim:
     least: bool
 
     @property
+    def differs(self) -> bool:
+        """Whether the values differ by what anybody would notice."""
+        return bool(np.ptp(self.values) > _NOTICED * np.abs(self.values).max())
+
+    @property
     def costs(self) -> Floats:
         """The values, less being better."""
         return self.values if self.least else -self.values
@@ -46,7 +52,7 @@ def tradeoff(comparison: Comparison, by: Sequence[Objective]) -> Drawing:
     aims = []
     for name, aim in by:
         row = comparison.row(name)
-        if row is not None and row.differs(1e-9) and all(v is not None and math.isfinite(v) for v in row.values):
+        if row is not None and row.differs(_NOTICED) and all(v is not None and math.isfinite(v) for v in row.values):
             values = np.array([float(value or 0.0) for value in row.values])
             aims.append(Aim(row.title, values, row_scale(row), aim == "minimize"))
     labels = list(short_labels(comparison.labels))
@@ -64,7 +70,7 @@ def frontier(
     for (metric, unit, values), aim in zip(columns, aims, strict=True):
         fitted = scale(values.tolist(), "share" if dictionary.share(metric) else unit)
         made.append(Aim(dictionary.title(metric), values, fitted, aim == "minimize"))
-    return _drawn([aim for aim in made if np.ptp(aim.values) > 0.0], labels, np.asarray(kept, dtype=bool), "points")
+    return _drawn([aim for aim in made if aim.differs], labels, np.asarray(kept, dtype=bool), "points")
 
 
 def _drawn(aims: Sequence[Aim], labels: Sequence[str], kept: Kept, word: str) -> Drawing:
@@ -77,7 +83,7 @@ def _drawn(aims: Sequence[Aim], labels: Sequence[str], kept: Kept, word: str) ->
         _dots(axes_at(figure, Box(_LEFT, _TOP, style.WIDE_PX - _LEFT - _RIGHT, _HEIGHT)), pair, labels, (kept, best))
     wanted = " and ".join(f"{'less' if aim.least else 'more'} {shorten(aim.title, 50)}" for aim in pair)
     title = f"{len(best)} of {len(labels)} {word} trade {shorten(pair[0].title, 50)} for {shorten(pair[1].title, 50)}"
-    if len(best) == 1:
+    if len({tuple(float(aim.values[place]) for aim in pair) for place in best}) == 1:
         title = f"{shorten(labels[best[0]], 60)} is best in both: {wanted}"
     crosses = "; crosses miss a constraint" if not kept.all() else ""
     subtitle = f"Wanted: {wanted}; filled and joined: not beaten in both at once{crosses}"

@@ -27,6 +27,7 @@ _FIRST = (
     "site.pue",
 )
 _MOST_PANELS, _MOST_BARS, _ROW, _ACROSS = 8, 16, 17.0, 2
+_LONGEST_UNIT = 8  # beside a value; the title has it too
 _NOTICED = 1e-3  # a smaller difference shows in the table only
 _LEFT, _VALUE, _HEAD, _FOOT = 132.0, 116.0, 22.0, 12.0
 
@@ -98,7 +99,8 @@ def _panel(axes: Axes, row: MetricRow, labels: tuple[str, ...]) -> None:
                 lw=1.4,
             )
     for place, (value, difference) in enumerate(zip(shown, row.differences, strict=False)):
-        text = "–" if value is None else f"{show(value / unit.divisor, '1')} {unit.unit}"
+        named = unit.unit if len(unit.unit) <= _LONGEST_UNIT else ""
+        text = "–" if value is None else f"{show(value / unit.divisor, '1')} {named}".rstrip()
         text += f" ({percent(difference, 2, sign=True)})" if place and difference else ""
         beside(axes, place, text)
     axes.set_title(f"{shorten(row.title, 52)} {unit.label}".rstrip(), x=0.0)

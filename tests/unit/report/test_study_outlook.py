@@ -48,10 +48,11 @@ def test_what_runs_out_first_is_told_of_every_point() -> None:
     outlook = Outlook((Growth("g", 1.0),))
     found = _study(start="2026-07-15T00:00:00")
     rows = [[cell.text for cell in row] for row in study_outlook.table(found, outlook).rows]
-    assert rows[0] == ["a", "50", "25", "power", "2", "Jul 2027"]
-    assert rows[2] == ["c", "12.5", "50", "cooling", "2", "Jul 2027"]
-    assert rows[3] == ["<i>d", "100", "50", "power", "1", "now"]
-    assert "power in 3 of 4 points, cooling in 1" in study_outlook.told(found, outlook)
+    assert rows[0] == ["a", "50", "25", "–", "power", "2", "Jul 2027"]
+    assert rows[2] == ["c", "12.5", "50", "–", "cooling", "2", "Jul 2027"]
+    assert rows[3] == ["<i>d", "100", "50", "power", "cooling", "2", "Jul 2027"]
+    assert "In 1 of 4 points something is full" in study_outlook.told(found, outlook)
+    assert "power in 2 of 4 points, cooling in 2" in study_outlook.told(found, outlook)
     assert study_outlook.table(_study(), outlook).rows[0][-1].text == "in 1 years"
 
 
