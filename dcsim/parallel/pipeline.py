@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
 from typing import Literal, NamedTuple
 
 from dcsim.scenario.parallel import Schedule
@@ -72,7 +73,7 @@ def run(chunks: Chunks, schedule: Schedule, micro_batches: int, hop_s: float = 0
     """
     sizes = (chunks.stages, micro_batches, chunks.virtual)
     orders = [order(schedule, stage, sizes) for stage in range(chunks.stages)]
-    done: dict[tuple[Pass, int, int], float] = {}
+    done = _Done(*([[inf] * micro_batches for _ in chunks.forward_s] for _ in range(2)))
     found: list[list[Timed]] = [[] for _ in orders]
     waiting = list(range(chunks.stages))
     while waiting:
@@ -88,44 +89,36 @@ def makespan(timeline: Sequence[Sequence[Timed]]) -> float:
     return max(stage[-1].finish_s for stage in timeline)
 
 
-_State = tuple[Chunks, dict[tuple[Pass, int, int], float], float]
+class _Done(NamedTuple):
+    """When the passes of every place and micro batch end [s], infinite before they ran."""
+
+    forward: list[list[float]]
+    backward: list[list[float]]
 
 
-def _advance(stage: int, slots: list[Slot], found: list[Timed], state: _State) -> bool:
+def _advance(stage: int, slots: list[Slot], found: list[Timed], state: tuple[Chunks, _Done, float]) -> bool:
     """Run the slots of a stage as far as what they need is there; return whether any ran."""
-    chunks, done, _ = state
-    before, free_s = len(found), found[-1].finish_s if found else 0.0
-    times = {"forward": chunks.forward_s, "backward": chunks.backward_s, "weights": chunks.weights_s}
+    (chunks, done, hop_s), stages = state, state[0].stages
+    before, free_s, last = len(found), found[-1].finish_s if found else 0.0, len(chunks.forward_s) - 1
     for slot in slots[before:]:
-        place = slot.chunk * chunks.stages + stage
-        ready_s = _ready(slot, place, state)
-        if ready_s is None:
+        kind, micro, chunk = slot
+        place = chunk * stages + stage
+        if kind == "forward":
+            ready_s = done.forward[place - 1][micro] + hop_s if place else 0.0
+            took_s, told = chunks.forward_s[place], done.forward
+        elif kind == "backward":
+            ready_s = done.backward[place + 1][micro] + hop_s if place < last else done.forward[place][micro]
+            took_s, told = chunks.backward_s[place], done.backward
+        else:
+            ready_s, took_s, told = done.backward[place][micro], chunks.weights_s[place], None
+        if ready_s == inf:
             break
         start_s = max(ready_s, free_s)
-        free_s = start_s + times[slot.kind][place]
+        free_s = start_s + took_s
         found.append(Timed(slot, start_s, free_s))
-        done[slot.kind, slot.micro, place] = free_s
+        if told is not None:
+            told[place][micro] = free_s
     return len(found) > before
-
-
-def _ready(slot: Slot, place: int, state: _State) -> float | None:
-    """Return when what a slot needs is there [s], None where that has not run yet."""
-    chunks, done, hop_s = state
-    last = len(chunks.forward_s) - 1
-    hop_s = hop_s if chunks.stages > 1 else 0.0
-    match slot.kind:
-        case "forward":
-            return 0.0 if place == 0 else _later(done.get(("forward", slot.micro, place - 1)), hop_s)
-        case "backward" if place == last:
-            return done.get(("forward", slot.micro, place))
-        case "backward":
-            return _later(done.get(("backward", slot.micro, place + 1)), hop_s)
-        case "weights":
-            return done.get(("backward", slot.micro, place))
-
-
-def _later(at_s: float | None, by_s: float) -> float | None:
-    return None if at_s is None else at_s + by_s
 
 
 def _passes(kind: Pass, sizes: tuple[int, int, int]) -> list[Slot]:
