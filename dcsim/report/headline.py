@@ -140,7 +140,7 @@ def limits(result: Result) -> list[Limit]:
             continue
         unit = str(row["unit"])
         used, capacity = float(row["used"]), float(row["capacity"])
-        text = f"{show(used, unit)} of {show(capacity, unit)}"
+        text = f"{_amount(used, unit)} of {_amount(capacity, unit)}"
         # A share of a temperature means nothing: its room is a difference, its bar begins at 0 degC.
         room = show(capacity - used, "K") if unit == "degC" else _left(headroom)
         share = used / capacity if unit == "degC" and capacity > 0.0 else 1.0 - headroom
@@ -148,6 +148,11 @@ def limits(result: Result) -> list[Limit]:
         remedy = str(row["lifted_by"] or "") if headroom <= _AMPLE else ""
         found.append(Limit(str(row["what"]), text, room, headroom, filled, remedy))
     return sorted(found, key=lambda limit: limit.headroom)
+
+
+def _amount(value: float, unit: str) -> str:
+    """Return a quantity, or a count with all its digits: 16,384 accelerators are not 16,400."""
+    return f"{value:,.0f}" if unit == "1" and value.is_integer() else show(value, unit)
 
 
 def _left(headroom: float) -> str:

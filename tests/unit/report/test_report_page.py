@@ -195,6 +195,12 @@ def test_a_temperature_limit_is_a_difference(result: Result) -> None:
     assert headline.sentence(inlet) == "Server inlet: 10.4 K left, 24.6 °C of 35 °C; lifted by colder supply air."
 
 
+def test_counts_have_all_their_digits(synthetic: ModuleType) -> None:
+    rows = [("accelerators in use", 16383.0, 16384.0, "1", 1 / 16384, "more servers")]
+    (limit,) = headline.limits(synthetic.result(tables={"limits": synthetic.frame("limits", rows)}))
+    assert limit.used == "16,383 of 16,384"
+
+
 def test_a_long_table_is_cut_and_says_so(synthetic: ModuleType) -> None:
     rows = [(float(i), "checkpoint", "a", "") for i in range(1000)]
     view = tables.view(synthetic.result(tables={"events": synthetic.frame("events", rows)}), "events")
