@@ -149,8 +149,9 @@ def _inside(part: Value) -> Iterator[tuple[str, str, str]]:
         case Server():
             yield "accelerator", "accelerators", part.accelerator
             yield "psu", "psus", part.psu
-            if part.link is not None:
-                yield "link", "links", part.link
+            for field in ("link", "pcie", "socket_link"):
+                if (link := getattr(part, field)) is not None:
+                    yield field, "links", link
         case Switch():
             yield "link", "links", part.link
 

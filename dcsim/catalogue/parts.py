@@ -99,6 +99,18 @@ class Server(Value):
     host_memory: DataSize
     price: Money
     lifetime: PositiveDuration
+    sockets: Count | None = Field(None, description="processor sockets, fully joined by the link socket_link")
+    pcie_switches: Count | None = Field(None, description="PCIe switches, with equal shares of accelerators and cards")
+    nvswitches: Count | None = Field(None, description="NVLink switches, each joined to every accelerator")
+    pcie: Name | None = Field(None, description="the link type of accelerators, cards and PCIe switches to the host")
+    socket_link: Name | None = Field(None, description="the link type between two sockets")
+
+    @model_serializer(mode="wrap")
+    def _without_its_inside(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # As of accelerators: digests of scenarios do not depend on what no simulated time follows from.
+        written: dict[str, Any] = plain(self)
+        inside = ("sockets", "pcie_switches", "nvswitches", "pcie", "socket_link")
+        return {key: value for key, value in written.items() if key not in inside}
 
 
 class StorageServer(Value):

@@ -79,7 +79,13 @@ def _part(kind: str, name: str) -> str:
 
     rows = catalogue.describe(kind, name)
     facts = [row for row in rows if row[0] != "title"]
-    return f"{name}  {_title(rows)}\n\n{columns(('field', 'value', 'source'), facts)}"
+    return f"{name}  {_title(rows)}\n\n{columns(('field', 'value', 'source'), facts)}{_inside(kind, name)}"
+
+
+def _inside(kind: str, name: str) -> str:
+    from dcsim.report import server_inside
+
+    return server_inside.text(name) if kind == "servers" else ""
 
 
 def _title(rows: Sequence[tuple[str, str, str]]) -> str:

@@ -14,7 +14,10 @@ from dcsim.catalogue import reader
 
 FOLDER = Path(catalogue.__file__).parent
 PARTS = [(kind, name) for kind in catalogue.KINDS for name in catalogue.names(kind)]
-TEXTS = {"title", "kind", "accelerator", "link", "psu", "family", "scope", "based_on", "generation"}
+TEXTS = {"title", "kind", "accelerator", "link", "psu", "family", "scope", "based_on", "generation"} | {
+    "pcie",
+    "socket_link",
+}
 PROMISED = {
     "accelerators": "v100-sxm2-32 a100-sxm-40 a100-sxm-80 h100-sxm h100-pcie h200-sxm b200-sxm mi300x tpu-v5e "
     "xeon-8480 epyc-9654 alveo-u280 h800-sxm gb200 tpu-v5p",
