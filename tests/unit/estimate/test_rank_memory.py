@@ -11,7 +11,7 @@ from dcsim.catalogue import Shelf
 from dcsim.compute.kernels import Chip
 from dcsim.estimate.messages import Links
 from dcsim.estimate.rank_memory import layer_bytes, rank_memory
-from dcsim.estimate.training import Habits, Work
+from dcsim.estimate.work import Habits, Work
 from dcsim.parallel.model_shape import shape_of
 from dcsim.parallel.parallelism import Parallelism, Precision
 from dcsim.scenario.transformers import Decoder, TransformerModel
