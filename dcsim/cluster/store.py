@@ -82,8 +82,10 @@ class Store:
 
 def _by_disk(legs: Sequence[StorageLeg]) -> tuple[StorageLeg, ...]:
     """Return legs to or from the same disks as one."""
-    found: dict[tuple[int | None, int | None], StorageLeg] = {}
+    first: dict[tuple[int | None, int | None], StorageLeg] = {}
+    shares: dict[tuple[int | None, int | None], float] = {}
     for leg in legs:
         disks = (leg.source_disk, leg.target_disk)
-        found[disks] = replace(leg, share=leg.share + (found[disks].share if disks in found else 0.0))
-    return tuple(found.values())
+        first.setdefault(disks, leg)
+        shares[disks] = shares.get(disks, 0.0) + leg.share
+    return tuple(replace(leg, share=shares[disks]) for disks, leg in first.items())
