@@ -90,7 +90,7 @@ def _run(result: Result, outlook: Outlook) -> _GRAPHS:
     found, start = resources(result), capacity.start_of(result)
     graphs = [("demand", "Demand against capacity", _demand(found)), ("power", "Power", _power(result))]
     if start is not None:
-        graphs.append(("growth", "When it runs out", _growth(found, outlook, start.year + start.month / 12.0)))
+        graphs.append(("growth", "When it runs out", _growth(found, outlook, start.year + (start.month - 1) / 12.0)))
     graphs.append(("links", "Links and accelerators", _loads(result)))
     return tuple(graph for graph in graphs if graph[2].data)
 
@@ -163,7 +163,9 @@ def _loads(result: Result) -> Any:
 
 def _line(figure: Any, name: str, role: str, line: tuple[Any, Any], **more: Any) -> None:
     look = {"color": style.color(role), "width": 1.5}
-    figure.add_scatter(x=line[0].round(6).tolist(), y=line[1].round(4).tolist(), name=escape(name), line=look, **more)
+    figure.add_scatter(
+        x=line[0].round(6).tolist(), y=line[1].round(4).tolist(), name=escape(name), line=look, mode="lines", **more
+    )
 
 
 def _comparison(comparison: Comparison) -> _GRAPHS:
