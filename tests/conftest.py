@@ -10,4 +10,6 @@ from pathlib import Path
 os.environ.setdefault("DCSIM_CACHE", str(Path(__file__).parents[1] / ".pytest_cache" / "dcsim"))
 os.environ["NO_COLOR"] = "1"
 # What ``dcsim.workload.runtime`` sets; a test that uses JAX before it would settle on several threads for all others.
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+# Unoptimized machine code compiles in half the time, and compiling is most of what tests of learning do; what is
+# computed, and in which order, stays the same. Those that measure kernels optimize them, see `tests/bench`.
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false --xla_backend_optimization_level=0")
