@@ -11,5 +11,6 @@ os.environ.setdefault("DCSIM_CACHE", str(Path(__file__).parents[1] / ".pytest_ca
 os.environ["NO_COLOR"] = "1"
 # What ``dcsim.workload.runtime`` sets; a test that uses JAX before it would settle on several threads for all others.
 # Unoptimized machine code compiles in half the time, and compiling is most of what tests of learning do; what is
-# computed, and in which order, stays the same. Those that measure kernels optimize them, see `tests/bench`.
+# computed, and in which order, stays the same. Those that measure kernels optimize them, see `tests/bench`; commands
+# that tests start optimize too, because a whole run executes each kernel often enough to win that back.
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false --xla_backend_optimization_level=0")

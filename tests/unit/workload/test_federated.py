@@ -55,7 +55,7 @@ def test_clients_learn_from_their_own_and_average() -> None:
     run = federated(4)
     losses = [run.step(parameter_server(4)) for _ in range(15)]
     assert losses[-1] < losses[0] / 2
-    assert 0.0 < run.full_batch_difference() <= 1e-6
+    assert 0.0 <= run.full_batch_difference() <= 1e-6  # bits may agree where nothing is reordered
 
 
 def test_one_client_takes_ordinary_steps() -> None:
