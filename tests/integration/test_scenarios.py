@@ -19,6 +19,17 @@ DRAWN = {
     "hyper-parameter-search", "llama3-405b", "bring-your-own-shard-map", "batch-inference",
 }  # fmt: skip
 """Those whose report is drawn too: of each kind one, since drawing takes longer than most simulations."""
+FEWER = {
+    "quickstart": ("jobs.learn.steps=20",),
+    "quickstart-failure": ("jobs.learn.steps=20",),
+    "gradient-compression": ("jobs.learn.steps=20",),
+    "exposed-communication": ("jobs.learn.steps=20",),
+    "federated": ("jobs.together.steps=20", "jobs.mixed.steps=4", "jobs.apart.steps=4"),
+    "learning-curves": tuple(f"jobs.{name}.steps=30" for name in
+                             ("dense", "convolutional", "recurrent", "transformer", "recommender")),
+    "hyper-parameter-search": ("jobs.tune.search.trials=4",),
+}  # fmt: skip
+"""Shorter executed jobs: each step is real work on this machine, and ``make demo`` takes all of them."""
 LONG = "detail=step", "jobs.pretrain.steps=1000000", "jobs.pretrain.checkpoint.every=1000000 steps"
 
 
@@ -42,7 +53,8 @@ def test_a_scenario_runs_and_its_checks_hold(scenario: Path, tmp_path: Path) -> 
     leave = ["--allow-code"] if scenario.stem.startswith("bring-your-own") else []
     drawn = scenario.stem in DRAWN
     leave += [] if drawn else ["--no-report"]
-    done = dcsim("run", scenario, "--timeline", *leave, "--out", "run", folder=tmp_path)
+    changes = sets(FEWER.get(scenario.stem, ()))
+    done = dcsim("run", scenario, "--timeline", *leave, *changes, "--out", "run", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     run = tmp_path / "run"
     manifest = json.loads((run / "manifest.json").read_text("utf-8"))
