@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from math import ceil, floor
 
+from dcsim.estimate.training import FEWER
 from dcsim.estimate.work import Layers, Work
 from dcsim.parallel.pipeline import Chunks, makespan, run
 from dcsim.scenario.parallel import Schedule
 
-_FEWER = 5  # layers that the stage with the head may hold less than the others
 _STEADY = 4  # micro batches a stage after which every further one takes what the slowest stage does
 
 
@@ -78,7 +78,7 @@ def _uneven(layers: int, sizes: tuple[int, int], head_share: float) -> list[int]
     def slowest(last: int) -> float:
         return max(ceil((layers - last) / others), last + head_share)
 
-    last = min((max(most - fewer, 0) for fewer in range(_FEWER)), key=slowest) if stages > 1 else layers
+    last = min((max(most - fewer, 0) for fewer in range(FEWER)), key=slowest) if stages > 1 else layers
     held = [*_dealt(layers - last, others), last] if stages > 1 else [layers]
     by_stage = [_dealt(count, virtual) for count in held]
     return [by_stage[stage][chunk] for chunk in range(virtual) for stage in range(stages)]

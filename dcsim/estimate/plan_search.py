@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dcsim.estimate.rank_memory import rank_memory
 from dcsim.estimate.training import step_seconds
 from dcsim.estimate.work import Work
-from dcsim.parallel.legal import divides_heads, divisors, even_chunks, splits_sequence
+from dcsim.parallel.legal import as_layers, divides_heads, divisors, even_chunks, splits_sequence
 from dcsim.parallel.parallelism import EVERYTHING, GRADIENTS, NOT_SHARDED, OPTIMIZER, Parallelism
 from dcsim.scenario.transformers import Decoder, MixtureModel
 
@@ -180,7 +180,7 @@ def _inside(sizes: tuple[int, int, int, int], question: Question) -> Iterator[Fl
         orders = [(v, 0.0) for v in chunks if v == 1 or steps % stages == 0]
         orders += [(1, 1.0)] if stages > 1 and question.zero_bubble else []
         for (virtual, zero), expert in product(orders, experts):
-            balanced = float(stages > 1 and _as_layers(stages * virtual, question.model))
+            balanced = float(stages > 1 and as_layers(stages * virtual, question.model))
             fixed = {
                 "tensor": tensor, "pipeline": stages, "virtual": virtual, "data": data, "context": context,
                 "expert": expert, "micro": micro, "micro_batches": steps, "balanced": balanced, "zero_bubble": zero,
@@ -205,10 +205,6 @@ def _chunk_counts(stages: int, model: Decoder) -> list[int]:
         return [1]
     most = (model.layers + 2) // stages
     return [v for v in range(1, most + 1) if v == 1 or even_chunks(stages * v, model)]
-
-
-def _as_layers(chunks: int, model: Decoder) -> bool:
-    return model.layers % chunks > 0 and (model.layers + 2) % chunks == 0
 
 
 def _expert_counts(among: int, model: Decoder) -> list[int]:

@@ -25,6 +25,7 @@ from dcsim.estimate.habits import (
 )
 from dcsim.estimate.messages import Links
 from dcsim.estimate.work import Habits, Work
+from dcsim.parallel.legal import as_layers
 from dcsim.parallel.model_shape import shape_of
 from dcsim.parallel.parallelism import (
     EVERYTHING,
@@ -111,7 +112,7 @@ def plan_of(job: Job, model: Decoder, replicas: float = 1.0) -> Parallelism:
     """
     parallel = job.parallel
     chunks = parallel.pipeline * parallel.virtual
-    balanced = chunks > 1 and model.layers % chunks > 0 and (model.layers + 2) % chunks == 0
+    balanced = chunks > 1 and as_layers(chunks, model)
     numbers = {
         **{name: getattr(parallel, name) for name in ("tensor", "pipeline", "virtual", "data", "context", "expert")},
         "sequence": parallel.sequence,

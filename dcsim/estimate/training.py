@@ -33,6 +33,9 @@ PARTS = (
 LAUNCHED = 3.0
 """Order of the norm that joins times on device and host: kernels are short and long, so each waits for the other."""
 
+FEWER = 5
+"""Layers that the stage with the head may hold less than the others."""
+
 KERNELS = 24.0
 """Kernels of a layer's forward pass, and half of those of its backward pass: an assumption, counted in eager mode."""
 
@@ -42,7 +45,6 @@ _BACKWARD = 2.0  # memory-bound kernels of the backward pass move about twice wh
 _FLASH_BACKWARD = 2.5  # five products instead of two (FlashAttention-2)
 _UNALIGNED = 0.125  # rate of products whose rows are no multiple of 16 bytes: matrix units stay idle (NVIDIA's guide)
 _ADDED_BYTES = 8.0  # a sum of gradients, read and written
-_FEWER = 5  # layers that the stage with the head may hold less than the others
 _GATHERS = 4.0  # reduce-scatters or all-gathers of the stream in a layer's forward pass: two all-reduces
 
 
@@ -268,7 +270,7 @@ def _laid_out(work: Work, each: Floats, head: Floats) -> Floats:
     """
     layers, stages = work.shape.layers + work.shape.extra_layers, work.plan.pipeline
     most = np.floor(layers / stages)
-    last = [np.maximum(most - fewer, 0.0) for fewer in range(_FEWER)]
+    last = [np.maximum(most - fewer, 0.0) for fewer in range(FEWER)]
     others = np.maximum(stages - 1.0, 1.0)
     slowest = [np.maximum(np.ceil((layers - n) / others - 1e-9) * each, n * each + head) for n in last]
     return np.asarray(np.min(slowest, axis=0))

@@ -47,7 +47,12 @@ def divides_heads(tensor: int, model: Decoder) -> bool:
 
 def even_chunks(chunks: int, model: Decoder) -> bool:
     """Return whether chunks of layers are alike, alone or with embedding and head in the place of a layer each."""
-    return model.layers % chunks == 0 or (model.layers + 2) % chunks == 0
+    return model.layers % chunks == 0 or as_layers(chunks, model)
+
+
+def as_layers(chunks: int, model: Decoder) -> bool:
+    """Return whether chunks are alike only with embedding and head in the place of a layer each."""
+    return model.layers % chunks > 0 and (model.layers + 2) % chunks == 0
 
 
 def splits_sequence(context: int, length: int) -> bool:

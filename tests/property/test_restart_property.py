@@ -66,7 +66,7 @@ def undisturbed(folder: Path, job: str) -> Result:
 MOMENTS = [(0.0, 0.62, 0), (0.31, 1.0, 1), (0.17, 0.44, 0), (0.73, 0.91, 1), (0.26, 0.55, 0), (0.08, 0.83, 1)]
 
 
-@pytest.mark.parametrize(("job", "moments"), zip(JOBS, MOMENTS, strict=True))
+@pytest.mark.parametrize(("job", "moments"), list(zip(JOBS, MOMENTS, strict=True)))
 def test_a_failure_at_any_moment_changes_no_bit(folder: Path, job: str, moments: tuple[float, float, int]) -> None:
     """Two of them, so that the second finds a job that was restarted."""
     whole = undisturbed(folder, job)
