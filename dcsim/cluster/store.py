@@ -72,7 +72,7 @@ class Store:
     def _access(self, legs: Sequence[StorageLeg], latency_s: float) -> Access:
         route = self._fabric.legs([self._on_fabric(leg) for leg in legs])
         route = replace(route, latency_s=route.latency_s + latency_s)
-        return Access(Path(route, self._fabric.alone_rate(route)), _by_disk(legs))
+        return Access(Path(route, self._fabric.planned_rate(route)), _by_disk(legs))
 
     def _on_fabric(self, leg: StorageLeg) -> Leg:
         source = None if leg.source_disk is None else self._disks["read", leg.source_disk]

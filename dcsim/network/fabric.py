@@ -200,9 +200,13 @@ class Fabric:
         """Return the payload rate of ``route`` when nobody else is there [B/s], infinite for an empty route, 0 for one
         that crosses a dead link.
         """
-        if not len(route.links):
-            return float("inf")
-        return float(np.min(self._traffic.present_capacities[route.links] / route.share))
+        return _slowest(self._traffic.present_capacities, route)
+
+    def planned_rate(self, route: Route) -> float:
+        """Return the rate that :meth:`alone_rate` does, for a dead route that with all links whole [B/s]: one plans as
+        if it were not dead, and waits for it.
+        """
+        return self.alone_rate(route) or _slowest(self.capacities, route)
 
     def transfer(self, route: Route, size_bytes: float, owner: str, latency_s: float | None = None) -> simpy.Event:
         """Move ``size_bytes`` of payload: after the latency it flows at its fair share of the links until it is there.
@@ -435,3 +439,7 @@ def _screened(chosen: Routing, layout: FabricLayout, links: Links) -> Routing:
 def _repeatable(lay: Callable[[], AnyRoute]) -> AnyRoute:
     """Return a route that knows how to be laid again."""
     return replace(lay(), again=lambda: _repeatable(lay))
+
+
+def _slowest(capacities: Floats, route: Route) -> float:
+    return float(np.min(capacities[route.links] / route.share)) if len(route.links) else float("inf")

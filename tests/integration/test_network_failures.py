@@ -55,6 +55,16 @@ def test_a_job_that_nothing_reaches_is_killed_with_the_reason(scenario: Make, jo
     assert any("one was killed" in text and "dead link" in text for text in result.manifest["warnings"])
 
 
+@pytest.mark.parametrize("reduce", ["ring", "library"])
+def test_a_job_that_begins_behind_a_dead_link_waits_for_it(scenario: Make, job: Make, both: Run, reduce: str) -> None:
+    late = job("one", parallel={"data": 16, "reduce": reduce}, arrive="1.1 s")
+    alone = both(scenario(late, cluster=NETWORK))
+    behind = both(scenario(late, cluster=NETWORK, faults=[fault("train/1 nic 0 in", repair="1.5 s")]))
+    # Launched at 2.1 s; the link is back at 2.503 s, about 0.4 s after the first step needs it.
+    waited_s = behind.value("jobs.one.finish") - alone.value("jobs.one.finish")
+    assert waited_s == pytest.approx(0.403, abs=0.005)
+
+
 def test_what_was_down_and_who_stood_still_is_in_the_table_of_outages(scenario: Make, job: Make, both: Run) -> None:
     wide = job("one", parallel={"data": 32})
     faults = [
