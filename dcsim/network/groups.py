@@ -63,7 +63,7 @@ class GroupPlanner:
         near = _members(groups, endpoints)  # ranks of the own group on the own endpoint, itself included
         inside = near > 1
         for side in (0, 1):
-            ports = np.array([self._links.ports(endpoint)[side] for endpoint in endpoints[inside].tolist()], np.int64)
+            ports = self._links.out_ports(endpoints[inside]) + side
             builder.links(ports + 2 * accelerators[inside], (near[inside] - 1) / size)
         owners, hosts, shares = self._cards(ranks)
         shape, starts = tree.shape, tree.starts

@@ -41,10 +41,16 @@ class Links:
 
     def ports(self, endpoint: int) -> tuple[int, int]:
         """Return the ids of the out and in port of the endpoint's first accelerator; each next one is two further."""
-        first = int(self._first_port[endpoint])
-        if first < 0:
-            raise RunError(f"{self.endpoints[endpoint].name} has no links between its accelerators")
+        first = int(self.out_ports(np.array([endpoint]))[0])
         return first, first + 1
+
+    def out_ports(self, endpoints: Indices) -> Indices:
+        """Return the out port of each endpoint's first accelerator, shape (endpoints,); see :meth:`ports`."""
+        first = self._first_port[endpoints]
+        if np.any(first < 0):
+            endpoint = self.endpoints[int(endpoints[np.argmin(first)])]
+            raise RunError(f"{endpoint.name} has no links between its accelerators")
+        return first
 
     def cable(self, name: str) -> Indices:
         """Return both directions of the cable, or of the port of an accelerator, that the link ``name`` is one of.

@@ -73,12 +73,10 @@ class Planner:
     def _lay(self, builder: RouteBuilder, plan: Rings, part: float) -> tuple[float, float]:
         """Add ``part`` of a ring all-reduce; return its weight and the latency of a whole one."""
         amount = part * ring_share(plan.ranks) / plan.channels
-        for visit, uses in plan.inner_hops():
-            out, into = self._links.ports(visit.endpoint)
-            accelerators = np.array(visit.accelerators)
-            carried = np.asarray(amount * uses, dtype=np.float64)
-            builder.links(out + 2 * accelerators, carried)
-            builder.links(into + 2 * np.roll(accelerators, -1), carried)
+        for endpoints, accelerators, uses in plan.inner_hops():
+            out, carried = self._links.out_ports(endpoints), np.tile(amount * uses, len(endpoints))
+            builder.links(np.add.outer(out, 2 * accelerators).ravel(), carried)
+            builder.links(np.add.outer(out + 1, 2 * np.roll(accelerators, -1)).ravel(), carried)
         if plan.network_hops:
             sources, targets = plan.crossings(self._links.first_nic)
             path_s = self._connect(builder, (sources, targets), amount)
@@ -92,8 +90,7 @@ class Planner:
         sources, targets = wave.sources, wave.targets
         inner = endpoints[sources] == endpoints[targets]
         for ends, side in ((sources[inner], 0), (targets[inner], 1)):
-            ports = [self._links.ports(endpoint)[side] for endpoint in endpoints[ends].tolist()]
-            builder.links(np.array(ports, dtype=np.int64) + 2 * accelerators[ends], amount)
+            builder.links(self._links.out_ports(endpoints[ends]) + side + 2 * accelerators[ends], amount)
         spread, path_s = 1, 0.0
         if not inner.all():
             cards = [self._cards(*rank) for rank in ranks]

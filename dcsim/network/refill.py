@@ -243,9 +243,9 @@ def retire(floats: Tables, ints: Tables, slots: Any, now_s: float) -> float:
     rows, flows, loads, sent = floats[1], ints[1], floats[3], 0.0
     for slot in slots:
         left = rows[LEFT, slot] - rows[RATE, slot] * (now_s - rows[SINCE, slot])
+        of_level = left / rows[WEIGHT, slot]
         for entry in range(flows[FIRST, slot], flows[FIRST, slot] + flows[SIZE, slot]):
-            share = floats[2][AMOUNT, entry] / rows[WEIGHT, slot]
-            loads[INTEGRAL, ints[2][LINK, entry]] += share * left
+            loads[INTEGRAL, ints[2][LINK, entry]] += floats[2][AMOUNT, entry] * of_level
         sent += rows[BYTES, slot] * rows[SENT, slot]
         rows[END, slot] = rows[DUE, slot] = INFINITE
     return sent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -48,21 +49,25 @@ class Rings:
 
     def crossings(self, first_nic: Indices) -> tuple[Indices, Indices]:
         """Return the hosts that all network edges of all rings leave and enter, both shape (channels * visits,)."""
-        hosts = np.array([[first_nic[v.endpoint] + v.cards[c] for v in self.visits] for c in range(self.channels)])
+        cards = np.array([visit.cards[: self.channels] for visit in self.visits], dtype=np.int64).T
+        hosts = first_nic[np.array([visit.endpoint for visit in self.visits])] + cards
         return hosts.ravel(), np.roll(hosts, -1, axis=1).ravel()
 
-    def inner_hops(self) -> Iterator[tuple[Visit, Indices]]:
-        """Yield each visit with how many rings use the hop from each of its ranks to the next, in cyclic order."""
+    def inner_hops(self) -> Iterator[tuple[Indices, Indices, Indices]]:
+        """Yield the endpoints of visits that are alike, their accelerators in order, and how many rings use the hop
+        from each of these to the next, in cyclic order.
+        """
+        alike: dict[tuple[tuple[int, ...], tuple[int, ...]], list[int]] = {}
         for visit in self.visits:
-            size = len(visit.accelerators)
-            if size < 2:
-                continue
+            if len(visit.accelerators) > 1:
+                alike.setdefault((visit.accelerators, visit.entries), []).append(visit.endpoint)
+        for (accelerators, entries), endpoints in alike.items():
+            size = len(accelerators)
             uses = np.full(size, self.channels, dtype=np.int64)
             if self.network_hops:
                 # A ring does not close inside a server: the hop back to where it came in is the one it lacks.
-                entries = np.array(visit.entries[: self.channels])
-                uses -= np.bincount((entries - 1) % size, minlength=size)
-            yield visit, uses
+                uses -= np.bincount((np.array(entries[: self.channels]) - 1) % size, minlength=size)
+            yield np.array(endpoints), np.array(accelerators), uses
 
     def order(self, channel: int) -> list[Place]:
         """Return (endpoint, accelerator, card) of every rank as ring ``channel`` passes them."""
@@ -84,22 +89,32 @@ def rings(ranks: Sequence[Rank], endpoints: Sequence[Endpoint]) -> Rings:
     if len(runs) > 1 and runs[0][0] == runs[-1][0]:  # The ring closes inside that endpoint.
         endpoint, last = runs.pop()
         runs[0] = (endpoint, last + runs[0][1])
-    visits = tuple(_visit(endpoint, accelerators, endpoints[endpoint]) for endpoint, accelerators in runs)
+    visits = tuple(_visit(endpoint, tuple(accelerators), endpoints[endpoint]) for endpoint, accelerators in runs)
     channels = min((len(visit.cards) for visit in visits), default=0) if len(visits) > 1 else 1
     return Rings(len(ranks), visits, channels)
 
 
-def _visit(endpoint: int, accelerators: list[int], kind: Endpoint) -> Visit:
+def _visit(endpoint: int, accelerators: tuple[int, ...], kind: Endpoint) -> Visit:
+    return Visit(endpoint, accelerators, *_reached(accelerators, kind.accelerators, kind.nics))
+
+
+@lru_cache(maxsize=4096)  # the servers of a job are mostly alike
+def _reached(accelerators: tuple[int, ...], count: int, nics: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the cards that ranks reach on an endpoint of so many accelerators and cards, and the entries to them."""
     entries: dict[int, int] = {}
     for position, accelerator in enumerate(accelerators):
-        for card in cards_beside(accelerator, kind):
+        for card in _beside(accelerator, count, nics):
             entries.setdefault(card, position)
     cards = sorted(entries, key=lambda card: (entries[card], card))
-    return Visit(endpoint, tuple(accelerators), tuple(cards), tuple(entries[card] for card in cards))
+    return tuple(cards), tuple(entries[card] for card in cards)
 
 
 def cards_beside(accelerator: int, kind: Endpoint) -> range:
     """Return the network cards next to an accelerator: an even split of whichever there are more of."""
-    count = max(kind.accelerators, accelerator + 1)
-    first = accelerator * kind.nics // count
-    return range(first, max(first + 1, (accelerator + 1) * kind.nics // count))
+    return _beside(accelerator, kind.accelerators, kind.nics)
+
+
+def _beside(accelerator: int, accelerators: int, nics: int) -> range:
+    count = max(accelerators, accelerator + 1)
+    first = accelerator * nics // count
+    return range(first, max(first + 1, (accelerator + 1) * nics // count))

@@ -17,8 +17,7 @@ from dcsim.network.tree import Floats, Indices
 _SMALL = 64  # flows; a set of so few is solved whole when it is not known
 _LARGE = 8  # a change of one flow in so many or more may be one that returns, and is solved whole when it is not known
 _STRANGE = 8  # small changes in a row to sets not known, after which they are corrected instead
-_FEW = 16  # flows; more are booked by NumPy
-_SHORT = 4096  # links of flows that a loop is quicker with
+_SHORT = 64  # links of flows; more are booked by NumPy unless the loop is compiled
 _ASK = 10_000  # corrections
 _REMEMBERED = 2_000_000  # numbers in remembered solutions
 
@@ -104,7 +103,7 @@ class Sharing:
 
     def retire(self, slots: Indices, now_s: float) -> float:
         """Book flows that have ended, as :func:`refill.retire` does, and return the bytes that they have sent [B]."""
-        if len(slots) <= _FEW and int(self.table.ints[1][refill.SIZE, slots].sum()) <= _SHORT:
+        if self._kernel.compiled or int(self.table.ints[1][refill.SIZE, slots].sum()) <= _SHORT:
             return self._kernel.retire(*self.table.rows(self._kernel), slots, now_s)
         table, rows = self.table, self.table.slots
         places, starts = table.entries(slots)
@@ -112,7 +111,7 @@ class Sharing:
         of_level = np.repeat(left / rows[refill.WEIGHT, slots], np.diff(starts))
         self.load.levels.credit(table.ints[2][refill.LINK, places], table.floats[2][refill.AMOUNT, places] * of_level)
         rows[refill.END, slots] = rows[refill.DUE, slots] = np.inf
-        return float(rows[refill.BYTES, slots] @ rows[refill.SENT, slots])
+        return float(np.cumsum(rows[refill.BYTES, slots] * rows[refill.SENT, slots])[-1])  # added as the loop does
 
     def _corrected(self, went: list[int], came: list[int], now_s: float) -> None:
         """Correct what the change reaches."""
