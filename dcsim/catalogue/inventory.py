@@ -43,13 +43,18 @@ P = TypeVar("P", bound=Value)
 
 @dataclass(frozen=True)
 class PoolParts:
-    """A pool of servers and what they are made of; ``link`` is None where a server has a single accelerator."""
+    """A pool of servers and what they are made of.
+
+    ``link`` is None where a server has a single accelerator, ``pcie`` and ``socket_link`` where it does not tell.
+    """
 
     pool: ServerPool
     server: Server
     accelerator: Accelerator
     link: Link | None
     psu: Psu
+    pcie: Link | None = None
+    socket_link: Link | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,10 @@ class Inventory:
         """Return every part as plain data with exact values, for the digest of a run."""
         return {
             "pools": {
-                of.pool.name: [_dump(of.server), _dump(of.accelerator), _dump(of.link), _dump(of.psu)]
+                of.pool.name: [
+                    *(_dump(part) for part in (of.server, of.accelerator, of.link, of.psu)),
+                    *(_dump(part) for part in (of.pcie, of.socket_link) if part is not None),
+                ]
                 for of in self.pools
             },
             "storage": [_dump(self.storage.server), _dump(self.storage.disk)] if self.storage else None,
@@ -213,8 +221,11 @@ def _inventory(scenario: Scenario, shelf: Shelf) -> Inventory:
 
 def _pool(pool: ServerPool, shelf: Shelf) -> PoolParts:
     server = shelf.take(Server, pool.type)
-    link = None if server.link is None else shelf.take(Link, server.link)
-    return PoolParts(pool, server, shelf.take(Accelerator, server.accelerator), link, shelf.take(Psu, server.psu))
+    link, pcie, between = (
+        None if name is None else shelf.take(Link, name) for name in (server.link, server.pcie, server.socket_link)
+    )
+    accelerator, psu = shelf.take(Accelerator, server.accelerator), shelf.take(Psu, server.psu)
+    return PoolParts(pool, server, accelerator, link, psu, pcie, between)
 
 
 def _storage(storage: Storage, shelf: Shelf) -> StorageParts:

@@ -104,13 +104,21 @@ class Server(Value):
     nvswitches: Count | None = Field(None, description="NVLink switches, each joined to every accelerator")
     pcie: Name | None = Field(None, description="the link type of accelerators, cards and PCIe switches to the host")
     socket_link: Name | None = Field(None, description="the link type between two sockets")
+    storage_nics: Count | None = Field(
+        None, description="of the network cards, the last that carry storage traffic alone, each on a socket"
+    )
+
+    @property
+    def rank_nics(self) -> int:
+        """Network cards that ranks use."""
+        return self.nics - (self.storage_nics or 0)
 
     @model_serializer(mode="wrap")
-    def _without_its_inside(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # As of accelerators: digests of scenarios do not depend on what no simulated time follows from.
+    def _without_what_it_does_not_tell(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # As of accelerators: digests of scenarios do not depend on an inside that a server does not tell of.
         written: dict[str, Any] = plain(self)
-        inside = ("sockets", "pcie_switches", "nvswitches", "pcie", "socket_link")
-        return {key: value for key, value in written.items() if key not in inside}
+        inside = ("sockets", "pcie_switches", "nvswitches", "pcie", "socket_link", "storage_nics")
+        return {key: value for key, value in written.items() if key not in inside or value is not None}
 
 
 class StorageServer(Value):

@@ -127,7 +127,7 @@ class Background:
         """Send payloads between random cards, at random times."""
         clock, fabric, draws = self._hall.clock, self._hall.fabric, self._draws
         servers, end_s = self._servers, float("inf") if spec.until is None else spec.until
-        places = [(server, 0, card) for server in servers for card in range(fabric.endpoints[server].nics)]
+        places = [cards.at(fabric, server, card) for server in servers for card in range(fabric.endpoints[server].nics)]
         asked = spec.load * sum(float(fabric.card_rates(server).sum()) for server in servers)
         yield clock.until(spec.at)
         self._note("begins")
@@ -138,7 +138,8 @@ class Background:
             source = places[int(draws.integers(len(places)))]
             others = [server for server in servers if server != source[0]]
             other = others[int(draws.integers(len(others)))]
-            self._send(self._route(source, (other, 0, source[2] % fabric.endpoints[other].nics)), np.array([spec.size]))
+            target = cards.at(fabric, other, source[2] % fabric.endpoints[other].nics)
+            self._send(self._route(source, target), np.array([spec.size]))
         self._note("ends")
 
     def _bursts(self, spec: Incast) -> Process:

@@ -7,7 +7,8 @@ from pathlib import Path
 from dcsim.catalogue.inventory import Inventory, PoolParts
 from dcsim.network.appliances import Appliance
 from dcsim.network.choice import topology
-from dcsim.network.layout import Endpoint, FabricLayout, InnerLink
+from dcsim.network.inside import told
+from dcsim.network.layout import Endpoint, FabricLayout, InnerLink, Inside
 from dcsim.scenario.root import Scenario
 
 
@@ -24,6 +25,8 @@ def fabric_layout(scenario: Scenario, inventory: Inventory, folder: Path) -> Fab
             parts.server.nic_rate,
             parts.server.accelerators,
             _inner(parts),
+            parts.server.storage_nics or 0,
+            _inside(parts),
         )
         for parts in inventory.pools
         for index in range(parts.pool.count)
@@ -63,3 +66,17 @@ def _inner(parts: PoolParts) -> InnerLink | None:
     if parts.link is None:
         return None
     return InnerLink(parts.link.rate * parts.link.efficiency, parts.link.latency)
+
+
+def _inside(parts: PoolParts) -> Inside | None:
+    """Return what a server tells of its inside, by what payload reaches."""
+    server, pcie, between = parts.server, parts.pcie, parts.socket_link
+    if not told(server) or server.sockets is None or server.pcie_switches is None or pcie is None:
+        return None
+    return Inside(
+        server.sockets,
+        server.pcie_switches,
+        pcie.rate * pcie.efficiency,
+        0.0 if between is None else between.rate * between.efficiency,
+        peers=server.link is not None and server.link == server.pcie,
+    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dcsim import units
 from dcsim.catalogue.inventory import Inventory
 from dcsim.errors import InputError, Problem
-from dcsim.estimate import background
+from dcsim.estimate import background, insides
 from dcsim.parallel.legal import faults
 from dcsim.scenario.datasets import OF_SCIKIT_LEARN
 from dcsim.scenario.faults import ServerFault
@@ -45,7 +45,7 @@ def structure(scenario: Scenario, inventory: Inventory, report: Report, folder: 
             str(storage.protection.replicas),
             f"at most {storage.nodes}, the number of storage nodes",
         )
-    broken = list(_network(scenario, inventory, report, folder))
+    broken = [*insides.problems(scenario, inventory, report), *_network(scenario, inventory, report, folder)]
     yield from broken
     if not broken:
         yield from _faults(scenario, inventory, report, folder)

@@ -99,7 +99,7 @@ def interconnect(scenario: Scenario, inventory: Inventory, pool: PoolParts, rank
     return Interconnect(
         gpu=gpu_fabric(shelf, link),
         network=shelf.take(NetworkFabric, _network(inventory.switch.link)),
-        network_rate=pool.server.nics * rate / ranks,
+        network_rate=pool.server.rank_nics * rate / ranks,
         gpu_rate=pool.link.rate if pool.link else 0.0,
     )
 

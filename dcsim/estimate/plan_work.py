@@ -186,7 +186,7 @@ def _chip(job: Job, pool: PoolParts, setting: Setting) -> Chip:
 
 def _links(pool: PoolParts, setting: Setting, link_rate: float, domain: int) -> Links:
     server = pool.server
-    outside = server.nics * min(server.nic_rate, link_rate) / server.accelerators
+    outside = server.rank_nics * min(server.nic_rate, link_rate) / server.accelerators
     inside = pool.link.rate if pool.link is not None else outside
     return Links(
         inside=_one(inside * setting.generation.links),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dcsim.network.fabric import Fabric
-from dcsim.network.rings import Place
+from dcsim.network.rings import Place, accelerators_beside
 from dcsim.network.route import Routes
 from dcsim.network.tree import Floats
 
@@ -22,6 +22,11 @@ class Pairs:
     amounts: Floats
 
 
+def at(fabric: Fabric, endpoint: int, card: int) -> Place:
+    """Return a network card with the accelerator beside it."""
+    return endpoint, accelerators_beside(fabric.endpoints[endpoint])[card], card
+
+
 def permutation(fabric: Fabric, servers: Sequence[int], load: float, draws: np.random.Generator) -> Pairs:
     """Return a flow from every card to the same card of another server, by a random cycle of the servers a card.
 
@@ -33,8 +38,8 @@ def permutation(fabric: Fabric, servers: Sequence[int], load: float, draws: np.r
         cycle = [servers[i] for i in draws.permutation(len(servers)) if fabric.endpoints[servers[i]].nics > card]
         if len(cycle) < 2:
             continue
-        sources += [(server, 0, card) for server in cycle]
-        targets += [(server, 0, card) for server in [*cycle[1:], cycle[0]]]
+        sources += [at(fabric, server, card) for server in cycle]
+        targets += [at(fabric, server, card) for server in [*cycle[1:], cycle[0]]]
         amounts += [load * float(fabric.card_rates(server)[card]) for server in cycle]
     return Pairs(tuple(sources), tuple(targets), np.array(amounts))
 
@@ -43,15 +48,15 @@ def pair(fabric: Fabric, ends: tuple[int, int], rate_bytes_per_s: float, card: i
     """Return flows from one endpoint to another: by all cards, as many flows as the end with more has, or by one."""
     counts = [fabric.endpoints[end].nics for end in ends]
     cards = range(max(counts)) if card is None else [card]
-    sources, targets = ([(end, 0, c % count) for c in cards] for end, count in zip(ends, counts, strict=True))
+    sources, targets = ([at(fabric, end, c % count) for c in cards] for end, count in zip(ends, counts, strict=True))
     return Pairs(tuple(sources), tuple(targets), np.full(len(cards), rate_bytes_per_s / len(cards)))
 
 
 def incast(fabric: Fabric, senders: Sequence[int], target: tuple[int, int], size_bytes: float) -> Pairs:
     """Return a flow of ``size_bytes`` from every sender to ``target``, an endpoint and its card."""
     endpoint, card = target
-    sources = [(sender, 0, card % fabric.endpoints[sender].nics) for sender in senders]
-    return Pairs(tuple(sources), ((endpoint, 0, card),) * len(sources), np.full(len(sources), size_bytes))
+    sources = [at(fabric, sender, card % fabric.endpoints[sender].nics) for sender in senders]
+    return Pairs(tuple(sources), (at(fabric, endpoint, card),) * len(sources), np.full(len(sources), size_bytes))
 
 
 def storage(nodes: Sequence[int], servers: Sequence[int], rate_bytes_per_s: float, fabric: Fabric) -> Pairs:
@@ -59,9 +64,9 @@ def storage(nodes: Sequence[int], servers: Sequence[int], rate_bytes_per_s: floa
     sources, targets = list[Place](), list[Place]()
     for number, server in enumerate(servers):
         for place, node in enumerate(nodes):
-            card = (number + place) % fabric.endpoints[server].nics
-            sources.append((node, 0, (number + place) % fabric.endpoints[node].nics))
-            targets.append((server, 0, card))
+            for end, ends in ((node, sources), (server, targets)):
+                stores = fabric.endpoints[end].stores
+                ends.append(at(fabric, end, stores[(number + place) % len(stores)]))
     return Pairs(tuple(sources), tuple(targets), np.full(len(sources), rate_bytes_per_s / len(sources)))
 
 

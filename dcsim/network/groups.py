@@ -38,6 +38,11 @@ class GroupPlanner:
             return self._exchanged(ranks, Wave(sources, targets, 1.0))
         return self._all_to_all(ranks, groups)
 
+    @property
+    def _pairwise(self) -> bool:
+        """Whether connections cross more than the wiring and ports, so that each has to be laid by itself."""
+        return bool(self._links.appliances) or self._links.boards.used
+
     def _exchanged(self, ranks: Sequence[Rank], wave: Wave) -> Route:
         return self._planner.exchange(ranks, wave) if len(wave.sources) else RouteBuilder().build(1.0, 0.0)
 
@@ -45,7 +50,7 @@ class GroupPlanner:
         """Every rank sends an equal part straight to every other of its group, all at once."""
         count, size = groups.shape
         wiring = self._links.wiring
-        if count * size * (size - 1) > _PAIRS and isinstance(wiring, Tree) and not self._links.appliances:
+        if count * size * (size - 1) > _PAIRS and isinstance(wiring, Tree) and not self._pairwise:
             return self._even(ranks, groups, wiring)
         sources, targets = np.repeat(groups, size, axis=1).ravel(), np.tile(groups, (1, size)).ravel()
         apart = sources != targets

@@ -11,14 +11,29 @@ if TYPE_CHECKING:
     from dcsim.catalogue.shelf import Shelf
 
 
-def inside(server: Server, shelf: Shelf) -> ServerInside | None:
-    """Return what ``server`` has inside, its links looked up on ``shelf``; None where the part does not tell.
+def told(server: Server) -> bool:
+    """Return whether ``server`` tells of its inside.
 
-    A part tells by its fields sockets, pcie_switches and pcie, and socket_link with several sockets; without nvswitches
-    accelerators meet over PCIe only.
+    It does by its fields sockets, pcie_switches and pcie, and socket_link with several sockets. Its accelerators meet
+    over PCIe if its link is of the same type, and otherwise over links of their own, which have switches if it has
+    nvswitches.
     """
+    return not missing(server) and server.sockets is not None
+
+
+def missing(server: Server) -> list[str]:
+    """Return the fields that a server which tells a part of its inside lacks, none where it tells all or nothing."""
+    needed = ["sockets", "pcie_switches", "pcie"]
+    if any(getattr(server, field) is not None for field in (*needed, "socket_link")):
+        needed += ["socket_link"] if (server.sockets or 0) > 1 else []
+        return [field for field in needed if getattr(server, field) is None]
+    return []
+
+
+def inside(server: Server, shelf: Shelf) -> ServerInside | None:
+    """Return what ``server`` has inside, its links looked up on ``shelf``; None where the part does not tell."""
     sockets, switches = server.sockets, server.pcie_switches
-    if sockets is None or switches is None or server.pcie is None or (sockets > 1 and server.socket_link is None):
+    if not told(server) or sockets is None or switches is None:
         return None
     nvswitches = server.nvswitches if server.link is not None else None
     rates = Rates(
@@ -27,7 +42,9 @@ def inside(server: Server, shelf: Shelf) -> ServerInside | None:
         socket=_rate(shelf, server.socket_link),
         nic=server.nic_rate,
     )
-    return ServerInside(server.accelerators, server.nics, sockets, switches, nvswitches or 0, rates)
+    return ServerInside(
+        server.accelerators, server.rank_nics, sockets, switches, nvswitches or 0, rates, server.storage_nics or 0
+    )
 
 
 def _rate(shelf: Shelf, link: str | None) -> float:

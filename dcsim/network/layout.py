@@ -25,14 +25,65 @@ class InnerLink:
 
 
 @dataclass(frozen=True, slots=True)
+class Inside:
+    """What lies between the accelerators, cards and memory of a server.
+
+    PCIe switches have equal shares of accelerators and of the cards that ranks use, in order, and sockets have equal
+    shares of the switches; see :mod:`dcsim.network.topologies.server`.
+
+    Attributes
+    ----------
+    sockets, pcie_switches
+        Processor sockets, fully joined, and PCIe switches.
+    pcie_bytes_per_s, socket_bytes_per_s
+        What payload reaches, each direction, over the link of an accelerator, a card or a switch, and between two
+        sockets [B/s].
+    peers
+        Whether accelerators meet over PCIe, not over links of their own.
+    """
+
+    sockets: int
+    pcie_switches: int
+    pcie_bytes_per_s: float
+    socket_bytes_per_s: float = 0.0
+    peers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A server or storage node: name ("train/3"), network cards, rate of a card [B/s], accelerators, inner links."""
+    """A server or storage node.
+
+    Attributes
+    ----------
+    name
+        "train/3".
+    nics, nic_rate_bytes_per_s
+        Network cards and the line rate of one [B/s].
+    accelerators, inner
+        How many, and the links between them.
+    storage_nics
+        Of the network cards, the last that carry storage traffic, and no other; without them all cards carry both.
+    inside
+        What else can hold traffic back, where it is known.
+    """
 
     name: str
     nics: int
     nic_rate_bytes_per_s: float
     accelerators: int = 0
     inner: InnerLink | None = None
+    storage_nics: int = 0
+    inside: Inside | None = None
+
+    @property
+    def rank_nics(self) -> int:
+        """Network cards that ranks use."""
+        return self.nics - self.storage_nics
+
+    @property
+    def stores(self) -> range:
+        """Network cards that carry storage traffic."""
+        return range(self.rank_nics if self.storage_nics else 0, self.nics)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from dcsim.errors import RunError
 from dcsim.network import topology
+from dcsim.network.boards import Boards
 from dcsim.network.layout import Endpoint, FabricLayout
 from dcsim.network.tree import Floats, Indices, Tree, freeze
 from dcsim.network.wiring import Wiring, wire
@@ -24,7 +25,9 @@ class Links:
         self.tiers = self.wiring.tiers
         self._capacities = list(self.wiring.capacities * layout.efficiency)
         self.first_nic = _before([endpoint.nics for endpoint in layout.endpoints])
+        cards = self._bound_cards()
         self._first_port = self._add_ports()
+        self.boards = Boards(layout.endpoints, cards, self._first_port, self.add)
         self.appliances = [self.add(each.name, each.kind, each.rate_bytes_per_s) for each in layout.appliances]
 
     @property
@@ -108,6 +111,15 @@ class Links:
             if first >= 0:
                 chosen[first + side : first + 2 * endpoint.accelerators : 2] = True
         return chosen
+
+    def _bound_cards(self) -> Floats:
+        """Let no card be faster than its PCIe link; return what each can send [B/s], shape (hosts,)."""
+        up, down = self.wiring.host_links
+        for first, endpoint in zip(self.first_nic.tolist(), self.endpoints, strict=True):
+            if endpoint.inside is not None:
+                for card in (start + first + i for start in (up, down) for i in range(endpoint.nics)):
+                    self._capacities[card] = min(self._capacities[card], endpoint.inside.pcie_bytes_per_s)
+        return np.array(self._capacities[up : up + self.wiring.hosts], dtype=np.float64)
 
     def _add_ports(self) -> Indices:
         first = np.full(len(self.endpoints), -1, dtype=np.int64)

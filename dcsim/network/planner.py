@@ -22,7 +22,7 @@ class Planner:
     """Lays routes over the numbered links; connections of one pair of network cards are told apart by a label."""
 
     def __init__(self, links: Links, router: Routing, layout: FabricLayout) -> None:
-        self._links, self._router = links, router
+        self._links, self._router, self._boards = links, router, links.boards
         self._base_s, self._connections = layout.base_latency_s, layout.connections
         wiring = links.wiring
         local = layout.policy == "rail-local" and isinstance(wiring, Wiring) and bool(np.all(wiring.rails >= 0))
@@ -62,12 +62,14 @@ class Planner:
                 out, into = self._links.ports(visit.endpoint)
                 for port in (out, into):
                     builder.links(port + 2 * np.array(visit.accelerators), inner)
+                chain = self._boards.gpus[visit.endpoint] + np.array(visit.accelerators)
+                self._boards.meet(builder, (chain[:-1], chain[1:]), 1.0)
+                self._boards.meet(builder, (chain[1:], chain[:-1]), 1.0)
         if not plan.network_hops:
             return builder.build(1.0 / inner, self._ring_latency_s(plan))
         servers = len(plan.visits)
         amount = (1.0 if servers == 2 else ring_share(servers)) / plan.channels
-        sources, targets = plan.crossings(self._links.first_nic)
-        path_s = self._connect(builder, (sources, targets), amount)
+        path_s = self._cross(builder, plan, amount)
         return builder.build(self._connections / amount, self._ring_latency_s(plan, path_s))
 
     def _lay(self, builder: RouteBuilder, plan: Rings, part: float) -> tuple[float, float]:
@@ -77,9 +79,10 @@ class Planner:
             out, carried = self._links.out_ports(endpoints), np.tile(amount * uses, len(endpoints))
             builder.links(np.add.outer(out, 2 * accelerators).ravel(), carried)
             builder.links(np.add.outer(out + 1, 2 * np.roll(accelerators, -1)).ravel(), carried)
+            numbers = np.add.outer(self._boards.gpus[endpoints], accelerators)
+            self._boards.meet(builder, (numbers.ravel(), np.roll(numbers, -1, axis=1).ravel()), carried)
         if plan.network_hops:
-            sources, targets = plan.crossings(self._links.first_nic)
-            path_s = self._connect(builder, (sources, targets), amount)
+            path_s = self._cross(builder, plan, amount)
             return self._connections / amount, self._ring_latency_s(plan, path_s)
         return 1.0 / amount, self._ring_latency_s(plan)
 
@@ -91,6 +94,8 @@ class Planner:
         inner = endpoints[sources] == endpoints[targets]
         for ends, side in ((sources[inner], 0), (targets[inner], 1)):
             builder.links(self._links.out_ports(endpoints[ends]) + side + 2 * accelerators[ends], amount)
+        numbers = self._boards.gpus[endpoints] + accelerators
+        self._boards.meet(builder, (numbers[sources[inner]], numbers[targets[inner]]), amount)
         spread, path_s = 1, 0.0
         if not inner.all():
             cards = [self._cards(*rank) for rank in ranks]
@@ -100,6 +105,9 @@ class Planner:
             if self._rails is not None:
                 sent = np.tile(accelerators[sources[~inner]], spread), np.full(len(ends[0]), amount / spread)
                 ends = self._rails.steer(builder, ends, sent), ends[1]
+            gates = numbers[np.tile(sources[~inner], spread)], numbers[np.tile(targets[~inner], spread)]
+            gates = (gates[0] if self._rails is None else self._boards.beside[ends[0]]), gates[1]
+            self._boards.leave(builder, gates, amount / spread)
             path_s = self._connect(builder, ends, amount / spread)
         hops = [self._inner_latency_s(endpoint) for endpoint in np.unique(endpoints[sources[inner]]).tolist()]
         hop_s = max(hops, default=0.0) if inner.all() else self._base_s + path_s
@@ -125,8 +133,10 @@ class Planner:
         if source[0] == target[0]:
             out, into = self._links.ports(source[0])
             builder.links(np.array([out + 2 * source[1], into + 2 * target[1]]), 1.0)
+            self._boards.meet(builder, self._numbers(source, target), 1.0)
             return builder.build(1.0, self._inner_latency_s(source[0]))
         hosts = [np.array([self._links.first_nic[endpoint] + card]) for endpoint, _ in (source, target)]
+        self._boards.leave(builder, self._numbers(source, target), 1.0)
         path_s = self._router.lay(builder, (hosts[0], hosts[1]), label, np.ones(1))
         return builder.build(1.0, self._base_s + path_s)
 
@@ -137,7 +147,8 @@ class Planner:
         )
         hosts = self._links.first_nic[start] + from_card, self._links.first_nic[end] + to_card
         ends = list(zip(sources, targets, strict=True))
-        if self._router.policy in ("adaptive", "valiant"):  # split over links, or over one twice
+        # What is split over links, or crosses one twice or others than ports, is laid one by one.
+        if self._router.policy in ("adaptive", "valiant") or self._boards.used:
             return _merged([self.between((a, b), (c, d), e, i) for i, ((a, b, e), (c, d, _)) in enumerate(ends)])
         paths = self._router.paths(*hosts, np.arange(len(start)))
         latency_s = self._base_s + self._router.delays_s(paths)
@@ -156,6 +167,16 @@ class Planner:
         several = len(np.unique(endpoints)) > 1
         return self._base_s + path_s if several else self._inner_latency_s(int(endpoints[0]))
 
+    def _cross(self, builder: RouteBuilder, plan: Rings, amount: float) -> float:
+        """Let all rings cross the network; return the latency of the longest path [s]."""
+        self._boards.leave(builder, plan.gates(self._boards.gpus), amount)
+        return self._connect(builder, plan.crossings(self._links.first_nic), amount)
+
+    def _numbers(self, *ranks: Rank) -> tuple[Indices, Indices]:
+        """Return two accelerators by their number over all endpoints."""
+        source, target = (np.array([self._boards.gpus[endpoint] + gpu]) for endpoint, gpu in ranks)
+        return source, target
+
     def _cards(self, endpoint: int, accelerator: int) -> list[int]:
         """Return the hosts that are the network cards beside an accelerator."""
         first = int(self._links.first_nic[endpoint])
@@ -167,12 +188,15 @@ class Planner:
         Returns the connections and the time of the longest hop [s].
         """
         ends = np.array([(leg.source, leg.target) for leg in legs], dtype=np.int64)
-        cards = np.array([[self._links.endpoints[end].nics for end in pair] for pair in ends.tolist()], dtype=np.int64)
+        stores = [[self._links.endpoints[end].stores for end in pair] for pair in ends.tolist()]
+        cards = np.array([[len(each) for each in pair] for pair in stores], dtype=np.int64)
+        starts = np.array([[each.start for each in pair] for pair in stores]) + self._links.first_nic[ends]
         counts = cards.max(axis=1)
         leg_of = np.repeat(np.arange(len(legs)), counts)
         place = np.arange(len(leg_of)) - np.repeat(np.cumsum(counts) - counts, counts)
-        hosts = [self._links.first_nic[ends[leg_of, side]] + place % cards[leg_of, side] for side in (0, 1)]
+        hosts = [starts[leg_of, side] + place % cards[leg_of, side] for side in (0, 1)]
         amounts = (np.array([leg.share for leg in legs]) / counts)[leg_of]
+        self._boards.store(builder, (hosts[0], hosts[1]), amounts)
         path_s = self._connect(builder, (hosts[0], hosts[1]), amounts)
         return int(counts.sum()) * self._connections, self._base_s + path_s
 

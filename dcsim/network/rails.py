@@ -6,10 +6,9 @@ As NCCL does under the name PXN: the hop inside the server replaces one through 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dcsim.network.links import Links
-from dcsim.network.rings import cards_beside
+from dcsim.network.rings import accelerators_beside
 from dcsim.network.route import RouteBuilder
 from dcsim.network.tree import Floats, Indices
 
@@ -26,7 +25,7 @@ class Rails:
         self._card = np.full((len(counts), int(rails.max(initial=0)) + 1), _NONE, dtype=np.int64)
         # Of several cards on a rail the first is taken.
         self._card[self._endpoint[::-1], rails[::-1]] = np.arange(len(rails))[::-1]
-        self._owner = self._accelerators()
+        self._owner = np.array([gpu for kind in links.endpoints for gpu in accelerators_beside(kind)], dtype=np.int64)
 
     def steer(self, builder: RouteBuilder, ends: tuple[Indices, Indices], sent: tuple[Indices, Floats]) -> Indices:
         """Return the cards that sources take to stay on the rails of their targets, and lay the hops to them.
@@ -52,14 +51,3 @@ class Rails:
     def _joined(self, endpoint: int) -> bool:
         kind = self._links.endpoints[endpoint]
         return kind.inner is not None and kind.accelerators > 1
-
-    def _accelerators(self) -> NDArray[np.int64]:
-        """Return the accelerator beside every card, the first of several."""
-        found: list[int] = []
-        for kind in self._links.endpoints:
-            beside = [0] * kind.nics
-            for accelerator in reversed(range(kind.accelerators)):
-                for card in cards_beside(accelerator, kind):
-                    beside[card] = accelerator
-            found += beside
-        return np.array(found, dtype=np.int64)

@@ -53,6 +53,15 @@ class Rings:
         hosts = first_nic[np.array([visit.endpoint for visit in self.visits])] + cards
         return hosts.ravel(), np.roll(hosts, -1, axis=1).ravel()
 
+    def gates(self, gpus: Indices) -> tuple[Indices, Indices]:
+        """Return the accelerators beside the cards of :meth:`crossings`, numbered from the first of each endpoint on.
+
+        A library orders each ring so that it leaves a server, too, by a rank beside the card.
+        """
+        near = np.array([np.array(v.accelerators)[list(v.entries[: self.channels])] for v in self.visits]).T
+        gates = gpus[np.array([visit.endpoint for visit in self.visits])] + near
+        return gates.ravel(), np.roll(gates, -1, axis=1).ravel()
+
     def inner_hops(self) -> Iterator[tuple[Indices, Indices, Indices]]:
         """Yield the endpoints of visits that are alike, their accelerators in order, and how many rings use the hop
         from each of these to the next, in cyclic order.
@@ -95,7 +104,7 @@ def rings(ranks: Sequence[Rank], endpoints: Sequence[Endpoint]) -> Rings:
 
 
 def _visit(endpoint: int, accelerators: tuple[int, ...], kind: Endpoint) -> Visit:
-    return Visit(endpoint, accelerators, *_reached(accelerators, kind.accelerators, kind.nics))
+    return Visit(endpoint, accelerators, *_reached(accelerators, kind.accelerators, kind.rank_nics))
 
 
 @lru_cache(maxsize=4096)  # the servers of a job are mostly alike
@@ -110,11 +119,28 @@ def _reached(accelerators: tuple[int, ...], count: int, nics: int) -> tuple[tupl
 
 
 def cards_beside(accelerator: int, kind: Endpoint) -> range:
-    """Return the network cards next to an accelerator: an even split of whichever there are more of."""
-    return _beside(accelerator, kind.accelerators, kind.nics)
+    """Return the network cards next to an accelerator: an even split of whichever there are more of.
+
+    They are under its PCIe switch where switches have equal shares of both.
+    """
+    return _beside(accelerator, kind.accelerators, kind.rank_nics)
 
 
 def _beside(accelerator: int, accelerators: int, nics: int) -> range:
     count = max(accelerators, accelerator + 1)
     first = accelerator * nics // count
     return range(first, max(first + 1, (accelerator + 1) * nics // count))
+
+
+def accelerators_beside(kind: Endpoint) -> tuple[int, ...]:
+    """Return the accelerator next to every card, the first of several; 0 for a card of storage traffic."""
+    return _owners(kind.accelerators, kind.rank_nics) + (0,) * kind.storage_nics
+
+
+@lru_cache(maxsize=4096)
+def _owners(accelerators: int, nics: int) -> tuple[int, ...]:
+    owners = [0] * nics
+    for accelerator in reversed(range(accelerators)):
+        for card in _beside(accelerator, accelerators, nics):
+            owners[card] = accelerator
+    return tuple(owners)

@@ -135,6 +135,8 @@ def _links(center: DataCenter) -> Iterable[Sequence[Any]]:
 
 _LIFTS = {
     "nvlink": "a faster link between accelerators",
+    "pcie": "a faster PCIe generation, or fewer network cards and accelerators a PCIe switch",
+    "socket": "a faster link between processor sockets",
     "host": "faster or more network cards",
     "edge": "less oversubscription, or another spread of flows",
     "core": "less oversubscription, or another spread of flows",

@@ -28,6 +28,6 @@ def of_server(shelf: Shelf, server: Server, ranks: int, network: NetworkKind = "
     return Interconnect(
         gpu=gpu_fabric(shelf, server.link),
         network=shelf.take(NetworkFabric, network),
-        network_rate=server.nics * server.nic_rate / ranks,
+        network_rate=server.rank_nics * server.nic_rate / ranks,
         gpu_rate=rate,
     )

@@ -57,7 +57,10 @@ class ServerFacts:
 
 @dataclass(frozen=True, slots=True)
 class ServerInside:
-    """How many of what is in a server, and how fast it is joined."""
+    """How many of what is in a server, and how fast it is joined.
+
+    ``storage_nics`` are cards for storage traffic alone, numbered after the others and dealt out over the sockets.
+    """
 
     accelerators: int
     nics: int
@@ -65,6 +68,7 @@ class ServerInside:
     pcie_switches: int
     nvswitches: int
     rates: Rates
+    storage_nics: int = 0
 
     def check(self) -> None:
         """Raise :class:`MisfitError` unless every switch and socket has an equal share."""
@@ -86,8 +90,8 @@ class ServerInside:
         uplinks = switches // 2 * rates.pcie if switches > 1 else inf
         between = (sockets // 2) ** 2 * rates.socket if sockets > 1 else inf
         return ServerFacts(
-            nodes=n + self.nics + sockets + switches + self.nvswitches,
-            links=n * (self.nvswitches + 1) + self.nics + switches + sockets * (sockets - 1) // 2,
+            nodes=n + self.nics + self.storage_nics + sockets + switches + self.nvswitches,
+            links=n * (self.nvswitches + 1) + self.nics + self.storage_nics + switches + sockets * (sockets - 1) // 2,
             nvlink_bisection_bytes_per_s=n // 2 * rates.nvlink if self.nvswitches else 0.0,
             pcie_bisection_bytes_per_s=min(n // 2 * rates.pcie, uplinks, between),
             disjoint_paths=self.nvswitches + 1,
@@ -111,6 +115,9 @@ class ServerInside:
         ):
             below = ((f"{kind} {i}", f"{of} {i // count}") for i in range(self._counts()[kind]))
             graph.add_edges_from(below, tier="pcie", capacity_bytes_per_s=self.rates.pcie)
+        stores = ((f"nic {self.nics + i}", f"socket {i % self.sockets}") for i in range(self.storage_nics))
+        graph.add_nodes_from((f"nic {self.nics + i}" for i in range(self.storage_nics)), kind="nic")
+        graph.add_edges_from(stores, tier="pcie", capacity_bytes_per_s=self.rates.pcie)
         sockets = [(f"socket {i}", f"socket {j}") for j in range(self.sockets) for i in range(j)]
         graph.add_edges_from(sockets, tier="socket", capacity_bytes_per_s=self.rates.socket)
         ports = [(f"gpu {i}", f"nvswitch {j}") for i in range(self.accelerators) for j in range(self.nvswitches)]
