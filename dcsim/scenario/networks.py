@@ -14,6 +14,9 @@ Objective = Literal["cross-entropy", "mean-square", "log", "hinge"]
 Share = Annotated[float, Quantity("ratio", low=0.0, high=0.99)]
 
 
+_LEAST_IMAGE = 17  # of a detector: the map of a sixteenth then has two places
+
+
 class MlpModel(Value):
     """A dense network with an activation between its layers and a classifier, or one number, at the end."""
 
@@ -111,19 +114,50 @@ class UnetModel(Value):
         return float(self.image**2 * (self.channels + label_bytes(self.classes)))
 
 
+def loses_border(side: int) -> bool:
+    """Return whether a detector's map of ``side`` gets coarser by losing its border, not by halving.
+
+    Liu et al., "SSD: Single Shot MultiBox Detector" (ECCV 2016), figure 2: 19, 10, 5, 3, 1.
+    """
+    return side in {3, 5}
+
+
 class DetectorModel(Value):
-    """A single-shot detector on VGG-16 for images of 300 pixels."""
+    """A single-shot detector on VGG-16: it finds boxes on ever coarser maps, the last of one place."""
 
     family: Literal["detector"]
+    image: Count = Field(300, description="height and width of the square input [pixel], at least 17")
     channels: Count = 3
     width: Count = Field(64, description="channels of the first layers; all others are multiples of it")
+    convolutions: tuple[Count, ...] = Field(
+        (2, 2, 3, 3, 3), min_length=5, max_length=5, description="of each stage; those of VGG-16 unless given"
+    )
     classes: Count = Field(91, description="classes, the background included")
     objects: Count = Field(8, description="objects that a stored sample names: COCO has 7.7 an image")
 
+    @model_validator(mode="after")
+    def _maps_get_coarser(self) -> Self:
+        if self.image < _LEAST_IMAGE:
+            raise wrong(f"at least {_LEAST_IMAGE}, so that boxes are found on three maps", str(self.image), "image")
+        return self
+
     @property
-    def image(self) -> int:
-        """Height and width of the square input [pixel]."""
-        return 300
+    def sides(self) -> tuple[int, ...]:
+        """Height and width of the maps, finest first: an eighth of the image, a sixteenth, and so on down to 1."""
+        found = [-(-self.image // 8), -(-self.image // 16)]
+        while found[-1] > 1:
+            found.append(found[-1] - 2 if loses_border(found[-1]) else -(-found[-1] // 2))
+        return tuple(found)
+
+    @property
+    def anchors_a_place(self) -> tuple[int, ...]:
+        """Anchors at every place of each map: of two shapes less on the finest and on the two coarsest."""
+        return (4, *(6 for _ in self.sides[3:]), 4, 4)
+
+    @property
+    def anchors(self) -> int:
+        """Anchors of an image."""
+        return sum(side**2 * count for side, count in zip(self.sides, self.anchors_a_place, strict=True))
 
     @property
     def tokens_per_sample(self) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from dcsim.catalogue.reader import Entry
 from dcsim.catalogue.shelf import Shelf
-from dcsim.scenario.models import MixtureModel, ModelSpec
+from dcsim.scenario.models import DetectorModel, MixtureModel, ModelSpec
 from dcsim.workload.closed_form import training, update
 from dcsim.workload.models import family
 from dcsim.workload.operation import StepCosts
@@ -103,6 +103,15 @@ def test_the_flops_of_a_token_equal_the_closed_form(name: str) -> None:
     assert products(costs) == pytest.approx(form.products, rel=1e-12)
     assert products(costs) + all_else(costs) == pytest.approx(form.total, rel=1e-3)
     assert all_else(costs) == pytest.approx(form.rest, rel=0.05)
+
+
+@pytest.mark.parametrize("image", [17, 75])
+def test_detectors_of_other_sizes_follow_the_closed_form(image: int) -> None:
+    """Sides of 3, 2, 1 and of 10, 5, 3, 1: both ways of getting coarser, and odd sides before pools."""
+    spec = DetectorModel(family="detector", image=image, width=4, convolutions=(1, 2, 1, 1, 2), classes=5)
+    costs, form = trace(Recipe(spec, "bf16", "adamw"), 1), training(spec)
+    assert products(costs) == pytest.approx(form.products, rel=1e-12)
+    assert all_else(costs) == pytest.approx(form.rest, rel=0.1)
 
 
 @pytest.mark.parametrize("name", SHELF.names("models"))

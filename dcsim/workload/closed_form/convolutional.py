@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import log2
 from typing import TYPE_CHECKING
 
+from dcsim.scenario.networks import loses_border
 from dcsim.workload.closed_form.parts import (
     ACTIVATION,
     BATCH_NORM,
@@ -126,15 +127,15 @@ def segmentation(spec: UnetModel, rows: int = 1) -> Flops:
 
 
 def detection(spec: DetectorModel, rows: int = 1) -> Flops:
-    """A single-shot detector: VGG-16, the layers behind it, two convolutions on each of six maps, the loss."""
+    """A single-shot detector: VGG-16, the layers behind it, two convolutions on each map, the loss."""
     del rows
     image, unit, both = _Image(spec.image, spec.channels), spec.width, BIAS + _RELU
     image.each(1)
     maps = []
-    for stage, widths in enumerate(((1, 1), (2, 2), (4, 4, 4), (8, 8, 8), (8, 8, 8))):
+    for stage, (width, count) in enumerate(zip((1, 2, 4, 8, 8), spec.convolutions, strict=True)):
         if stage:
             image.pool(2, 2, up=image.side % 2)
-        for width in widths:
+        for _ in range(count):
             image.convolve(width * unit, each=both)
         if stage == 3:
             image.each(LENGTH + RESIDUAL - 1)
@@ -143,17 +144,19 @@ def detection(spec: DetectorModel, rows: int = 1) -> Flops:
     image.convolve(16 * unit, (3, 1, 6), both, spread=6)
     image.convolve(16 * unit, (1, 1, 0), both)
     maps.append((image.side, image.channels))
-    for narrow, wide, stride, border in ((4, 8, 2, 1), (2, 4, 2, 1), (2, 4, 1, 0), (2, 4, 1, 0)):
-        image.convolve(narrow * unit, (1, 1, 0), both)
-        image.convolve(wide * unit, (3, stride, border), both)
+    narrow = 4 * unit
+    while image.side > 1:
+        image.convolve(narrow, (1, 1, 0), both)
+        image.convolve(2 * narrow, (3, 1, 0) if loses_border(image.side) else (3, 2, 1), both)
         maps.append((image.side, image.channels))
+        narrow = 2 * unit
     return image.spent + _heads(spec, maps)
 
 
 def _heads(spec: DetectorModel, maps: list[tuple[int, int]]) -> Flops:
     """Return what the two convolutions on every map take, and the loss of all anchors, which are sorted twice."""
     anchors, found = 0, Flops(0.0)
-    for (side, channels), count in zip(maps, (4, 6, 6, 6, 4, 4), strict=True):
+    for (side, channels), count in zip(maps, spec.anchors_a_place, strict=True):
         met, _ = taps(side, 3, border=1)
         each = count * (spec.classes + 4)
         found += Flops(TRAINED * 2.0 * channels * each * met**2, BIAS * side**2 * each + 2 * side**2 * channels)

@@ -15,14 +15,14 @@ from dcsim.workload.datasets import tables
 from dcsim.workload.datasets.base import Batch, Indices
 
 if TYPE_CHECKING:
-    from dcsim.scenario.models import ModelSpec, UnetModel
+    from dcsim.scenario.models import DetectorModel, ModelSpec, UnetModel
 
 Floats = NDArray[np.float32]
 SIDE: Final = 8  # of a digit [pixel]
 _INK: Final = 0.3  # of the darkest: from here on a pixel counts as ink
 _NOISE: Final = 0.1  # deviation of every pixel, over the darkest ink
 _JUDGED: Final = 64  # held-out scenes that a detector is judged on: they are large
-_DETECTED: Final = (10, 30)  # scales of digits in the images of a detector: 80 to 240 of 300 pixels
+_SMALLEST, _LARGEST = 30, 10  # pixels of a detector's image a pixel of a digit: of 300 pixels a digit has 80 to 240
 
 
 class Scene(NamedTuple):
@@ -102,11 +102,11 @@ class Segments:
 class Boxes:
     """Scenes, and for each anchor the class it holds (1 + the digit, 0 for none) and the box relative to it."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, model: DetectorModel) -> None:
         from dcsim.workload.models import anchors
 
         self._stage, self.places = stage, len(stage.trained)
-        self._anchors = anchors.boxes()
+        self._image, self._anchors = model.image, anchors.boxes(model)
 
     @property
     def size_bytes(self) -> int:
@@ -131,13 +131,13 @@ class Boxes:
 
         scenes = [self._stage.scene(number) for number in numbers.tolist()]
         count = len(scenes)
-        images = np.zeros((count, 300, 300, 1), np.float32)
+        images = np.zeros((count, self._image, self._image, 1), np.float32)
         labels = np.zeros((count, len(self._anchors)), np.int32)
         offsets = np.zeros((count, len(self._anchors), 4), np.float32)
         for place, one in enumerate(scenes):
             images[place, ..., 0] = one.image
             corner = one.corner[1] + one.side / 2, one.corner[0] + one.side / 2
-            box = np.array([*corner, one.side, one.side], np.float32) / np.float32(300)
+            box = np.array([*corner, one.side, one.side], np.float32) / np.float32(self._image)
             held = anchors.match(box, self._anchors)
             labels[place, held] = 1 + one.digit
             offsets[place] = anchors.encode(box, self._anchors)
@@ -147,6 +147,7 @@ class Boxes:
 def scenes(model: ModelSpec, held_out: float, draws: np.random.Generator) -> Segments | Boxes:
     """Return scenes as a U-Net or a detector takes them."""
     if model.family == "detector":
-        return Boxes(Stage(model.image, _DETECTED, held_out, draws))
+        scales = max(1, model.image // _SMALLEST), max(1, model.image // _LARGEST)
+        return Boxes(Stage(model.image, scales, held_out, draws), model)
     spec = cast("UnetModel", model)
     return Segments(Stage(spec.image, (1, max(1, spec.image // (2 * SIDE))), held_out, draws), spec.classes)

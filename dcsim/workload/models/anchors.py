@@ -1,32 +1,41 @@
 """Where the anchors of the detector are, and how boxes are written relative to them.
 
 Liu et al., "SSD: Single Shot MultiBox Detector" (ECCV 2016), section 2.2 and equation 4, with the scale 0.1 for the
-first map; boxes are (center x, center y, width, height) in units of the image. The divisors of the offsets are those of
-the authors' code.
+first map, as in section 3.1; boxes are (center x, center y, width, height) in units of the image. The divisors of the
+offsets are those of the authors' code.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import sqrt
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-SIDES: Final = (38, 19, 10, 5, 3, 1)  # of the six maps, for images of 300 pixels
-COUNTS: Final = (4, 6, 6, 6, 4, 4)  # anchors a place of each map
-_SCALES: Final = (0.1, 0.2, 0.375, 0.55, 0.725, 0.9, 1.075)  # the last only for the larger square of the last map
+if TYPE_CHECKING:
+    from dcsim.scenario.models import DetectorModel
+
+_FINEST, _LEAST, _MOST = 0.1, 0.2, 0.9  # scales of the first map, of the second and of the last
 _CENTER, _SIZE = 0.1, 0.2
 _MATCH: Final = 0.5  # overlap from which an anchor holds an object
 
 Floats = NDArray[np.float32]
 
 
-def boxes() -> Floats:
+def scales(maps: int) -> tuple[float, ...]:
+    """Return the scale of each of at least three ``maps``, and that beyond, for the larger square of the last map."""
+    rise = (_MOST - _LEAST) / (maps - 2)
+    return (_FINEST, *(_LEAST + rise * index for index in range(maps)))
+
+
+def boxes(spec: DetectorModel) -> Floats:
     """Return all anchors, shape (anchors, 4), map by map, row by row."""
     made = []
-    for side, count, scale, following in zip(SIDES, COUNTS, _SCALES, _SCALES[1:], strict=False):
+    found = pairwise(scales(len(spec.sides)))
+    for side, count, (scale, following) in zip(spec.sides, spec.anchors_a_place, found, strict=True):
         centers = (np.arange(side) + 0.5) / side
         y, x = np.meshgrid(centers, centers, indexing="ij")
         sizes = [(scale, scale), (sqrt(scale * following),) * 2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
 from math import prod, sqrt
 from typing import Any, NamedTuple
 
@@ -37,6 +39,16 @@ def kernel(key: jax.Array, shape: tuple[int, ...], stack: tuple[int, ...] = ()) 
 def convolution(key: jax.Array, shape: tuple[int, ...]) -> Weights:
     """Return the parameters of a convolution with biases."""
     return {"weight": kernel(key, shape), "bias": jnp.zeros(shape[-1:], jnp.float32)}
+
+
+def drawn_convolutions(key: jax.Array, shapes: Sequence[tuple[int, ...]]) -> list[Weights]:
+    """Return the parameters of many convolutions with biases, of one draw: each draw takes a second to compile."""
+    stops = list(accumulate(map(prod, shapes)))
+    parts = jnp.split(jax.random.normal(key, (stops[-1],), jnp.float32), stops[:-1])
+    return [
+        {"weight": sqrt(2 / prod(shape[:-1])) * part.reshape(shape), "bias": jnp.zeros(shape[-1:], jnp.float32)}
+        for part, shape in zip(parts, shapes, strict=True)
+    ]
 
 
 def norm(channels: int, stack: tuple[int, ...] = ()) -> Weights:

@@ -1,24 +1,25 @@
-"""The single-shot detector: VGG-16, coarser and coarser maps behind it, and on six maps a class and a box an anchor.
+"""The single-shot detector: VGG-16, coarser and coarser maps behind it, and on each a class and a box an anchor.
 
-Liu et al., "SSD: Single Shot MultiBox Detector" (ECCV 2016), for images of 300 pixels, with the layers of torchvision's
-`ssd300_vgg16`. Ground truth is matched to anchors when samples are prepared: a batch has a class and a box an anchor.
+Liu et al., "SSD: Single Shot MultiBox Detector" (ECCV 2016); for images of 300 pixels the layers are those of
+torchvision's `ssd300_vgg16`. Ground truth is matched to anchors when samples are prepared: a batch has a class and a
+box an anchor.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import optax  # type: ignore[import-untyped]
 
+from dcsim.scenario.networks import loses_border
 from dcsim.workload.models import anchors as places
 from dcsim.workload.models import objectives
 from dcsim.workload.models.abstract import array
-from dcsim.workload.models.anchors import COUNTS, SIDES
-from dcsim.workload.models.convolution import Step, convolution, convolve, pool
+from dcsim.workload.models.convolution import Step, convolve, drawn_convolutions, pool
 from dcsim.workload.models.layers import Weights
 
 if TYPE_CHECKING:
@@ -30,52 +31,54 @@ JOINT = True
 _BOX = 4
 _NEGATIVES = 3.0  # anchors of the background that count, for each that holds something
 _SCALE = 20.0  # first scale of the normalized fourth stage
-# VGG-16 in units of its first width, with a pool between two stages; the third pool rounds up.
-_STAGES = ((1, 1), (2, 2), (4, 4, 4), (8, 8, 8), (8, 8, 8))
+# The stages of VGG in units of the first width; between two of them a pool halves sides and rounds up.
+_STAGES = (1, 2, 4, 8, 8)
 _WIDE = 16  # of the two layers that were VGG's dense ones
-# The maps behind: a narrow 1x1 convolution, then a 3x3 one that halves the side or takes off its border.
-_EXTRAS = ((4, 8, Step(2, 1)), (2, 4, Step(2, 1)), (2, 4, Step()), (2, 4, Step()))
+# The maps behind, the first and all others: a narrow 1x1 convolution, then a 3x3 one that makes them coarser.
+_EXTRAS = ((4, 8), (2, 4))
 
 
 def batch(spec: DetectorModel, size: int) -> dict[str, Any]:
     """Return the abstract arrays of ``size`` images and the class (0: background) and box of each of their anchors."""
     return {
         "inputs": array((size, spec.image, spec.image, spec.channels), jnp.float32),
-        "labels": array((size, anchors()), jnp.int32),
-        "boxes": array((size, anchors(), _BOX), jnp.float32),
+        "labels": array((size, spec.anchors), jnp.int32),
+        "boxes": array((size, spec.anchors, _BOX), jnp.float32),
     }
 
 
-def anchors() -> int:
-    """Return the anchors of an image."""
-    return sum(side * side * count for side, count in zip(SIDES, COUNTS, strict=True))
-
-
 def widths(spec: DetectorModel) -> tuple[int, ...]:
-    """Return the channels of the six maps."""
-    return tuple(part * spec.width for part in (_STAGES[3][-1], _WIDE, *(extra[1] for extra in _EXTRAS)))
+    """Return the channels of the maps."""
+    behind = (_EXTRAS[index > 0][1] for index in range(len(spec.sides) - 2))
+    return tuple(part * spec.width for part in (_STAGES[3], _WIDE, *behind))
 
 
 def init(key: jax.Array, spec: DetectorModel) -> Weights:
     """Return the parameters."""
-    keys = iter(jax.random.split(key, 64))
-    chain = [spec.channels, *(part * spec.width for stage in _STAGES for part in stage)]
-    backbone = [convolution(next(keys), (3, 3, before, after)) for before, after in pairwise(chain)]
-    wide = _WIDE * spec.width
-    maps = widths(spec)
+    count = sum(spec.convolutions)
+    drawn = iter(drawn_convolutions(key, list(_shapes(spec))))
+    maps = len(spec.sides)
     return {
-        "backbone": backbone,
-        "scale": jnp.full((maps[0],), _SCALE, jnp.float32),
-        "wide": [convolution(next(keys), (3, 3, chain[-1], wide)), convolution(next(keys), (1, 1, wide, wide))],
-        "extras": list(_extras(keys, spec)),
-        "classes": [
-            convolution(next(keys), (3, 3, width, count * spec.classes))
-            for width, count in zip(maps, COUNTS, strict=True)
-        ],
-        "boxes": [
-            convolution(next(keys), (3, 3, width, count * _BOX)) for width, count in zip(maps, COUNTS, strict=True)
-        ],
+        "backbone": list(islice(drawn, count)),
+        "scale": jnp.full(widths(spec)[:1], _SCALE, jnp.float32),
+        "wide": list(islice(drawn, 2)),
+        "extras": [list(islice(drawn, 2)) for _ in range(maps - 2)],
+        "classes": list(islice(drawn, maps)),
+        "boxes": list(islice(drawn, maps)),
     }
+
+
+def _shapes(spec: DetectorModel) -> Iterator[tuple[int, ...]]:
+    """Yield height, width, inputs and outputs of every convolution."""
+    unit, maps = spec.width, widths(spec)
+    stages = [part * unit for part, count in zip(_STAGES, spec.convolutions, strict=True) for _ in range(count)]
+    yield from ((3, 3, before, after) for before, after in pairwise([spec.channels, *stages]))
+    yield from ((3, 3, stages[-1], maps[1]), (1, 1, maps[1], maps[1]))
+    for index, (before, after) in enumerate(pairwise(maps[1:])):
+        narrow = _EXTRAS[index > 0][0] * unit
+        yield from ((1, 1, before, narrow), (3, 3, narrow, after))
+    for outputs in (spec.classes, _BOX):
+        yield from ((3, 3, width, count * outputs) for width, count in zip(maps, spec.anchors_a_place, strict=True))
 
 
 def loss(parameters: Weights, batch: dict[str, jax.Array], spec: DetectorModel, layers: Layers = "loop") -> jax.Array:
@@ -107,7 +110,7 @@ def judge(parameters: Weights, batch: dict[str, jax.Array], spec: DetectorModel)
     losses = jax.vmap(lambda *one: multibox(*jax.tree.map(lambda part: part[None], one)))(logits, offsets, truth)
     sure = jax.nn.softmax(logits)[:, :, 1:]
     place = sure.max(axis=2).argmax(axis=1)
-    anchors = jnp.asarray(places.boxes())
+    anchors = jnp.asarray(places.boxes(spec))
     rows = jnp.arange(logits.shape[0])
     found = places.decode(offsets[rows, place], anchors[place])
     label = 1 + sure[rows, place].argmax(axis=1)
@@ -132,7 +135,7 @@ def multibox(logits: jax.Array, boxes: jax.Array, batch: dict[str, jax.Array]) -
 
 def predictions(parameters: Weights, images: jax.Array, spec: DetectorModel) -> tuple[jax.Array, jax.Array]:
     """Return logits, shape (rows, anchors, classes), and boxes, shape (rows, anchors, 4), in float32."""
-    maps = _maps(parameters, images.astype(parameters["scale"].dtype))
+    maps = _maps(parameters, images.astype(parameters["scale"].dtype), spec)
     with jax.named_scope("head"):
         classes = _heads(maps, parameters["classes"], spec.classes)
         return classes, _heads(maps, parameters["boxes"], _BOX)
@@ -143,14 +146,14 @@ def _heads(maps: list[jax.Array], heads: list[Weights], width: int) -> jax.Array
     return jnp.concatenate([each.reshape(each.shape[0], -1, width) for each in found], axis=1).astype(jnp.float32)
 
 
-def _maps(parameters: Weights, stream: jax.Array) -> list[jax.Array]:
-    """Return the six maps; the first is the fourth stage of VGG-16, normalized over its channels and scaled."""
+def _maps(parameters: Weights, stream: jax.Array, spec: DetectorModel) -> list[jax.Array]:
+    """Return the maps; the first is the fourth stage of VGG, normalized over its channels and scaled."""
     convolutions = iter(parameters["backbone"])
     maps = []
-    for index, stage in enumerate(_STAGES):
+    for index, count in enumerate(spec.convolutions):
         if index:
             stream = pool(stream, 2, 2, (0, stream.shape[1] % 2))
-        for _ in stage:
+        for _ in range(count):
             stream = _layer(stream, next(convolutions), Step(1, 1))
         if index == 3:
             wide = stream.astype(jnp.float32)
@@ -159,7 +162,8 @@ def _maps(parameters: Weights, stream: jax.Array) -> list[jax.Array]:
     stream = pool(stream, 3, 1, (1, 1))
     stream = _layer(stream, parameters["wide"][0], Step(1, 6, 6))
     maps.append(_layer(stream, parameters["wide"][1], Step()))
-    for pair, (_, _, step) in zip(parameters["extras"], _EXTRAS, strict=True):
+    for pair in parameters["extras"]:
+        step = Step() if loses_border(maps[-1].shape[1]) else Step(2, 1)
         maps.append(_layer(_layer(maps[-1], pair[0], Step()), pair[1], step))
     return maps
 
@@ -167,10 +171,3 @@ def _maps(parameters: Weights, stream: jax.Array) -> list[jax.Array]:
 def _layer(stream: jax.Array, weights: Weights, step: Step) -> jax.Array:
     return jax.nn.relu(convolve(stream, weights["weight"], step) + weights["bias"])
 
-
-def _extras(keys: Iterator[jax.Array], spec: DetectorModel) -> Iterator[list[Weights]]:
-    before = _WIDE * spec.width
-    for narrow, after, _ in _EXTRAS:
-        sizes = narrow * spec.width, after * spec.width
-        yield [convolution(next(keys), (1, 1, before, sizes[0])), convolution(next(keys), (3, 3, *sizes))]
-        before = sizes[1]

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from dcsim.engine.streams import Streams
 from dcsim.errors import InputError
-from dcsim.scenario.models import ModelSpec
+from dcsim.scenario.models import DetectorModel, ModelSpec
 from dcsim.workload.data import Shards, source
 from dcsim.workload.datasets.scenes import Stage
 from dcsim.workload.models import anchors
@@ -92,7 +92,7 @@ def test_pixels_are_labelled_by_the_digit() -> None:
 
 def test_anchors_hold_boxes_that_overlap_them() -> None:
     """38x38x4 + 19x19x6 + 10x10x6 + 5x5x6 + 3x3x4 + 1x4 = 8732 as in the paper; offsets give the box back."""
-    every = anchors.boxes()
+    every = anchors.boxes(DetectorModel(family="detector"))
     assert every.shape == (8732, 4)
     box = np.array([0.4, 0.6, 0.3, 0.25], np.float32)
     held = anchors.match(box, every)
@@ -106,15 +106,23 @@ def test_anchors_hold_boxes_that_overlap_them() -> None:
     assert float(anchors.overlap(one, other)) == pytest.approx(1 / 3)
 
 
-def test_detectors_get_a_class_and_a_box_an_anchor() -> None:
-    spec = model({"family": "detector", "channels": 1, "width": 1, "classes": 11})
+def test_scales_of_anchors_are_the_published_ones() -> None:
+    """Equation 4 for five maps from 0.2 to 0.9, which leaves 7/40 between two; 0.1 before them (section 3.1)."""
+    assert anchors.scales(6) == pytest.approx((0.1, 0.2, 0.375, 0.55, 0.725, 0.9, 1.075), rel=1e-9)
+    assert anchors.scales(3) == pytest.approx((0.1, 0.2, 0.9, 1.6), rel=1e-9)
+
+
+@pytest.mark.parametrize("image", [17, 64, 300])
+def test_detectors_get_a_class_and_a_box_an_anchor(image: int) -> None:
+    spec = model({"family": "detector", "image": image, "channels": 1, "width": 1, "classes": 11})
     batch = source("digit-scenes", spec, 0.1, draws()).samples(np.arange(2))
-    assert batch["inputs"].shape == (2, 300, 300, 1)
+    assert batch["inputs"].shape == (2, image, image, 1)
     for labels, offsets in zip(batch["labels"], batch["boxes"], strict=True):
         assert len(np.unique(labels[labels > 0])) == 1
-        boxes = np.asarray(anchors.decode(offsets, anchors.boxes()))
+        boxes = np.asarray(anchors.decode(offsets, anchors.boxes(spec)))
         assert np.ptp(boxes, axis=0).max() < 1e-4, "all anchors know the same box"
         assert boxes[0, 2] == pytest.approx(boxes[0, 3])
+        assert image / 40 < boxes[0, 2] * image / 8 < image / 8, "at least a tenth of the image, and inside it"
 
 
 def test_clicks_come_with_the_stated_chances() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dcsim.scenario.models import DetectorModel, ResnetModel, UnetModel
-from dcsim.workload.models import convolution, detector, resnet, unet
+from dcsim.workload.models import anchors, convolution, detector, resnet, unet
 
 quick = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})  # compiles in half the time
 
@@ -76,14 +76,36 @@ def test_a_unet_gives_a_class_a_pixel() -> None:
     np.testing.assert_allclose(alone, found[:1], atol=1e-4)
 
 
-def test_a_detector_has_the_published_anchors() -> None:
-    """38^2 4 + 19^2 6 + 10^2 6 + 5^2 6 + 3^2 4 + 4 = 8732 (Liu et al., section 3)."""
-    spec = DetectorModel(family="detector", width=2, classes=7)
-    assert detector.anchors() == 8732
+@pytest.mark.parametrize(
+    ("image", "sides", "expected"),
+    [
+        # 38^2 4 + 19^2 6 + 10^2 6 + 5^2 6 + 3^2 4 + 4 = 8732 (Liu et al., section 3)
+        (300, (38, 19, 10, 5, 3, 1), 8732),
+        # 64^2 4 + (32^2 + 16^2 + 8^2 + 4^2) 6 + 2^2 4 + 4 = 24564: as many as their SSD512 has
+        (512, (64, 32, 16, 8, 4, 2, 1), 24564),
+        # 8^2 4 + 4^2 6 + 2^2 4 + 4 = 372
+        (64, (8, 4, 2, 1), 372),
+        # (3^2 + 2^2 + 1) 4 = 56
+        (17, (3, 2, 1), 56),
+    ],
+)
+def test_a_detector_has_the_published_anchors(image: int, sides: tuple[int, ...], expected: int) -> None:
+    spec = DetectorModel(family="detector", image=image, width=2, classes=7)
+    assert (spec.sides, spec.anchors) == (sides, expected)
+    assert anchors.boxes(spec).shape == (expected, 4)
     parameters = jax.eval_shape(lambda: detector.init(jax.random.key(0), spec))
     images = detector.batch(spec, 2)["inputs"]
     classes, boxes = jax.eval_shape(lambda p, x: detector.predictions(p, x, spec), parameters, images)
-    assert (classes.shape, boxes.shape) == ((2, 8732, 7), (2, 8732, 4))
+    assert (classes.shape, boxes.shape) == ((2, expected, 7), (2, expected, 4))
+
+
+def test_weights_of_one_draw_have_the_deviation_of_their_inputs() -> None:
+    """He et al. (ICCV 2015), equation 10: sqrt(2 / inputs), of 3 x 3 x 8 = 72 and of 32 numbers that are summed."""
+    one, other = convolution.drawn_convolutions(jax.random.key(0), [(3, 3, 8, 500), (1, 1, 32, 1000)])
+    assert (one["weight"].shape, one["bias"].shape) == ((3, 3, 8, 500), (500,))
+    assert float(one["weight"].std()) == pytest.approx((2 / 72) ** 0.5, rel=0.02)
+    assert float(other["weight"].std()) == pytest.approx((2 / 32) ** 0.5, rel=0.02)
+    assert not np.allclose(one["weight"].ravel()[:100] * 6, other["weight"].ravel()[:100] * 4)
 
 
 def test_three_of_the_background_count_for_each_object() -> None:
@@ -108,3 +130,8 @@ def test_images_are_stored_a_byte_a_pixel(spec: Any, expected: int) -> None:
 def test_an_image_that_halves_unevenly_is_refused() -> None:
     with pytest.raises(ValueError, match="a multiple of 2"):
         UnetModel(family="unet", image=10, depth=2)
+
+
+def test_an_image_too_small_for_three_maps_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 17"):
+        DetectorModel(family="detector", image=16)
