@@ -18,13 +18,13 @@ from dcsim.estimate.planned import whole_flops
 from dcsim.estimate.work import Work
 from dcsim.parallel.parallelism import Parallelism
 from dcsim.scenario.load import Loaded
-from dcsim.scenario.parallel import Parallel
+from dcsim.scenario.parallel import OF_CONTEXT, Parallel
 from dcsim.scenario.transformers import Decoder
 from dcsim.scenario.workload import Job
 
 SHARDINGS = ("none", "optimizer", "gradients", "full")
 _SIZES = ("data", "tensor", "pipeline", "virtual", "context", "expert")
-_KEPT = ("reduce", "overlap")  # keys that no search chooses
+_KEPT = ("reduce", "overlap", *OF_CONTEXT)  # keys that no search chooses
 _FAR = 64  # accelerators more or fewer among which a number that has plans is looked for
 
 
@@ -45,10 +45,10 @@ class Searched:
 
     def changes(self, place: int) -> dict[str, Any]:
         """Return what writes the plan at ``place`` into the scenario: values by dotted path."""
-        kept = {key: getattr(self.job.parallel, key) for key in _KEPT if key in self.job.parallel.model_fields_set}
         name = f"jobs.{self.job.name}"
         micro = round(float(self.found.plans.micro[place]))
-        return {f"{name}.parallel": keys(self.found.plans, place) | kept, f"{name}.batch.micro": micro}
+        plan = keys(self.found.plans, place, self.job.parallel)
+        return {f"{name}.parallel": plan, f"{name}.batch.micro": micro}
 
 
 def searched(parts: JobParts, loaded: Loaded, inventory: Inventory) -> Searched:
@@ -88,8 +88,10 @@ def searched(parts: JobParts, loaded: Loaded, inventory: Inventory) -> Searched:
     return Searched(job, pool, question, found, usd_per_s, inventory.grid.price)
 
 
-def keys(plans: Parallelism, place: int) -> dict[str, Any]:
-    """Return a plan as the keys of a scenario, those that say nothing left out."""
+def keys(plans: Parallelism, place: int, given: Parallel) -> dict[str, Any]:
+    """Return a plan as the keys of a scenario, with those ``given`` that no search chooses; what says nothing is left
+    out.
+    """
     sizes = {name: round(float(getattr(plans, name)[place])) for name in _SIZES}
     found: dict[str, Any] = {name: size for name, size in sizes.items() if size > 1 or name == "data"}
     if plans.sequence[place]:
@@ -100,12 +102,20 @@ def keys(plans: Parallelism, place: int) -> dict[str, Any]:
         found["sharding"] = SHARDINGS[round(float(plans.sharding[place]))]
     if plans.recomputed[place] or plans.recomputed_core[place]:
         found["recompute"] = "full" if plans.recomputed[place] else "selective"
-    return found
+    return found | _kept(given, found)
+
+
+def _kept(given: Parallel, chosen: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys given that no search chooses, but those that say nothing beside what was chosen."""
+    usual = Parallel()
+    kept = {key: getattr(given, key) for key in _KEPT if getattr(given, key) != getattr(usual, key)}
+    alone = () if "context" in chosen else OF_CONTEXT
+    return {key: value for key, value in kept.items() if key not in alone}
 
 
 def _written(job: Job, ranks: int) -> Job:
     """Return the job as replicas on all accelerators, from which its work but for the plan is made."""
-    given = {key: getattr(job.parallel, key) for key in ("schedule", "expert", "overlap", "sharding")}
+    given = {key: getattr(job.parallel, key) for key in ("schedule", "expert", "sharding", *_KEPT)}
     return job.model_copy(update={"parallel": Parallel.model_construct(data=ranks, **given)})
 
 

@@ -25,6 +25,7 @@ from dcsim.estimate.habits import (
 )
 from dcsim.estimate.messages import Links
 from dcsim.estimate.work import Habits, Work
+from dcsim.parallel.context import Context
 from dcsim.parallel.legal import as_layers
 from dcsim.parallel.model_shape import shape_of
 from dcsim.parallel.parallelism import (
@@ -35,6 +36,7 @@ from dcsim.parallel.parallelism import (
     Parallelism,
     Precision,
 )
+from dcsim.scenario.parallel import Parallel
 from dcsim.scenario.transformers import Decoder
 from dcsim.scenario.workload import NARROW, Job
 
@@ -96,6 +98,7 @@ def work_of(parts: JobParts, pool: PoolParts, setting: Setting, link_rate: float
         _chip(parts.job, pool, setting),
         _links(pool, setting, link_rate, domain),
         _habits(parts, setting),
+        context=context_of(parts.job.parallel),
     )
 
 
@@ -127,6 +130,12 @@ def plan_of(job: Job, model: Decoder, replicas: float = 1.0) -> Parallelism:
         "replicas": replicas,
     }
     return Parallelism(**{name: _one(float(number)) for name, number in numbers.items()})
+
+
+def context_of(parallel: Parallel) -> Context:
+    """Return how context ranks share sequences."""
+    gathered = parallel.context_exchange == "all-gather"
+    return Context(_one(float(gathered)), _one(float(parallel.context_order == "in-order")))
 
 
 def precision_of(job: Job) -> Precision:

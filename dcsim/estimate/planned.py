@@ -18,6 +18,7 @@ from dcsim.estimate.layout import bubble_seconds, chunks_of
 from dcsim.estimate.training import layers_of, message_seconds, step_parts
 from dcsim.estimate.work import Floats, Layers, Work
 from dcsim.parallel import layer
+from dcsim.parallel.context import key_bytes
 from dcsim.parallel.held import held
 from dcsim.parallel.parallelism import EVERYTHING
 from dcsim.scenario.parallel import Schedule
@@ -141,8 +142,7 @@ class _Tellers:
                 "tensor", "all-gather", self._mesh(("tensor", tensor)), layers * (2.0 + again) * 4.0 * stream, exposed_s
             )
         if self._far(context, tensor):
-            keys = layer.tokens(shape, plan) * plan.context * (shape.groups / plan.tensor) * 2.0 * shape.width
-            size = layers * (3.0 + again) * float((keys * work.precision.activation_bytes)[0])
+            size = layers * (3.0 + again) * float(key_bytes(shape, plan, work.precision)[0])
             exposed_s = self.parts["context"] * (1.0 + again / 3.0)
             add("context", "all-gather", self._mesh(("context", context), ("tensor", tensor)), size, exposed_s)
         if self._far(expert, 1):

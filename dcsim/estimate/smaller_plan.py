@@ -25,7 +25,8 @@ def remedy(plan: JobPlan, work: Work, capacity: float) -> str:
     found = nearest_fitting(work, work.plan, question)
     if not len(found):
         return more(work, question)
-    block = ", ".join(f"{key}: {str(value).lower()}" for key, value in keys(found.plans, 0).items())
+    chosen = keys(found.plans, 0, plan.parts.job.parallel)
+    block = ", ".join(f"{key}: {str(value).lower()}" for key, value in chosen.items())
     micro = round(float(found.plans.micro[0]))
     return f"the nearest plan that fits is parallel: {{{block}}} with batch.micro: {micro}"
 

@@ -18,6 +18,7 @@ from dcsim.estimate import messages
 from dcsim.estimate.data_messages import data_messages
 from dcsim.estimate.work import Layers, Pass, Work
 from dcsim.parallel import layer
+from dcsim.parallel.context import busiest_share, key_bytes
 from dcsim.parallel.held import held
 from dcsim.parallel.layer import Product
 from dcsim.parallel.parallelism import OPTIMIZER
@@ -190,6 +191,7 @@ def _accumulation(products: list[tuple[float | Floats, Product]], work: Work) ->
 def _core(work: Work) -> tuple[Floats, Floats]:
     """Return the time of the attention core and of what passes through memory for it, in the forward pass [s].
 
+    One kernel skips what is masked, so that the rank whose queries see the most keys is the slowest.
     Several kernels multiply the whole square at the rate of other products.
     """
     shape, plan, habits, chip = work.shape, work.plan, work.habits, work.chip
@@ -199,7 +201,7 @@ def _core(work: Work) -> tuple[Floats, Floats]:
     depth = shape.width / (shape.width + chip.depth)
     aligned = np.where(np.mod(shape.width, 8.0) > 0, _UNALIGNED, 1.0)
     apart = square / (chip.rate16 * chip.product16 * depth * aligned)
-    core = np.where(fused, kernels.attention_seconds(flops, chip), apart)
+    core = np.where(fused, kernels.attention_seconds(flops * busiest_share(shape, plan, work.context), chip), apart)
     # No fused kernel of 2025 took sinks but where it had a window: an assumption that published steps bear out.
     written = np.where(fused, shape.sinks * (1.0 - shape.windowed), 1.0)
     scores = kernels.traffic_seconds(2.0 * habits.passes * elements * written, chip)
@@ -225,13 +227,13 @@ def _tensor(work: Work) -> Floats:
 
 
 def _context(work: Work, core: Floats) -> Floats:
-    """Keys and values of all ranks of a context group, as far as the attention core does not hide them."""
-    shape, plan, links = work.shape, work.plan, work.links
-    group = messages.members(plan.context, plan.tensor, links)
-    size = layer.tokens(shape, plan) * plan.context * (shape.groups / plan.tensor) * 2.0 * shape.width
+    """Keys and values of all ranks of a context group, as far as a ring does not bring them beside the core."""
+    plan, links = work.plan, work.links
     there = plan.context > 1
-    size = np.where(there, size * work.precision.activation_bytes, 0.0)
-    return np.asarray(np.where(there, at_least(core, messages.gather_seconds(size, group, links)) - core, 0.0))
+    size = np.where(there, key_bytes(work.shape, plan, work.precision), 0.0)
+    each = messages.gather_seconds(size, messages.members(plan.context, plan.tensor, links), links)
+    exposed = np.where(work.context.gathered > 0, each, at_least(core, each) - core)
+    return np.asarray(np.where(there, exposed, 0.0))
 
 
 def _expert(work: Work) -> Floats:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dcsim.compute.kernels import Chip
 from dcsim.estimate.messages import Links
+from dcsim.parallel.context import Context
 from dcsim.parallel.parallelism import Parallelism, Precision
 from dcsim.parallel.shape import Shape
 
@@ -71,6 +72,7 @@ class Work:
     chip: Chip
     links: Links
     habits: Habits
+    context: Context = field(default_factory=Context)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,9 +55,11 @@ def as_layers(chunks: int, model: Decoder) -> bool:
     return model.layers % chunks > 0 and (model.layers + 2) % chunks == 0
 
 
-def splits_sequence(context: int, length: int) -> bool:
-    """Return whether context ranks can each take an early and a late part of a sequence, so that all work as much."""
-    return context == 1 or length % (2 * context) == 0
+def splits_sequence(context: int, length: int, in_order: bool = False) -> bool:
+    """Return whether context ranks can each take an early and a late part of a sequence, so that all work as much, or
+    neighboring tokens where they are ``in_order``.
+    """
+    return context == 1 or length % ((1 if in_order else 2) * context) == 0
 
 
 def _tensor(parallel: Parallel, model: Decoder) -> Iterator[Fault]:
@@ -99,9 +101,11 @@ def _pipeline(parallel: Parallel, model: Decoder, batch: Batch) -> Iterator[Faul
 
 def _sequence(parallel: Parallel, model: Decoder) -> Iterator[Fault]:
     length = model.context
-    if not splits_sequence(parallel.context, length):
-        choices = [n for n in divisors(length) if splits_sequence(n, length)]
-        rule = f"a number of which twice divides the {length} tokens of a sequence: the nearest is "
+    in_order = parallel.context_order == "in-order"
+    if not splits_sequence(parallel.context, length, in_order):
+        choices = [n for n in divisors(length) if splits_sequence(n, length, in_order)]
+        rule = f"a number {'that' if in_order else 'of which twice'} divides the {length} tokens of a sequence: "
+        rule += "the nearest is "
         yield Fault("context", str(parallel.context), rule + nearest(choices, parallel.context))
     elif parallel.sequence and length // parallel.context % parallel.tensor:
         rule = f"false: {parallel.tensor} tensor ranks do not divide {length // parallel.context} tokens"

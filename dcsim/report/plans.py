@@ -68,13 +68,13 @@ def _row(found: Searched, place: int, seconds: float | None) -> list[str]:
 
 
 def _sizes(found: Searched, place: int) -> str:
-    plan = keys(found.found.plans, place)
+    plan = keys(found.found.plans, place, found.job.parallel)
     parts = [f"{letter}{plan[name]}" for name, letter in _LETTERS.items() if plan.get(name, 1) > 1]
     return " ".join([*parts, f"micro {found.found.plans.micro[place]:.0f}"])
 
 
 def _savings(found: Searched, place: int) -> str:
-    plan = keys(found.found.plans, place)
+    plan = keys(found.found.plans, place, found.job.parallel)
     parts = ["sequence"] if plan.get("sequence") else []
     parts += [f"{key} {plan[key]}" for key in ("sharding", "recompute") if key in plan]
     return ", ".join(parts)

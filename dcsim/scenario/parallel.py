@@ -89,9 +89,14 @@ Reduce = Annotated[
 
 Schedule = Literal["gpipe", "1f1b", "interleaved", "zero-bubble"]
 Sharding = Literal["none", "optimizer", "gradients", "full"]
+Exchange = Literal["ring", "all-gather"]
+Order = Literal["balanced", "in-order"]
 Recompute = Literal["none", "selective", "full"]
 SPLITS: Final = ("tensor", "pipeline", "context", "expert", "sharding", "recompute")
 """The keys that ask for a parallel plan: with none of them a job is replicas of one accelerator."""
+
+OF_CONTEXT: Final = ("context_exchange", "context_order")
+"""The keys that say nothing without context ranks."""
 
 
 def spelled_out(found: Any) -> Any:
@@ -113,6 +118,15 @@ class Parallel(Value):
     pipeline: Count = Field(1, description="stages, each with a part of the layers")
     virtual: Count = Field(1, description="chunks of layers of a stage, for the interleaved schedule")
     context: Count = Field(1, description="ranks that share every sequence")
+    context_exchange: Exchange = Field(
+        "ring",
+        description="how context ranks get one another's keys and values: beside attention (ring), or before it",
+    )
+    context_order: Order = Field(
+        "balanced",
+        description="a context rank has an early and a late part of a sequence, or neighboring tokens (in-order): then "
+        "the last one, which attends to all before it, is the slowest",
+    )
     expert: Count = Field(1, description="ranks that share the experts of a layer, among data x context x tensor")
     sequence: Flag = Field(False, description="tensor ranks also share what lies between their matrix products")
     schedule: Schedule | None = Field(
@@ -149,6 +163,10 @@ class Parallel(Value):
             raise wrong("nothing without a pipeline of 2 stages or more", f'"{self.schedule}"', "schedule")
         if self.sequence and self.tensor == 1:
             raise wrong("false without tensor ranks to share the sequence", found="true", at="sequence")
+        for key in OF_CONTEXT:
+            if getattr(self, key) not in ("ring", "balanced") and self.context == 1:
+                rule = "nothing without context ranks: write context: 2 or more beside it"
+                raise wrong(rule, found=f'"{getattr(self, key)}"', at=key)
         if self.split:
             self._check_plan()
         return self

@@ -143,6 +143,8 @@ def test_plans_that_cannot_be_are_refused(tmp_path: Path, change: str, message: 
     [
         # 2,048 x 8,192 tokens of 16,384 GPUs at 400 TFLOP/s, attention counted whole
         ("llama3-405b", 6.721),
+        # As many tokens, of 131,072 each, at 380: 6 x 403.75 G and 12 x 126 x 16,384 x 131,072 FLOP a token
+        ("llama3-405b-long", 15.278),
         ("megatron-175b", 13.75),
         ("deepseek-v3", 15360 * 4096 / (1543 * 2048)),
         ("tpu-v5p-pod", 98.10),  # 55.35 % of 459 TFLOP/s on 1,024 chips

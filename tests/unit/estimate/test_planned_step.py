@@ -29,6 +29,7 @@ from dcsim.scenario.hardware import ServerPool
 from dcsim.scenario.workload import Job
 
 SHELF = Shelf()
+SMALL = {"global": 256, "micro": 1}
 PLAN = {"data": 64, "tensor": 8, "pipeline": 16, "virtual": 4, "sequence": True, "sharding": "gradients"}
 
 
@@ -120,6 +121,8 @@ def test_layers_are_dealt_to_chunks(layers: int, stages: int, virtual: int, coun
         ("llama3-405b", PLAN),
         ("llama3-70b", {"data": 32, "sharding": "full", "recompute": "full"}),
         ("llama3-70b", {"data": 4, "tensor": 8, "context": 8}),
+        ("llama3-70b", {"tensor": 8, "context": 8, "context_exchange": "all-gather", "recompute": "full"}),
+        ("llama3-70b", {"data": 4, "tensor": 8, "context": 8, "context_order": "in-order"}),
         ("deepseek-v3", {"data": 64, "pipeline": 16, "expert": 64, "sharding": "optimizer", "schedule": "zero-bubble"}),
         ("mixtral-8x7b", {"data": 16, "tensor": 2, "expert": 8, "sharding": "optimizer", "recompute": "selective"}),
     ],
@@ -135,6 +138,36 @@ def test_what_is_played_alone_takes_what_the_model_says(model: str, plan: dict[s
     assert sum(planned.parts.values()) == pytest.approx(step.seconds, rel=1e-9), "all that is to be hidden can be"
     assert step.flops * step.ranks == pytest.approx(whole_flops(given), rel=1e-9)
     assert step.traffic, "ranks on several servers have something to say to one another"
+
+
+def test_an_all_gather_of_keys_and_values_is_exposed_and_a_ring_hidden() -> None:
+    # 8 ranks of 8,192 tokens, each 8 heads apart and so in servers of their own: in every one of 80 layers once forward
+    # and twice backward 7/8 of 8,192 x (128 + 128) x 2 bytes at 61 % of 50 GB/s, and 2 log2(8) hops of 8 us.
+    plan = {"data": 4, "tensor": 8, "context": 8}
+    ways = {way: work("llama3-70b", plan | {"context_exchange": way}, batch=SMALL) for way in ("ring", "all-gather")}
+    steps = {way: planned_step(given, "1f1b") for way, given in ways.items()}
+    size = 8192 * 256 * 2
+    outside = float(ways["ring"].links.outside[0])
+    each = 7 / 8 * size / outside + 2 * 3 * 8e-6
+    for way, step in steps.items():
+        (message,) = [one for one in step.traffic if one.label == "context"]
+        assert message.size_bytes == pytest.approx(64 * 80 * 3 * size, rel=1e-9)
+        assert message.seconds == pytest.approx(64 * 80 * 3 * each, rel=1e-9)
+        core = steps["ring"].parts["attention"] / (64 * 80 * 3.5)  # forward, and 2.5 as much backward
+        exposed = each if way == "all-gather" else (core**8 + each**8) ** (1 / 8) - core
+        assert message.exposed_s == pytest.approx(64 * 80 * 3 * exposed, rel=1e-6)
+        assert step.parts["context"] == pytest.approx(message.exposed_s, rel=1e-12)
+
+
+def test_tokens_in_order_make_attention_as_long_as_that_of_the_last_rank() -> None:
+    orders = {}
+    for order in ("balanced", "in-order"):
+        given = work("llama3-70b", {"tensor": 8, "context": 8, "context_order": order}, batch=SMALL)
+        orders[order] = planned_step(given, "1f1b")
+    assert orders["in-order"].parts["attention"] == pytest.approx(
+        15 / 8 * orders["balanced"].parts["attention"], rel=1e-9
+    )
+    assert orders["in-order"].flops == orders["balanced"].flops, "the mean rank does as much"
 
 
 def device() -> object:

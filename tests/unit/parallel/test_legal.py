@@ -52,6 +52,9 @@ def test_stages_and_chunks_hold_layers() -> None:
 
 def test_sequences_and_experts() -> None:
     assert found("gpt2-small", context=3) == [("context", "the nearest is 2 or 4")]
+    assert found("gpt2-small", context=1024) == [("context", "the nearest is 512")]
+    assert found("gpt2-small", context=1024, context_order="in-order") == []
+    assert found("gpt2-small", context=3, context_order="in-order") == [("context", "the nearest is 2 or 4")]
     assert found("gpt2-small", context=512, tensor=4, sequence=True) == [
         ("sequence", "4 tensor ranks do not divide 2 tokens")
     ]

@@ -65,6 +65,13 @@ def test_the_schedule_follows_from_the_chunks(keys: dict[str, object], schedule:
             '.sharding: found "zero", expected "none", "optimizer", "gradients" or "full"',
         ),
         ("{recompute: all}", '.recompute: found "all", expected "none", "selective" or "full"'),
+        (
+            "{context_exchange: all-gather}",
+            '.context_exchange: found "all-gather", expected nothing without context ranks: write context: 2 or more '
+            "beside it",
+        ),
+        ("{context: 2, context_exchange: tree}", '.context_exchange: found "tree", expected "ring" or "all-gather"'),
+        ("{context: 2, context_order: any}", '.context_order: found "any", expected "balanced" or "in-order"'),
         ("{tensor: 0}", ".tensor: found 0, expected a whole number of at least 1"),
     ],
 )
