@@ -40,10 +40,10 @@ Quadratic = tuple[Number, Number, Number]
 
 
 class Accelerator(Value):
-    """A GPU, TPU, CPU or FPGA that executes operations."""
+    """A GPU, TPU, other neural processor (npu), CPU or FPGA that executes operations."""
 
     title: str
-    kind: Literal["gpu", "tpu", "cpu", "fpga"]
+    kind: Literal["gpu", "tpu", "npu", "cpu", "fpga"]
     peak: dict[Dtype, FlopRate] = Field(min_length=1, description="dense rate by number format, matrix units included")
     memory: DataSize
     memory_bandwidth: DataRate

@@ -20,11 +20,12 @@ TEXTS = {"title", "kind", "accelerator", "link", "psu", "family", "scope", "base
 }
 PROMISED = {
     "accelerators": "v100-sxm2-32 a100-sxm-40 a100-sxm-80 h100-sxm h100-pcie h200-sxm b200-sxm mi300x tpu-v5e "
-    "xeon-8480 epyc-9654 alveo-u280 h800-sxm gb200 tpu-v5p",
+    "xeon-8480 epyc-9654 alveo-u280 h800-sxm gb200 tpu-v5p tpu-v4 tpu-v6e a100-pcie-40 a100-pcie-80 mi250x mi325x "
+    "gaudi2 gaudi3 b300-sxm",
     "generations": "volta ampere hopper blackwell cdna2 cdna3 tpu tpu-e tpu-6 gaudi",
     "kernels": "training",
     "servers": "dgx-v100 dgx-a100 dgx-h100 hgx-h200 dgx-b200 mi300x-8 tpu-v5e-8 xeon-2s epyc-2s fpga-u280-4 "
-    "hgx-h800 gb200-nvl72 tpu-v5p-4",
+    "hgx-h800 gb200-nvl72 tpu-v5p-4 tpu-v4-4 tpu-v6e-8 a100-pcie-4 mi250x-4 mi325x-8 gaudi2-8 gaudi3-8 dgx-b300",
     "storage-servers": "storage-nvme-2u",
     "switches": "quantum-2-qm9700 spectrum-sn2700 spectrum-3-sn4700 spectrum-4-sn5600",
     "links": "nvlink2 nvlink3 nvlink4 nvlink5 infinity-fabric ici-v5e pcie5 infiniband-ndr infiniband-hdr roce-400",

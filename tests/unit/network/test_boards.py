@@ -106,9 +106,13 @@ def test_peers_and_network_share_the_link_of_an_accelerator_that_has_no_other() 
     assert seconds(fabric(2, 1, Inside(1, 1, 12 * GB)), pairs, (0, 0)) == pytest.approx(1 / 10, rel=1e-9)
 
 
-@pytest.mark.parametrize(("name", "added"), [("dgx-a100", True), ("dgx-h100", False), ("hgx-h200", False)])
+@pytest.mark.parametrize(
+    ("name", "added"),
+    [("dgx-v100", False), ("dgx-a100", True), ("dgx-h100", False), ("dgx-b200", False), ("dgx-b300", False)],
+)
 def test_of_shipped_servers_only_uplinks_of_the_dgx_a100_can_hold_storage_back(name: str, added: bool) -> None:
-    """Two cards of 200 Gbit/s to an uplink of 25.2 GB/s there, a card of 400 Gbit/s to one of 51.2 elsewhere."""
+    """Two cards of 200 Gbit/s to an uplink of 25.2 GB/s there; elsewhere one card of 100 Gbit/s to 12.6 GB/s (V100), of
+    400 to 51.2 (H100, B200), of 800 to 102.4 (B300)."""
     shelf = Shelf()
     server = shelf.take(Server, name)
     assert server.sockets and server.pcie_switches and server.pcie

@@ -17,6 +17,7 @@ from dcsim.network.topologies.server import Rates, ServerInside
 from dcsim.report import parts
 
 RATES = Rates(nvlink=300e9, pcie=32e9, socket=40e9, nic=25e9)
+TOLD = ["dgx-v100", "dgx-a100", "dgx-a100-40", "dgx-h100", "hgx-h200", "hgx-h800", "dgx-b200", "dgx-b300"]
 SERVERS = [
     ServerInside(8, 8, 2, 4, 6, RATES),
     ServerInside(8, 4, 2, 2, 0, RATES),
@@ -62,7 +63,7 @@ def test_a_dgx_a100_on_paper() -> None:
     assert facts.card_bytes_per_s == pytest.approx(25e9, rel=1e-9)  # a card of 200 Gbit/s
 
 
-@pytest.mark.parametrize("name", ["dgx-a100", "dgx-a100-40", "dgx-h100", "hgx-h200"])
+@pytest.mark.parametrize("name", TOLD)
 def test_ranks_take_cards_under_their_switch(name: str) -> None:
     shelf = Shelf()
     part = shelf.take(Server, name)
