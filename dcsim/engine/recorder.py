@@ -18,16 +18,23 @@ _KEPT_POINTS = 4096  # of a series; twice what the widest figure shows
 class Sink:
     """One declared table; ``units`` maps every column to its unit ("" for text and counts)."""
 
-    __slots__ = ("columns", "name", "units")
+    __slots__ = ("_rows", "name", "units")
 
     def __init__(self, name: str, units: Mapping[str, str]) -> None:
         self.name, self.units = name, dict(units)
-        self.columns: dict[str, list[Any]] = {column: [] for column in units}
+        self._rows: list[tuple[Any, ...]] = []
 
     def append(self, *row: Any) -> None:
         """Append one row, its values in the order of the declared columns."""
-        for column, value in zip(self.columns.values(), row, strict=True):
-            column.append(value)
+        if len(row) != len(self.units):
+            raise ValueError(f"{self.name}: found {len(row)} values, expected {len(self.units)}")
+        self._rows.append(row)
+
+    @property
+    def columns(self) -> dict[str, list[Any]]:
+        """The values of every column; rows are far more often written than read."""
+        by_column = zip(*self._rows, strict=True) if self._rows else [()] * len(self.units)
+        return {name: list(values) for name, values in zip(self.units, by_column, strict=True)}
 
     def frame(self) -> pd.DataFrame:
         """Return the table, its units in ``frame.attrs["units"]``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -386,17 +387,14 @@ class Fabric:
 
     def _ends(self, links: Indices) -> tuple[str, str, int, int]:
         """Return the kinds of nodes that links join, and how many there are of each; a lone end has no other."""
-        names = self.wiring.names
-        pairs = [names[link].partition(" #")[0].split(" > ") for link in links.tolist() if link < len(names)]
-        found: dict[str, set[str]] = {}
-        for ends in pairs:
-            for end in ends:
-                found.setdefault(end.split()[0], set()).add(end)
-        kinds = list(found)
-        if not kinds:
+        names = [self.wiring.names[link] for link in links.tolist() if link < len(self.wiring.names)]
+        if not names:
             return "", "", 0, 0
-        low, high = kinds[0], kinds[1] if len(kinds) > 1 else kinds[0]
-        return low, high, len(found[low]), len(found[high]) if len(kinds) > 1 else 0
+        nodes = {node for name in names for node in name.partition(" #")[0].split(" > ")}
+        counts = Counter(node.split()[0] for node in nodes)
+        low = names[0].split()[0]
+        high = min(counts.keys() - {low}, default="")
+        return low, high or low, counts[low], counts[high]
 
     @cached_property
     def saturation(self) -> Saturation:
