@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dcsim.network.route import Route, Routes
-from dcsim.network.table import Words
 from dcsim.network.tree import Floats, Indices
+from dcsim.network.vectors import gather
 
 _REMEMBERED = 4096
 
@@ -18,19 +18,25 @@ _REMEMBERED = 4096
 class Bundle:
     """Route i has ``sizes[i]`` entries from ``starts[i]`` on; ``amounts`` is the capacity that it takes per level.
 
-    ``sent`` is bytes on sending links per byte of payload; ``tokens``, shape (2, routes), are words that no other route
-    has.
+    The rows of ``rates``, shape (3, routes), are its highest level, its weight, and the bytes on sending links per byte
+    of payload; ``tokens``, shape (2, routes), are words that no other route has.
     """
 
     starts: Indices
     sizes: Indices
     links: Indices
-    share: Floats
     amounts: Floats
-    weights: Floats
-    caps: Floats
-    sent: Floats
-    tokens: Words
+    rates: Floats
+    tokens: Indices
+
+    @property
+    def tables(self) -> tuple[Indices, Indices, Floats, Floats, Indices]:
+        """The tables that :mod:`dcsim.network.ledger` reads."""
+        return self.starts, self.links, self.amounts, self.rates, self.tokens
+
+    def links_of(self, which: Indices) -> Indices:
+        """Return the links of routes ``which``, one route after the other."""
+        return self.links[gather(self.starts, which)[0]]
 
 
 class Bundles:
@@ -52,33 +58,29 @@ class Bundles:
         return found
 
     def _single(self, route: Route) -> Bundle:
-        size = len(route.links)
+        size, sent = len(route.links), float(self._senders[route.links] @ route.share)
         return Bundle(
             np.array([0, size]),
             np.array([size]),
             route.links,
-            route.share,
             route.share * route.weight,
-            np.array([route.weight]),
-            np.array([route.cap_bytes_per_s / route.weight]),
-            np.array([self._senders[route.links] @ route.share]),
+            np.array([[route.cap_bytes_per_s / route.weight], [route.weight], [sent]]),
             self._draw(1),
         )
 
     def _several(self, routes: Routes) -> Bundle:
         count, sizes = len(routes), routes.sizes
-        owner = np.repeat(np.arange(count), sizes)
+        owner, caps = np.repeat(np.arange(count), sizes), routes.caps_bytes_per_s
+        highest = np.full(count, np.inf) if caps is None else caps / routes.weights
+        sent = np.bincount(owner, self._senders[routes.links] * routes.share, count)
         return Bundle(
             routes.starts,
             sizes,
             routes.links,
-            routes.share,
             routes.share * routes.weights[owner],
-            routes.weights,
-            np.full(count, np.inf) if routes.caps_bytes_per_s is None else routes.caps_bytes_per_s / routes.weights,
-            np.bincount(owner, self._senders[routes.links] * routes.share, count).astype(np.float64),
+            np.stack((highest, routes.weights, sent)),
             self._draw(count),
         )
 
-    def _draw(self, count: int) -> Words:
-        return np.frombuffer(self._words.randbytes(16 * count), dtype=np.uint64).reshape(2, count)
+    def _draw(self, count: int) -> Indices:
+        return np.frombuffer(bytearray(self._words.randbytes(16 * count)), dtype=np.int64).reshape(2, count)

@@ -1,8 +1,9 @@
-"""The corrections of :mod:`dcsim.network.refill`, interpreted at first and compiled once that pays.
+"""The loops over the tables of flows, interpreted at first and compiled once that pays.
 
-Numba is optional (``pip install dcsim[fast]``). Compiling takes a few seconds once a machine, loading the result about
-one second a process, so neither happens before a run has done enough corrections to make up for it. Both ways run the
-same statements on the same numbers and give the same bits, so when the change happens cannot be seen in a result.
+Numba is optional (``pip install dcsim[fast]``). Compiling takes some ten seconds once a machine, loading the result
+about one second a process, so neither happens before a run has done enough work to make up for it. Uncompiled, a loop
+serves few flows and NumPy many. All three do the same sums in the same order and give the same bits, so what was chosen
+when cannot be seen in a result.
 """
 
 from __future__ import annotations
@@ -18,31 +19,67 @@ from platform import python_version
 from types import FunctionType
 from typing import Any
 
-from dcsim.network import refill
+from dcsim.network import filling, flows, ledger, refill, vectors
+from dcsim.network.table import Table
+from dcsim.network.tree import Floats, Indices
 from dcsim.workload.cache import folder
 
 # Corrections after which the compiled kernel is worth loading, and compiling: some 0.2 s and 10 s of interpretation.
 _LOAD, _COMPILE = 20_000, 1_000_000
+_SHORT = 64  # flows and their links; NumPy is quicker than the interpreter with more
+_SOURCES = (refill, ledger, filling)
 _NAMES = (
-    "allowed", "water_level", "note", "pass_on", "settle", "proceed", "retire", "leave", "enter", "correct", "change"
+    "allowed", "water_level", "note", "pass_on", "publish", "settle", "proceed", "leave", "enter", "correct", "change",
+    "place", "load_links", "share_out", "retire", "offer", "find_lowest", "freeze", "fill_loops",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
+class Loops:
+    """The functions of :mod:`dcsim.network.ledger`, in one of their forms."""
+
+    place: Callable[..., None]
+    load_links: Callable[..., None]
+    share_out: Callable[..., None]
+    retire: Callable[..., float]
+
+
+@dataclass(frozen=True, slots=True)
 class Kernel:
-    """The functions of :mod:`dcsim.network.refill` that are called from outside, and whether they are compiled."""
+    """What works on the tables of flows: corrections, full solves, and the ledger for few flows and for many."""
 
     change: Callable[..., tuple[int, int, int]]
     correct: Callable[..., tuple[int, int, int]]
-    retire: Callable[..., float]
+    fill: Callable[[tuple[Indices, Indices, Floats, Floats], Floats], tuple[Floats, Floats]]
+    few: Loops
+    many: Loops
     compiled: bool
 
+    def rows(self, table: Table) -> tuple[Any, Any]:
+        """Return the tables as the corrections take them."""
+        return (table.floats, table.ints) if self.compiled else table.views
 
-INTERPRETED = Kernel(refill.change, refill.correct, refill.retire, False)
+    def ledger(self, table: Table, size: int) -> tuple[Loops, Any, Any]:
+        """Return the ledger for ``size`` flows and links together, and the tables as it takes them."""
+        if self.compiled or size > _SHORT:
+            return self.many, table.floats, table.ints
+        return self.few, *table.views
+
+
+INTERPRETED = Kernel(
+    refill.change,
+    refill.correct,
+    lambda demands, capacities: flows.fill(flows.Demands(*demands), capacities),
+    Loops(ledger.place, ledger.load_links, ledger.share_out, ledger.retire),
+    Loops(vectors.place, vectors.load_links, vectors.share_out, vectors.retire),
+    False,
+)
 
 
 def choose(corrections: int) -> Kernel:
-    """Return the kernel to use after so many corrections."""
+    """Return the kernel to use after so many corrections, the compiled one at once where it has been loaded."""
+    if compile_kernel.cache_info().currsize:
+        return compile_kernel()
     if corrections < _LOAD or find_spec("numba") is None:
         return INTERPRETED
     return compile_kernel() if corrections >= _COMPILE or _marker().exists() else INTERPRETED
@@ -61,16 +98,20 @@ def compile_kernel() -> Kernel:
 
     settings = vars(numba.config)
     settings["CACHE_DIR"] = settings["CACHE_DIR"] or str(_marker().parent)
-    scope: dict[str, Any] = dict(vars(refill))
+    scope: dict[str, Any] = {name: value for module in _SOURCES for name, value in vars(module).items()}
     for name in _NAMES:  # each after those that it calls, which it finds in the new scope
-        plain = FunctionType(getattr(refill, name).__code__, scope, name)
-        scope[name] = numba.njit(cache=True)(plain)
+        scope[name] = numba.njit(cache=True)(FunctionType(scope[name].__code__, scope, name))
     _marker().parent.mkdir(parents=True, exist_ok=True)
     _marker().touch()
-    return Kernel(scope["change"], scope["correct"], scope["retire"], True)
+    loops = Loops(scope["place"], scope["load_links"], scope["share_out"], scope["retire"])
+    return Kernel(scope["change"], scope["correct"], scope["fill_loops"], loops, loops, True)
 
 
 def _marker() -> Path:
-    """Return the file that says that this kernel has been compiled by this Python and this Numba."""
-    text = Path(refill.__file__).read_bytes() + f"{python_version()} {version('numba')}".encode()
-    return folder() / "numba" / f"kernel-{sha256(text).hexdigest()[:16]}"
+    """Return the file that says that this kernel has been compiled by this Python and this Numba.
+
+    The compiled code lies beside it: Numba asks whether the file of a function has changed, not those of what it calls.
+    """
+    text = b"".join(Path(str(module.__file__)).read_bytes() for module in _SOURCES)
+    name = sha256(text + f"{python_version()} {version('numba')}".encode()).hexdigest()[:16]
+    return folder() / "numba" / name / "compiled"

@@ -31,9 +31,9 @@ HEAD = 2  # integers of links
 # floats of slots: level, its upper bound, scratch, rate per level; payload left [B] since [s] at a rate [B/s]; when it
 # ends [s], and from when on it counts as ended; whole payload [B], bytes on sending links per byte of payload
 SHARE, CAP, OTHER, WEIGHT, LEFT, SINCE, RATE, END, DUE, BYTES, SENT = range(11)
-FIRST, SIZE, OWNER, WHICH = range(
-    2, 6
-)  # integers of slots; OWNER is who is told when it ends, WHICH of its routes it is
+# integers of slots: the first of its entries and how many, who is told when it ends, which of the routes it is, and the
+# first of two words that name that route
+FIRST, SIZE, OWNER, WHICH, TOKEN = range(2, 7)
 AMOUNT = 0  # floats of entries
 LINK, SLOT, NEXT, PREVIOUS = range(4)  # integers of entries
 VALUE, INTEGRAL, START, PEAK = range(4)  # rows of loads
@@ -199,7 +199,7 @@ def note(table: Any, place: int, noted: int) -> int:
 
 def settle(floats: Tables, ints: Tables, touched: int, now_s: float) -> None:
     """Sum up the loads of the links that were touched, book what the old ones came to, and forget the marks."""
-    links, loads, amounts, entries = floats[0], floats[3], floats[2], ints[2]
+    amounts, entries = floats[2], ints[2]
     for place in range(touched):
         at = ints[0][LIST, place]
         ints[0][MARK, at] = 0
@@ -207,13 +207,19 @@ def settle(floats: Tables, ints: Tables, touched: int, now_s: float) -> None:
         while entry != NONE:
             load += amounts[AMOUNT, entry] * floats[1][SHARE, entries[SLOT, entry]]
             entry = entries[NEXT, entry]
-        links[LOAD, at] = load
-        value, elapsed_s = loads[VALUE, at], now_s - loads[START, at]
-        if elapsed_s > 0.0:
-            loads[INTEGRAL, at] += value * elapsed_s
-            loads[PEAK, at] = max(loads[PEAK, at], value)
-            loads[START, at] = now_s
-        loads[VALUE, at] = load + links[HELD, at]
+        publish(floats, at, load, now_s)
+
+
+def publish(floats: Tables, at: int, load: float, now_s: float) -> None:
+    """Let flows load a link with ``load`` from now on, and book what the old load came to."""
+    links, loads = floats[0], floats[3]
+    links[LOAD, at] = load
+    value, elapsed_s = loads[VALUE, at], now_s - loads[START, at]
+    if elapsed_s > 0.0:
+        loads[INTEGRAL, at] += value * elapsed_s
+        loads[PEAK, at] = max(loads[PEAK, at], value)
+        loads[START, at] = now_s
+    loads[VALUE, at] = load + links[HELD, at]
 
 
 def proceed(floats: Tables, ints: Tables, changed: int, now_s: float) -> None:
@@ -230,22 +236,3 @@ def proceed(floats: Tables, ints: Tables, changed: int, now_s: float) -> None:
             rounding = max(SIZE_ROUNDING * slots[BYTES, slot] / rate, CLOCK_ROUNDING * end)
         slots[LEFT, slot], slots[SINCE, slot], slots[RATE, slot] = left, now_s, rate
         slots[END, slot], slots[DUE, slot] = end, end - rounding
-
-
-def retire(floats: Tables, ints: Tables, slots: Any, now_s: float) -> float:
-    """Book flows that have ended: give back to their links what was too much or too little by rounding.
-
-    Returns
-    -------
-    float
-        Bytes that they have put on sending links [B].
-    """
-    rows, flows, loads, sent = floats[1], ints[1], floats[3], 0.0
-    for slot in slots:
-        left = rows[LEFT, slot] - rows[RATE, slot] * (now_s - rows[SINCE, slot])
-        of_level = left / rows[WEIGHT, slot]
-        for entry in range(flows[FIRST, slot], flows[FIRST, slot] + flows[SIZE, slot]):
-            loads[INTEGRAL, ints[2][LINK, entry]] += floats[2][AMOUNT, entry] * of_level
-        sent += rows[BYTES, slot] * rows[SENT, slot]
-        rows[END, slot] = rows[DUE, slot] = INFINITE
-    return sent

@@ -9,7 +9,6 @@ import numpy as np
 from dcsim.engine import LevelArray
 from dcsim.network import refill
 from dcsim.network.compiled import choose
-from dcsim.network.flows import Demands, fill
 from dcsim.network.load import Load
 from dcsim.network.table import Table
 from dcsim.network.tree import Floats, Indices
@@ -17,24 +16,24 @@ from dcsim.network.tree import Floats, Indices
 _SMALL = 64  # flows; a set of so few is solved whole when it is not known
 _LARGE = 8  # a change of one flow in so many or more may be one that returns, and is solved whole when it is not known
 _STRANGE = 8  # small changes in a row to sets not known, after which they are corrected instead
-_SHORT = 64  # links of flows; more are booked by NumPy unless the loop is compiled
 _ASK = 10_000  # corrections
+_WORTH = 16  # flows given a rate that is known take as long as one correction
 _REMEMBERED = 2_000_000  # numbers in remembered solutions
 
 Key = tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Solution:
-    """Levels of flows in the order of their tokens, and of every link in use its level and load [B/s]."""
+    """Levels ``shares`` of flows in the order of their ``names``, the first words of their tokens.
 
+    ``slots`` are those which had it last; ``of_links`` are the links in use, their levels and their loads [B/s].
+    """
+
+    names: Indices
+    slots: Indices
     shares: Floats
-    links: Indices
-    levels: Floats
-    loads: Floats
-
-
-_NOTHING = Solution(np.empty(0), np.empty(0, dtype=np.int64), np.empty(0), np.empty(0))
+    of_links: tuple[Indices, Floats, Floats]
 
 
 class Sharing:
@@ -53,27 +52,29 @@ class Sharing:
         self._stored = 0
         self._states: dict[frozenset[tuple[int, float]], int] = {frozenset(): 0}
         self._deviating: dict[int, float] = {}
-        self._came: list[int] = []
-        self._went: list[int] = []
+        self._came: list[Indices] = []
+        self._went: list[Indices] = []
+        # The links that the last solution adopted has loaded, None after corrections.
+        self._loaded: Indices | None = np.empty(0, dtype=np.int64)
         self._altered = False
         self._strange = 0
-        self._kernel = choose(0)
+        self.kernel = choose(0)
         self.corrections = 0
         self.solves = 0
 
-    def come(self, slots: list[int]) -> None:
+    def come(self, slots: Indices) -> None:
         """Let flows share links from the next :meth:`solve` on."""
-        self._came += slots
+        self._came.append(slots)
 
-    def go(self, slots: list[int]) -> None:
+    def go(self, slots: Indices) -> None:
         """Let flows share links no longer from the next :meth:`solve` on, which frees their slots."""
-        present = self.table.present
-        absent = {slot for slot in slots if not present[slot]}
-        if absent:  # began and were dropped within this instant
-            self._came = [slot for slot in self._came if slot not in absent]
-            self.table.remove(list(absent))
-            slots = [slot for slot in slots if slot not in absent]
-        self._went += slots
+        present = self.table.present[slots]
+        if not present.all():  # began and were dropped within this instant
+            absent = slots[~present]
+            self._came = [each[~np.isin(each, absent)] for each in self._came]
+            self.table.remove(absent)
+            slots = slots[present]
+        self._went.append(slots)
 
     def alter(self, links: Indices, capacities: Floats) -> None:
         """Give links other capacities [B/s] from the next :meth:`solve` on; 0 where nothing passes."""
@@ -87,7 +88,7 @@ class Sharing:
 
     def solve(self, now_s: float) -> None:
         """Give every flow present its rate and every link its load from ``now_s`` [s] on."""
-        came, went, altered = self._came, self._went, self._altered
+        came, went, altered = _joined(self._came), _joined(self._went), self._altered
         self._came, self._went, self._altered = [], [], False
         table = self.table
         table.appear(came)
@@ -102,100 +103,93 @@ class Sharing:
         table.remove(went)
 
     def retire(self, slots: Indices, now_s: float) -> float:
-        """Book flows that have ended, as :func:`refill.retire` does, and return the bytes that they have sent [B]."""
-        if self._kernel.compiled or int(self.table.ints[1][refill.SIZE, slots].sum()) <= _SHORT:
-            return self._kernel.retire(*self.table.rows(self._kernel), slots, now_s)
-        table, rows = self.table, self.table.slots
-        places, starts = table.entries(slots)
-        left = rows[refill.LEFT, slots] - rows[refill.RATE, slots] * (now_s - rows[refill.SINCE, slots])
-        of_level = np.repeat(left / rows[refill.WEIGHT, slots], np.diff(starts))
-        self.load.levels.credit(table.ints[2][refill.LINK, places], table.floats[2][refill.AMOUNT, places] * of_level)
-        rows[refill.END, slots] = rows[refill.DUE, slots] = np.inf
-        return float(np.cumsum(rows[refill.BYTES, slots] * rows[refill.SENT, slots])[-1])  # added as the loop does
+        """Book flows that have ended, as :func:`ledger.retire` does, and return the bytes that they have sent [B]."""
+        size = int(self.table.ints[1][refill.SIZE, slots].sum())
+        loops, floats, ints = self.kernel.ledger(self.table, size)
+        return loops.retire(floats, ints, slots, now_s)
 
-    def _corrected(self, went: list[int], came: list[int], now_s: float) -> None:
+    def _corrected(self, went: Indices, came: Indices, now_s: float) -> None:
         """Correct what the change reaches."""
-        slots = np.array(went + came, dtype=np.int64)
-        rows = self.table.rows(self._kernel)
+        slots = np.concatenate((went, came))
+        rows = self.kernel.rows(self.table)
         if self.table.listed:
-            _, _, tried = self._kernel.change(*rows, slots, len(went), now_s)
+            _, _, tried = self.kernel.change(*rows, slots, len(went), now_s)
         else:
             self.table.relist()
-            _, _, tried = self._kernel.correct(*rows, slots, len(went), now_s)
+            _, _, tried = self.kernel.correct(*rows, slots, len(went), now_s)
         self._count(abs(tried))
         self.solves += 1
+        self._loaded = None
         if tried < 0:
             slots = np.flatnonzero(self.table.present)
             self._adopt(self._fresh(slots), slots, now_s)
-        self.load.levels.changed()
+        else:
+            self.load.levels.changed()
 
     def _count(self, corrections: int) -> None:
         """Count corrections, and ask now and then whether there were enough of them to use the compiled kernel."""
         before, self.corrections = self.corrections, self.corrections + corrections
-        if not self._kernel.compiled and self.corrections // _ASK > before // _ASK:
-            self._kernel = choose(self.corrections)
+        if not self.kernel.compiled and self.corrections // _ASK > before // _ASK:
+            self.kernel = choose(self.corrections)
 
     def _from_memory(self, now_s: float) -> bool:
         """Take the solution for the present set of flows and state of links, or find and remember it; return whether it
         was known.
         """
-        table = self.table
-        slots = np.flatnonzero(table.present)
-        tokens = table.tokens[:, slots]
-        order = slots[np.argsort(tokens[0], kind="stable")]
+        slots = np.flatnonzero(self.table.present)
+        tokens = self.table.ints[1][refill.TOKEN : refill.TOKEN + 2, slots]
         state = self._states.setdefault(frozenset(self._deviating.items()), len(self._states))
         low, high = tokens.sum(axis=1).tolist()
         found = self._known.get((low, high, state))
         known = found is not None
         if found is None:
-            found = self._known[low, high, state] = self._fresh(order) if len(slots) else _NOTHING
-            self._stored += len(found.shares) + 3 * len(found.links)
+            order = slots[np.argsort(tokens[0], kind="stable")]
+            found = self._known[low, high, state] = self._fresh(order)
+            self._stored += 3 * (len(found.shares) + len(found.of_links[0]))
             if self._stored > _REMEMBERED:
                 self._known, self._stored = {}, 0
+        else:
+            order = self._order(found, slots, tokens[0])
         self._adopt(found, order, now_s)
         return known
 
+    def _order(self, found: Solution, slots: Indices, names: Indices) -> Indices:
+        """Return ``slots`` in the order of a solution: often that of the last time, when sorting can be saved."""
+        last, table = found.slots, self.table
+        if not (table.present[last].all() and np.array_equal(table.ints[1][refill.TOKEN, last], found.names)):
+            found.slots = slots[np.argsort(names, kind="stable")]
+        return found.slots
+
     def _fresh(self, slots: Indices) -> Solution:
         """Solve from the start."""
-        self.solves += 1
         table = self.table
+        names = table.ints[1][refill.TOKEN, slots]
         places, starts = table.entries(slots)
         entries = table.ints[2][refill.LINK, places]
         links, place = self._compact(entries)
+        if not len(slots):
+            return Solution(names, slots, np.empty(0), (links, np.empty(0), np.empty(0)))
+        self.solves += 1
         amounts = table.floats[2][refill.AMOUNT, places]
-        demands = Demands(starts, place, amounts, table.slots[refill.CAP, slots])
-        shares, levels = fill(demands, table.floats[0][refill.CAPACITY, links])
+        demands = starts, place, amounts, table.slots[refill.CAP, slots]
+        shares, levels = self.kernel.fill(demands, table.floats[0][refill.CAPACITY, links])
         loads = np.bincount(place, amounts * np.repeat(shares, np.diff(starts)), len(links)).astype(np.float64)
-        return Solution(shares, links, levels, loads)
+        return Solution(names, slots, shares, (links, levels, loads))
 
     def _adopt(self, solution: Solution, slots: Indices, now_s: float) -> None:
         """Let ``slots`` have the rates of a solution."""
-        table = self.table
-        links = table.floats[0]
-        loads = np.zeros(links.shape[1])
-        loads[solution.links] = solution.loads
-        moved = np.flatnonzero(loads != links[refill.LOAD])
-        links[refill.LEVEL] = links[refill.PENDING] = np.inf
-        links[refill.LEVEL, solution.links] = solution.levels
-        table.slots[refill.SHARE, slots] = solution.shares
-        table.listed = False
-        rates = table.slots[refill.WEIGHT, slots] * solution.shares
-        self._proceed(slots[rates != table.slots[refill.RATE, slots]], now_s)
-        self.load.flow(moved, loads[moved])
-
-    def _proceed(self, changed: Indices, now_s: float) -> None:
-        """Do what :func:`refill.proceed` does, for many flows at once and to the same bits."""
-        rows = self.table.slots
-        left = rows[refill.LEFT, changed] - rows[refill.RATE, changed] * (now_s - rows[refill.SINCE, changed])
-        rate = rows[refill.WEIGHT, changed] * rows[refill.SHARE, changed]
-        moves = rate > 0.0
-        safe = np.where(moves, rate, 1.0)
-        end = np.where(moves, now_s + left / safe, np.inf)
-        rounding = np.maximum(
-            refill.SIZE_ROUNDING * rows[refill.BYTES, changed] / safe, refill.CLOCK_ROUNDING * np.where(moves, end, 0.0)
-        )
-        rows[refill.LEFT, changed], rows[refill.SINCE, changed], rows[refill.RATE, changed] = left, now_s, rate
-        rows[refill.END, changed], rows[refill.DUE, changed] = end, end - rounding
+        table, loaded, used = self.table, self._loaded, solution.of_links[0]
+        if loaded is None:  # corrections, whose last may have been left undone
+            links = table.floats[0]
+            loaded = np.flatnonzero((links[refill.LEVEL] < np.inf) | (links[refill.LOAD] != 0.0))
+            links[refill.PENDING] = np.inf
+        loops, floats, _ = self.kernel.ledger(table, len(loaded) + len(used))
+        loops.load_links(floats, loaded, solution.of_links, now_s)
+        loops, floats, ints = self.kernel.ledger(table, len(slots))
+        loops.share_out(floats, ints, slots, solution.shares, now_s)
+        self._loaded, table.listed = used, False
+        self._count(len(slots) // _WORTH)
+        self.load.levels.changed()
 
     def _compact(self, entries: Indices) -> tuple[Indices, Indices]:
         """Return the links in ``entries``, ascending, and the place of each entry among them, without sorting."""
@@ -205,3 +199,9 @@ class Sharing:
         links = np.flatnonzero(used)
         place[links] = np.arange(len(links))
         return links, place[entries]
+
+
+def _joined(parts: list[Indices]) -> Indices:
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)

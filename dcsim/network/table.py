@@ -8,15 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcsim.network import refill
-from dcsim.network.compiled import Kernel
 from dcsim.network.refill import NONE
 from dcsim.network.tree import Floats, Indices
 
-Words = NDArray[np.uint64]
 Numbers = TypeVar("Numbers", bound=NDArray[Any])
 
 _SLOTS, _ENTRIES = 64, 512  # to begin with
-_FLOATS, _INTS = 11, 6  # rows of slots
+_FLOATS, _INTS = 11, 8  # rows of slots
 _ENTRY_INTS = 4
 
 
@@ -24,7 +22,7 @@ class Table:
     """Flows in slots, and an entry for every link that a flow uses, in one block a flow.
 
     ``floats`` and ``ints`` are the tables that :mod:`dcsim.network.refill` describes; ``loads`` is one of them.
-    ``present`` tells which slots hold a flow that shares links now; ``tokens`` name what a flow is, two words each.
+    ``present`` tells which slots hold a flow that shares links now.
     """
 
     def __init__(self, capacities: Floats, loads: Floats) -> None:
@@ -41,10 +39,8 @@ class Table:
         )
         slots[refill.END] = slots[refill.DUE] = np.inf
         self.present: NDArray[np.bool_] = np.zeros(_SLOTS, dtype=bool)
-        self.tokens: Words = np.zeros((2, _SLOTS), dtype=np.uint64)
         self._taken: NDArray[np.bool_] = np.zeros(_SLOTS, dtype=bool)
-        self._free = list(range(_SLOTS - 1, -1, -1))
-        self._used_entries = self._live_entries = 0
+        self._used = self._used_entries = self._live_entries = 0
         self.count = 0  # flows present
         # Whether the links' lists hold exactly the flows that were present at the last correction.
         self.listed = False
@@ -60,10 +56,9 @@ class Table:
         """The rows of slots, shape (rows, slots)."""
         return self.floats[1]
 
-    def rows(self, kernel: Kernel) -> tuple[object, object]:
-        """Return ``floats`` and ``ints`` as the kernel takes them: views are the quick way to single numbers."""
-        if kernel.compiled:
-            return self.floats, self.ints
+    @property
+    def views(self) -> tuple[list[memoryview], list[memoryview]]:
+        """Views of ``floats`` and ``ints``: the quick way to single numbers for the interpreter."""
         if self._views is None:
             self._views = [_view(table) for table in self.floats], [_view(table) for table in self.ints]
         return self._views
@@ -73,41 +68,34 @@ class Table:
         """Slots that hold a flow, present or about to be."""
         return np.flatnonzero(self._taken)
 
-    def add(self, sizes: Indices, links: Indices, amounts: Floats) -> list[int]:
-        """Give flows with ``sizes`` entries each, in order in ``links`` and ``amounts``, a slot each; return them."""
-        count, entries = len(sizes), len(links)
+    def take(self, count: int, entries: int) -> tuple[Indices, int]:
+        """Take slots for flows with so many entries in all; return the slots, the lowest free, and the first entry."""
         self._make_room(count, entries)
-        slots = self._free[-count:]
-        del self._free[-count:]
-        start, stop = self._used_entries, self._used_entries + entries
-        self.ints[2][refill.LINK, start:stop] = links
-        self.floats[2][refill.AMOUNT, start:stop] = amounts
-        ints, where = self.ints[1], one_or_all(slots)
-        ints[refill.SIZE, where] = one_or_all(sizes)
-        ints[refill.FIRST, where] = start + (np.cumsum(sizes) - sizes if count > 1 else 0)
-        self._taken[where] = True
-        self._used_entries, self._live_entries = stop, self._live_entries + entries
-        return slots
+        taken = self._taken
+        slots = taken.argmin(axis=0, keepdims=True) if count == 1 else np.flatnonzero(~taken)[:count]
+        self._taken[slots] = True
+        first = self._used_entries
+        self._used, self._used_entries = self._used + count, first + entries
+        self._live_entries += entries
+        return slots, first
 
-    def remove(self, slots: list[int]) -> None:
+    def remove(self, slots: Indices) -> None:
         """Free slots whose flows are no longer present."""
-        if slots:
-            where = one_or_all(slots)
-            self._taken[where] = False
-            sizes = self.ints[1][refill.SIZE, where]
-            self._live_entries -= int(sizes if len(slots) == 1 else sizes.sum())
-            self._free += slots
+        if len(slots):
+            self._taken[slots] = False
+            self._live_entries -= int(self.ints[1][refill.SIZE, slots].sum())
+            self._used -= len(slots)
 
-    def appear(self, slots: list[int]) -> None:
+    def appear(self, slots: Indices) -> None:
         """Let flows be present."""
-        if slots:
-            self.present[one_or_all(slots)] = True
+        if len(slots):
+            self.present[slots] = True
             self.count += len(slots)
 
-    def vanish(self, slots: list[int]) -> None:
+    def vanish(self, slots: Indices) -> None:
         """Let flows be present no longer."""
-        if slots:
-            self.present[one_or_all(slots)] = False
+        if len(slots):
+            self.present[slots] = False
             self.count -= len(slots)
 
     def entries(self, slots: Indices) -> tuple[Indices, Indices]:
@@ -141,7 +129,7 @@ class Table:
         self.listed = True
 
     def _make_room(self, slots: int, entries: int) -> None:
-        if slots > len(self._free):
+        if self._used + slots > len(self._taken):
             self._more_slots(slots)
         capacity = self.floats[2].shape[1]
         if self._used_entries + entries > capacity:
@@ -155,8 +143,6 @@ class Table:
         self.floats[1][refill.END, old:] = self.floats[1][refill.DUE, old:] = np.inf
         self.ints = (self.ints[0], _wider(self.ints[1], more), self.ints[2])
         self.present, self._taken = _wider(self.present, more), _wider(self._taken, more)
-        self.tokens = _wider(self.tokens, more)
-        self._free[:0] = range(old + more - 1, old - 1, -1)
         self._views = None
 
     def _compact(self, capacity: int) -> None:
@@ -170,11 +156,6 @@ class Table:
         self.floats, self.ints = (*self.floats[:2], floats, self.floats[3]), (*self.ints[:2], ints)
         self._used_entries = self._live_entries = len(places)
         self.listed, self._views = False, None
-
-
-def one_or_all(values: Any) -> Any:
-    """Return the only value of an array, several as they are: one place is tenfold faster to reach by a number."""
-    return values[0] if len(values) == 1 else np.asarray(values)
 
 
 def _wider(table: Numbers, more: int) -> Numbers:

@@ -17,7 +17,6 @@ from dcsim.network.meetings import Meetings
 from dcsim.network.route import Route, Routes
 from dcsim.network.sharing import Sharing
 from dcsim.network.stalls import Stalls
-from dcsim.network.table import one_or_all
 from dcsim.network.tree import Floats, Indices
 
 _NEVER = float("inf")
@@ -52,7 +51,7 @@ class Transfer:
         self.number, self.begun_bytes = 0, 0.0
         self.alarms: list[Alarm] = []
         self.waiting = len(which)
-        self.links = _gather(bundle, which)[0]
+        self.links = bundle.links_of(which)
 
 
 class Traffic:
@@ -108,7 +107,7 @@ class Traffic:
     def transfers(self, routes: Routes, sizes_bytes: Floats, owner: str, which: Indices | None = None) -> simpy.Event:
         """Begin many flows at once; see :meth:`Fabric.transfers`."""
         chosen = np.arange(len(routes)) if which is None else which
-        transfer = self._open(routes, chosen, sizes_bytes, owner)
+        transfer = self._open(routes, chosen, np.array(sizes_bytes, dtype=np.float64), owner)
         if self.meetings is not None:
             self.meetings.begin(transfer, 0.0, self._foreign(owner))
         if len(chosen) == 1:
@@ -139,7 +138,7 @@ class Traffic:
         slots = slots[np.isin(self._table.ints[1][refill.OWNER, slots], [transfer.number for transfer in dropped])]
         if len(slots):
             self._booked += self._sent(slots)
-            self._release(slots.tolist())
+            self._release(slots)
 
     def moved_bytes(self, owner: str) -> float:
         """Return the payload that the transfers of ``owner``, those under way included, have moved until now [B]."""
@@ -182,10 +181,10 @@ class Traffic:
         left = rows[refill.LEFT, slots] - rows[refill.RATE, slots] * (self._clock.now - rows[refill.SINCE, slots])
         which = self._table.ints[1][refill.WHICH, slots]
         self._booked += self._sent(slots)
-        self._release(slots.tolist())
+        self._release(slots)
         self._use(transfer, -1)
         transfer.route, transfer.bundle = route, self._bundles.of(route)
-        transfer.links = _gather(transfer.bundle, transfer.which)[0]
+        transfer.links = transfer.bundle.links_of(transfer.which)
         self._use(transfer, 1)
         if self.meetings is not None:
             self.meetings.look(transfer, self._foreign(transfer.owner))
@@ -265,24 +264,15 @@ class Traffic:
 
     def _admit(self, transfer: Transfer, which: Indices, sizes_bytes: Floats) -> None:
         """Let flows share links from now on."""
-        slots = self._place(transfer.bundle, which, sizes_bytes)
-        ints, where = self._table.ints[1], one_or_all(slots)
-        ints[refill.OWNER, where], ints[refill.WHICH, where] = transfer.number, one_or_all(which)
+        bundle, table = transfer.bundle, self._table
+        entries = int(bundle.sizes[which].sum())
+        slots, first = table.take(len(which), entries)
+        loops, floats, ints = self._sharing.kernel.ledger(table, entries)
+        at = first, transfer.number, self._clock.now
+        loops.place(floats, ints, bundle.tables, (slots, which, sizes_bytes), at)
         self.holds.touch(transfer.links, transfer.owner)
         self._sharing.come(slots)
         self._clock.settle(self._solve)
-
-    def _place(self, bundle: Bundle, which: Indices, sizes_bytes: Floats) -> list[int]:
-        """Give flows their slots and entries."""
-        links, places = _gather(bundle, which)
-        slots = self._table.add(bundle.sizes[which], links, bundle.amounts[places])
-        rows, where, each = self._table.slots, one_or_all(slots), one_or_all(which)
-        rows[refill.CAP, where], rows[refill.WEIGHT, where] = bundle.caps[each], bundle.weights[each]
-        rows[refill.LEFT, where] = rows[refill.BYTES, where] = one_or_all(sizes_bytes)
-        rows[refill.SINCE, where], rows[refill.RATE, where] = self._clock.now, 0.0
-        rows[refill.SENT, where] = bundle.sent[each]
-        self._table.tokens[:, where] = bundle.tokens[:, each]
-        return slots
 
     def _solve(self) -> None:
         """Give every flow its rate and every link its load from now on."""
@@ -306,19 +296,19 @@ class Traffic:
         slots = np.flatnonzero(self._table.slots[refill.DUE] <= self._clock.now)
         if not len(slots):  # dropped at this very instant
             return
-        self._booked += self._sharing.retire(slots, self._clock.now)
         owners = self._table.ints[1][refill.OWNER, slots].tolist()
-        self._release(slots.tolist())
+        self._booked += self._sharing.retire(slots, self._clock.now)
+        self._sharing.go(slots)
+        self._clock.settle(self._solve)
         # In the order in which they began: slots are used again, so theirs depends on what was there before.
         for number, count in sorted(Counter(owners).items()):
             self._ended(self._open_transfers[number], count)
 
-    def _release(self, slots: list[int]) -> None:
-        where = one_or_all(slots)
+    def _release(self, slots: Indices) -> None:
         rows = self._table.slots
-        rows[refill.END, where] = rows[refill.DUE, where] = _NEVER
-        rows[refill.SENT, where] = 0.0  # booked
-        self._table.ints[1][refill.OWNER, where] = refill.NONE
+        rows[refill.END, slots] = rows[refill.DUE, slots] = _NEVER
+        rows[refill.SENT, slots] = 0.0  # booked
+        self._table.ints[1][refill.OWNER, slots] = refill.NONE
         self._sharing.go(slots)
         self._clock.settle(self._solve)
 
@@ -341,17 +331,3 @@ class Traffic:
         rows, now_s = self._table.slots, self._clock.now
         left = rows[refill.LEFT, slots] - rows[refill.RATE, slots] * (now_s - rows[refill.SINCE, slots])
         return float((rows[refill.BYTES, slots] - left) @ rows[refill.SENT, slots])
-
-
-def _gather(bundle: Bundle, which: Indices) -> tuple[Indices, Indices | slice]:
-    """Return the links of routes ``which`` of a bundle, one route after the other, and the places they are at."""
-    if len(which) == 1:
-        at = int(which[0])
-        places: Indices | slice = slice(int(bundle.starts[at]), int(bundle.starts[at + 1]))
-    elif len(which) == len(bundle.sizes) and np.array_equal(which, np.arange(len(which))):
-        places = slice(None)
-    else:
-        sizes = bundle.sizes[which]
-        starts = np.cumsum(sizes) - sizes
-        places = np.repeat(bundle.starts[which] - starts, sizes) + np.arange(int(sizes.sum()))
-    return bundle.links[places], places
