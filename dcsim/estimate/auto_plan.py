@@ -17,6 +17,7 @@ from dcsim.estimate.plan_work import Missing, plan_of, setting_of, work_of
 from dcsim.estimate.planned import whole_flops
 from dcsim.estimate.work import Work
 from dcsim.parallel.parallelism import Parallelism
+from dcsim.scenario.base import Value
 from dcsim.scenario.load import Loaded
 from dcsim.scenario.parallel import OF_CONTEXT, Parallel
 from dcsim.scenario.transformers import Decoder
@@ -24,7 +25,7 @@ from dcsim.scenario.workload import Job
 
 SHARDINGS = ("none", "optimizer", "gradients", "full")
 _SIZES = ("data", "tensor", "pipeline", "virtual", "context", "expert")
-_KEPT = ("reduce", "overlap", *OF_CONTEXT)  # keys that no search chooses
+_KEPT = ("reduce", "overlap", "routing", *OF_CONTEXT)  # keys that no search chooses
 _FAR = 64  # accelerators more or fewer among which a number that has plans is looked for
 
 
@@ -109,6 +110,10 @@ def _kept(given: Parallel, chosen: dict[str, Any]) -> dict[str, Any]:
     """Return the keys given that no search chooses, but those that say nothing beside what was chosen."""
     usual = Parallel()
     kept = {key: getattr(given, key) for key in _KEPT if getattr(given, key) != getattr(usual, key)}
+    kept = {
+        key: value.model_dump(exclude_defaults=True) if isinstance(value, Value) else value
+        for key, value in kept.items()
+    }
     alone = () if "context" in chosen else OF_CONTEXT
     return {key: value for key, value in kept.items() if key not in alone}
 

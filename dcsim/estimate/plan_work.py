@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ from dcsim.parallel.parallelism import (
     Parallelism,
     Precision,
 )
+from dcsim.parallel.routing import Routing
 from dcsim.scenario.parallel import Parallel
 from dcsim.scenario.transformers import Decoder
 from dcsim.scenario.workload import NARROW, Job
@@ -99,6 +100,7 @@ def work_of(parts: JobParts, pool: PoolParts, setting: Setting, link_rate: float
         _links(pool, setting, link_rate, domain),
         _habits(parts, setting),
         context=context_of(parts.job.parallel),
+        routing=routing_of(parts.job.parallel),
     )
 
 
@@ -136,6 +138,14 @@ def context_of(parallel: Parallel) -> Context:
     """Return how context ranks share sequences."""
     gathered = parallel.context_exchange == "all-gather"
     return Context(_one(float(gathered)), _one(float(parallel.context_order == "in-order")))
+
+
+def routing_of(parallel: Parallel) -> Routing:
+    """Return how tokens reach experts."""
+    given = parallel.routing
+    if given is None:
+        return Routing()
+    return Routing(_one(given.nodes or inf), _one(given.imbalance), _one(given.capacity or 0.0))
 
 
 def precision_of(job: Job) -> Precision:

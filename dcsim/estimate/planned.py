@@ -7,6 +7,7 @@ inside are part of the computation's time.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import ceil
 
@@ -20,7 +21,9 @@ from dcsim.estimate.work import Floats, Layers, Work
 from dcsim.parallel import layer
 from dcsim.parallel.context import key_bytes
 from dcsim.parallel.held import held
+from dcsim.parallel.layer import Product
 from dcsim.parallel.parallelism import EVERYTHING
+from dcsim.parallel.routing import mean_load, reached_domains
 from dcsim.scenario.parallel import Schedule
 from dcsim.workload.operation import CollectiveKind, Group
 
@@ -161,7 +164,7 @@ class _Tellers:
         shape, plan, precision = work.shape, work.plan, work.precision
         group = messages.members(plan.expert, plan.tensor / plan.tensor, work.links)
         far = plan.expert / group.near
-        reached = (far - 1.0) * (1.0 - (1.0 - 1.0 / far) ** shape.chosen)
+        reached = reached_domains(far, shape.chosen, work.routing.nodes) * mean_load(work.routing)
         width = precision.dispatch_bytes + precision.activation_bytes
         token = layer.routed_elements(shape, plan) / shape.chosen * width
         layers = plan.micro_batches * shape.expert_layers / plan.pipeline
@@ -245,22 +248,27 @@ class _Tellers:
 
 
 def _flops(work: Work) -> tuple[float, float]:
-    """Return what the mean rank executes in a step, and what of it the model asks for [FLOP]."""
+    """Return what the mean rank executes in a step, and what of it the model asks for, no padding [FLOP]."""
     shape, plan = work.shape, work.plan
     core = layer.core_flops(shape, plan)
     dense = float((shape.dense_layers / shape.layers)[0]) if shape.mixture[0] else 1.0
-    inside = sum(float(one.flops[0]) for one in layer.attention_products(shape, plan))
-    inside += dense * sum(float(one.flops[0]) for one in layer.feed_products(shape, plan, shape.ffn))
-    inside += (1.0 - dense) * sum(float(one.flops[0]) for one in layer.feed_products(shape, plan, shape.shared_ffn))
-    inside += (1.0 - dense) * sum(float(one.flops[0]) for one in layer.expert_products(shape, plan))
-    head = (1.0 + float(shape.extra_layers[0])) * sum(float(one.flops[0]) for one in layer.head_products(shape, plan))
+    inside = _sum(layer.attention_products(shape, plan))
+    inside += dense * _sum(layer.feed_products(shape, plan, shape.ffn))
+    inside += (1.0 - dense) * _sum(layer.feed_products(shape, plan, shape.shared_ffn))
+    load = float(mean_load(work.routing)[0])
+    experts = [(1.0 - dense) * _sum(layer.expert_products(shape, plan, each)) for each in (load, 1.0)]
+    head = (1.0 + float(shape.extra_layers[0])) * _sum(layer.head_products(shape, plan))
     layers = float((shape.layers + shape.extra_layers)[0])
     times = float((plan.micro_batches / plan.pipeline)[0])
     again, core_again = float(plan.recomputed[0]), float(plan.recomputed_core[0])
     attention, whole = float(core[0]), float(core[0]) * (2.0 if shape.causal[0] > 0 else 1.0)
     passes = 3.0 + again
-    executed = layers * (passes * inside + (passes + (1.0 - again) * core_again) * attention) + 3.0 * head
-    return times * executed, times * (layers * 3.0 * (inside + whole) + 3.0 * head)
+    executed = layers * (passes * (inside + experts[0]) + (passes + (1.0 - again) * core_again) * attention)
+    return times * (executed + 3.0 * head), times * (layers * 3.0 * (inside + experts[1] + whole) + 3.0 * head)
+
+
+def _sum(products: Iterable[Product]) -> float:
+    return sum(float(one.flops[0]) for one in products)
 
 
 def whole_flops(work: Work) -> float:

@@ -16,6 +16,7 @@ from dcsim.estimate.work import Work
 from dcsim.parallel.held import Held, held, plain_parameters
 from dcsim.parallel.layer import tokens
 from dcsim.parallel.parallelism import EVERYTHING, GRADIENTS, OPTIMIZER
+from dcsim.parallel.routing import busiest_load
 from dcsim.parallel.shape import Shape, expert_parameters, head_parameters
 
 Floats = NDArray[np.float64]
@@ -71,7 +72,7 @@ def layer_bytes(work: Work) -> Floats:
     split = np.where(plan.sequence > 0, plan.tensor, 1.0)
     masks = np.where(work.habits.fused > 0, 0.0, 2.0)  # dropout went with the kernels of its time
     stream = (4.0 * width + masks) * shape.hidden / split
-    inner = _attention_width(shape) + _feed_width(shape)
+    inner = _attention_width(shape) + _feed_width(shape, busiest_load(work.routing, plan))
     kept = rows * (stream + width * inner / plan.tensor)
     scores = _SCORE_BYTES * rows * shape.heads * shape.sequence / plan.tensor
     scores = np.where(work.habits.fused > 0, 0.0, scores) * (1.0 - plan.recomputed_core)
@@ -87,11 +88,14 @@ def _attention_width(shape: Shape) -> Floats:
     return np.asarray(wide + shape.query_rank + shape.key_rank + shape.rotary_width)
 
 
-def _feed_width(shape: Shape) -> Floats:
-    """What activations of feed-forward layers read and write, and the tokens sent to experts, in elements a token."""
+def _feed_width(shape: Shape, load: Floats) -> Floats:
+    """What activations of feed-forward layers read and write, and the tokens sent to experts, in elements a token.
+
+    Experts have ``load`` times the mean's tokens.
+    """
     dense = np.where(shape.mixture, shape.dense_layers / shape.layers, 1.0)
     each = 2.0 + shape.gated
-    mixed = each * shape.shared_ffn + shape.chosen * (shape.hidden + each * shape.expert_ffn)
+    mixed = each * shape.shared_ffn + load * shape.chosen * (shape.hidden + each * shape.expert_ffn)
     return np.asarray(dense * each * shape.ffn + (1.0 - dense) * mixed)
 
 

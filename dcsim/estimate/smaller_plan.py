@@ -26,9 +26,14 @@ def remedy(plan: JobPlan, work: Work, capacity: float) -> str:
     if not len(found):
         return more(work, question)
     chosen = keys(found.plans, 0, plan.parts.job.parallel)
-    block = ", ".join(f"{key}: {str(value).lower()}" for key, value in chosen.items())
+    block = ", ".join(f"{key}: {_written(value)}" for key, value in chosen.items())
     micro = round(float(found.plans.micro[0]))
     return f"the nearest plan that fits is parallel: {{{block}}} with batch.micro: {micro}"
+
+
+def _written(value: object) -> str:
+    """Return a value as a scenario has it: words of any case, blocks without quotes."""
+    return str(value).lower().replace("'", "")
 
 
 def more(work: Work, question: Question) -> str:

@@ -12,6 +12,7 @@ from dcsim.estimate.planned_program import PlannedProgram, planned_program
 from dcsim.estimate.rank_memory import rank_memory
 from dcsim.estimate.work import Work
 from dcsim.parallel.memory import RankMemory
+from dcsim.parallel.routing import dropped_share
 from dcsim.parallel.shape import matrix_parameters
 from dcsim.scenario.parallel import Schedule
 from dcsim.scenario.transformers import Decoder
@@ -74,8 +75,14 @@ def _costs(work: Work, model: Decoder) -> StepCosts:
         residual_bytes=0.0,
         sample_bytes=model.sample_bytes,
         tokens_per_sample=model.tokens_per_sample,
-        warnings=_wide(work),
+        warnings=_wide(work) + _dropped(work),
     )
+
+
+def _dropped(work: Work) -> tuple[str, ...]:
+    """Say how many tokens find no place, which the loss of a training would show."""
+    share = float(dropped_share(work.routing)[0])
+    return (f"{100.0 * share:.3g} % of the tokens routed to the busiest rank are dropped",) if share > 0.0 else ()
 
 
 def _wide(work: Work) -> tuple[str, ...]:

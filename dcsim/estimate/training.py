@@ -22,6 +22,7 @@ from dcsim.parallel.context import busiest_share, key_bytes
 from dcsim.parallel.held import held
 from dcsim.parallel.layer import Product
 from dcsim.parallel.parallelism import OPTIMIZER
+from dcsim.parallel.routing import busiest_load
 
 Floats = NDArray[np.float64]
 
@@ -126,10 +127,11 @@ class _Layer:
 def _layer(work: Work) -> _Layer:
     shape, plan = work.shape, work.plan
     dense = np.where(shape.mixture, shape.dense_layers / shape.layers, 1.0)
+    load = busiest_load(work.routing, plan)
     products: list[tuple[float | Floats, Product]] = [(1.0, one) for one in layer.attention_products(shape, plan)]
     products += [(dense, one) for one in layer.feed_products(shape, plan, shape.ffn)]
     products += [(1.0 - dense, one) for one in layer.feed_products(shape, plan, shape.shared_ffn)]
-    products += [(1.0 - dense, one) for one in layer.expert_products(shape, plan)]
+    products += [(1.0 - dense, one) for one in layer.expert_products(shape, plan, load)]
     products = [(share, one) for share, one in products if np.any(one.count * share > 0)]
     core, scores = _core(work)
     expert = (1.0 - dense) * _expert(work)
@@ -209,12 +211,12 @@ def _core(work: Work) -> tuple[Floats, Floats]:
 
 
 def _memory(work: Work, dense: Floats) -> Floats:
-    shape, plan, habits = work.shape, work.plan, work.habits
+    shape, plan, habits, load = work.shape, work.plan, work.habits, busiest_load(work.routing, work.plan)
     inner = dense * (1.0 + shape.gated) * shape.ffn + (1.0 - dense) * (1.0 + shape.gated) * (
-        shape.shared_ffn + shape.chosen * shape.expert_ffn
+        shape.shared_ffn + load * shape.chosen * shape.expert_ffn
     )
     elements = layer.layer_traffic(shape, plan, inner) * habits.traffic
-    elements = elements + (1.0 - dense) * habits.routed * habits.traffic * layer.routed_elements(shape, plan)
+    elements = elements + (1.0 - dense) * habits.routed * habits.traffic * load * layer.routed_elements(shape, plan)
     return kernels.traffic_seconds(work.precision.activation_bytes * elements, work.chip)
 
 
@@ -237,12 +239,12 @@ def _context(work: Work, core: Floats) -> Floats:
 
 
 def _expert(work: Work) -> Floats:
-    """Dispatch and combination of tokens, and what routing costs beside."""
-    shape, plan, links, habits = work.shape, work.plan, work.links, work.habits
+    """Dispatch and combination of tokens, until the busiest rank has its own, and what routing costs beside."""
+    shape, plan, links, habits, nodes = work.shape, work.plan, work.links, work.habits, work.routing.nodes
     group = messages.members(plan.expert, np.ones_like(plan.expert), links)
-    elements = layer.routed_elements(shape, plan)
-    there = messages.exchange_seconds(elements * work.precision.dispatch_bytes, shape.chosen, group, links)
-    back = messages.exchange_seconds(elements * work.precision.activation_bytes, shape.chosen, group, links)
+    elements = busiest_load(work.routing, plan) * layer.routed_elements(shape, plan)
+    there = messages.exchange_seconds(elements * work.precision.dispatch_bytes, shape.chosen, group, links, nodes)
+    back = messages.exchange_seconds(elements * work.precision.activation_bytes, shape.chosen, group, links, nodes)
     return (there + back) * (1.0 - habits.hidden_expert) + 0.5 * habits.routing_s
 
 

@@ -11,6 +11,7 @@ from dcsim.compute.kernels import Chip
 from dcsim.estimate.messages import Links
 from dcsim.parallel.context import Context
 from dcsim.parallel.parallelism import Parallelism, Precision
+from dcsim.parallel.routing import Routing
 from dcsim.parallel.shape import Shape
 
 Floats = NDArray[np.float64]
@@ -73,6 +74,7 @@ class Work:
     links: Links
     habits: Habits
     context: Context = field(default_factory=Context)
+    routing: Routing = field(default_factory=Routing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,15 +72,15 @@ def feed_products(shape: Shape, plan: Parallelism, width: Floats) -> tuple[Produ
     )
 
 
-def expert_products(shape: Shape, plan: Parallelism) -> tuple[Product, ...]:
-    """Return the router and the routed experts of a rank; experts are whole, tokens balanced over them.
+def expert_products(shape: Shape, plan: Parallelism, load: float | Floats = 1.0) -> tuple[Product, ...]:
+    """Return the router and the routed experts of a rank; experts are whole, each has ``load`` times the mean's tokens.
 
     Of the choices of a tensor group every rank takes its part; a rank holds ``experts / expert`` of the experts.
     """
     one, rows = np.ones_like(shape.hidden), tokens(shape, plan) / plan.tensor
     experts = np.maximum(shape.experts, 1.0)
     held = experts / plan.expert
-    each = rows * shape.chosen / held
+    each = load * rows * shape.chosen / held
     there = _count(shape.mixture)
     return (
         Product("router", one, rows, experts, shape.hidden, there),

@@ -113,6 +113,7 @@ def _sequence(parallel: Parallel, model: Decoder) -> Iterator[Fault]:
 
 
 def _expert(parallel: Parallel, model: Decoder) -> Iterator[Fault]:
+    yield from _routing(parallel, model)
     if parallel.expert == 1:
         return
     if not isinstance(model, MixtureModel):
@@ -123,3 +124,13 @@ def _expert(parallel: Parallel, model: Decoder) -> Iterator[Fault]:
     if parallel.expert not in choices:
         rule = f"a number that divides the {model.experts} experts of a layer and the {among} ranks of a stage: "
         yield Fault("expert", str(parallel.expert), rule + f"the nearest is {nearest(choices, parallel.expert)}")
+
+
+def _routing(parallel: Parallel, model: Decoder) -> Iterator[Fault]:
+    routing = parallel.routing
+    if routing is None:
+        return
+    if not isinstance(model, MixtureModel):
+        yield Fault("routing", "a block", "nothing: the model is no mixture of experts")
+    elif routing.nodes is not None and routing.nodes > model.chosen:
+        yield Fault("routing.nodes", str(routing.nodes), f"at most {model.chosen}, the experts that a token goes to")

@@ -10,6 +10,7 @@ from dcsim import units
 from dcsim.scenario.base import Count, DataSize, Flag, Quantity, Value, wrong
 from dcsim.scenario.compression import Compression, CompressionSpec, described
 from dcsim.scenario.kinds import BARE, by_kind
+from dcsim.scenario.routing import Routing
 
 _ROUNDING: Final = 1e-6
 
@@ -92,7 +93,7 @@ Sharding = Literal["none", "optimizer", "gradients", "full"]
 Exchange = Literal["ring", "all-gather"]
 Order = Literal["balanced", "in-order"]
 Recompute = Literal["none", "selective", "full"]
-SPLITS: Final = ("tensor", "pipeline", "context", "expert", "sharding", "recompute")
+SPLITS: Final = ("tensor", "pipeline", "context", "expert", "routing", "sharding", "recompute")
 """The keys that ask for a parallel plan: with none of them a job is replicas of one accelerator."""
 
 OF_CONTEXT: Final = ("context_exchange", "context_order")
@@ -128,6 +129,9 @@ class Parallel(Value):
         "the last one, which attends to all before it, is the slowest",
     )
     expert: Count = Field(1, description="ranks that share the experts of a layer, among data x context x tensor")
+    routing: Routing | None = Field(
+        None, description="how tokens are dealt to experts: to any of them, evenly, none dropped, unless given"
+    )
     sequence: Flag = Field(False, description="tensor ranks also share what lies between their matrix products")
     schedule: Schedule | None = Field(
         None, description="the order of micro batches in a stage; 1f1b unless given, interleaved with virtual above 1"
@@ -200,7 +204,7 @@ class Parallel(Value):
     @property
     def split(self) -> bool:
         """Whether the job is more than replicas of one accelerator: a parallel plan, with calibrated times."""
-        return self.auto or any(getattr(self, key) not in (1, "none") for key in SPLITS)
+        return self.auto or any(getattr(self, key) not in (1, "none", None) for key in SPLITS)
 
     @property
     def ranks(self) -> int:

@@ -170,4 +170,3 @@ def _maps(parameters: Weights, stream: jax.Array, spec: DetectorModel) -> list[j
 
 def _layer(stream: jax.Array, weights: Weights, step: Step) -> jax.Array:
     return jax.nn.relu(convolve(stream, weights["weight"], step) + weights["bias"])
-

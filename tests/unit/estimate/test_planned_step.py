@@ -17,7 +17,7 @@ from dcsim.catalogue.parts import Accelerator, Link, Psu, Server, Software
 from dcsim.estimate import plan_work
 from dcsim.estimate.layout import bubble_seconds, chunks_of, layer_counts
 from dcsim.estimate.plan_work import Missing
-from dcsim.estimate.planned import planned_step, rounds_of, whole_flops
+from dcsim.estimate.planned import PlannedStep, planned_step, rounds_of, whole_flops
 from dcsim.estimate.planned_program import planned_program
 from dcsim.estimate.step_plan import Path, step_plan
 from dcsim.estimate.training import layers_of, step_parts
@@ -124,6 +124,8 @@ def test_layers_are_dealt_to_chunks(layers: int, stages: int, virtual: int, coun
         ("llama3-70b", {"tensor": 8, "context": 8, "context_exchange": "all-gather", "recompute": "full"}),
         ("llama3-70b", {"data": 4, "tensor": 8, "context": 8, "context_order": "in-order"}),
         ("deepseek-v3", {"data": 64, "pipeline": 16, "expert": 64, "sharding": "optimizer", "schedule": "zero-bubble"}),
+        ("mixtral-8x7b", {"data": 16, "expert": 8, "routing": {"nodes": 1, "imbalance": 1.3}}),
+        ("mixtral-8x7b", {"data": 16, "tensor": 2, "expert": 8, "routing": {"nodes": 1, "capacity": 1.3}}),
         ("mixtral-8x7b", {"data": 16, "tensor": 2, "expert": 8, "sharding": "optimizer", "recompute": "selective"}),
     ],
 )
@@ -157,6 +159,38 @@ def test_an_all_gather_of_keys_and_values_is_exposed_and_a_ring_hidden() -> None
         exposed = each if way == "all-gather" else (core**8 + each**8) ** (1 / 8) - core
         assert message.exposed_s == pytest.approx(64 * 80 * 3 * exposed, rel=1e-6)
         assert step.parts["context"] == pytest.approx(message.exposed_s, rel=1e-12)
+
+
+MIXED = {"data": 64, "pipeline": 16, "expert": 64, "sharding": "optimizer"}
+
+
+def mixed(routing: dict[str, object]) -> tuple[Work, PlannedStep]:
+    given = work("deepseek-v3", MIXED | {"routing": routing}, batch=SMALL, software="te-fp8-2024")
+    return given, planned_step(given, "1f1b")
+
+
+def test_node_limited_routing_sends_less_between_servers() -> None:
+    # 64 ranks on 8 servers, 8 choices a token: 3.5 (1 - (3/4)^8) servers in place of 7 (1 - (7/8)^8).
+    free, limited = ({one.label: one for one in mixed(routing)[1].traffic}["expert"] for routing in ({}, {"nodes": 4}))
+    ratio = 3.5 * (1 - 0.75**8) / (7 * (1 - (7 / 8) ** 8))
+    assert limited.size_bytes == pytest.approx(ratio * free.size_bytes, rel=1e-9)
+    assert limited.exposed_s < free.exposed_s
+
+
+def test_a_busy_rank_takes_longer_and_executes_no_more_in_the_mean() -> None:
+    (_, even), (uneven_work, uneven), (padded_work, padded) = (
+        mixed(each) for each in ({}, {"imbalance": 1.25}, {"capacity": 1.25})
+    )
+    assert uneven.parts["matmul"] > even.parts["matmul"]
+    assert uneven.parts["expert"] > even.parts["expert"]
+    assert {name: uneven.parts[name] for name in uneven.parts} == pytest.approx(padded.parts, rel=1e-12)
+    assert uneven.flops == even.flops
+    # 58 of 61 layers have 8 experts of 2,048 a token, three matrices each: a quarter of their products is padding.
+    tokens = 256 * 4096 / (64 * 16)
+    assert padded.flops - even.flops == pytest.approx(0.25 * tokens * 58 * 8 * 6 * 3 * 7168 * 2048, rel=1e-9)
+    assert padded.model_flops == even.model_flops
+    for given, step in ((uneven_work, uneven), (padded_work, padded)):
+        assert step.flops * step.ranks == pytest.approx(whole_flops(given), rel=1e-9)
 
 
 def test_tokens_in_order_make_attention_as_long_as_that_of_the_last_rank() -> None:

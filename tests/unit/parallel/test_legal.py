@@ -59,6 +59,10 @@ def test_sequences_and_experts() -> None:
         ("sequence", "4 tensor ranks do not divide 2 tokens")
     ]
     assert found("gpt2-small", expert=2, data=2) == [("expert", "the model is no mixture of experts")]
+    assert found("gpt2-small", routing={"nodes": 2}) == [("routing", "the model is no mixture of experts")]
+    assert found("mixtral-8x7b", expert=8, data=8, routing={"nodes": 3}) == [
+        ("routing.nodes", "at most 2, the experts that a token goes to")
+    ]
     assert found("mixtral-8x7b", expert=3, data=8) == [("expert", "the nearest is 2 or 4")]
     assert found("mixtral-8x7b", expert=8, data=2) == [("expert", "the nearest is 2")]
 
