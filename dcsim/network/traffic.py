@@ -180,8 +180,9 @@ class Traffic:
         rows = self._table.slots
         left = rows[refill.LEFT, slots] - rows[refill.RATE, slots] * (self._clock.now - rows[refill.SINCE, slots])
         which = self._table.ints[1][refill.WHICH, slots]
-        self._booked += self._sent(slots)
-        self._release(slots)
+        if len(slots):  # none while its latency lasts
+            self._booked += self._sent(slots)
+            self._release(slots)
         self._use(transfer, -1)
         transfer.route, transfer.bundle = route, self._bundles.of(route)
         transfer.links = transfer.bundle.links_of(transfer.which)

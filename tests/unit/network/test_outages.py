@@ -74,6 +74,18 @@ def test_a_transfer_goes_on_by_another_path_once_routing_knows(net: Fabric, cloc
     assert net.sent_bytes == pytest.approx(GB, rel=1e-12)
 
 
+def test_a_transfer_that_has_not_begun_to_flow_takes_the_other_path(net: Fabric, clock: Clock) -> None:
+    # Routing knows of the dead cable at 0.15 s, the latency is over at 0.2 s, 1 GB at 10 GB/s takes 0.1 s.
+    ends: list[float] = []
+    net.outage.impair("fault", net.cable("edge 0.0 > agg 0.0"), 0.0)
+    clock.run(0.05)
+    done = net.transfer(net.between((0, 0), (2, 0)), GB, "a", latency_s=0.15)
+    done.callbacks.append(lambda _: ends.append(clock.now))
+    clock.run(1.0)
+    assert ends == pytest.approx([0.3], rel=1e-12)
+    assert net.sent_bytes == pytest.approx(net.received_bytes, rel=1e-12)
+
+
 def test_connections_come_back_when_the_cable_does(net: Fabric, clock: Clock) -> None:
     route = net.between((0, 0), (2, 0))
     net.outage.impair("fault", net.cable("edge 0.0 > agg 0.0"), 0.0)
