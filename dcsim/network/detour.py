@@ -85,7 +85,7 @@ class Detour:
         """Add connections to a route; see :meth:`Routing.lay`."""
         if not self.active:
             return self._router.lay(builder, ends, labels, amounts)
-        if self.policy != "adaptive":
+        if self.policy not in ("adaptive", "ugal"):
             paths = self.paths(*ends, labels)
             builder.paths(paths, amounts)
             return float(np.max(self.delays_s(paths), initial=0.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from dcsim.network.next_hops import Choices, NextHops
 from dcsim.network.route import RouteBuilder
 from dcsim.network.routing import NO_LINK, Ends, Policy, below, hashed, mix
+from dcsim.network.spraying import Flows, spray
 from dcsim.network.tree import Floats, Indices
+from dcsim.network.ugal import Ugal
 
 _LOW = np.uint64(0xFFFFFFFF)
 _THIRD = 3
@@ -23,6 +25,7 @@ class GraphRouter:
     ``d-mod-k`` on a graph divides the target's number by the count of choices at every switch that has a choice, which
     on a fat-tree is the rule of the closed form. ``valiant`` draws a router outside the groups of both ends where there
     are three groups or more (L. Valiant, "A scheme for fast parallel communication", SIAM J. Comput. 11, 1982).
+    ``ugal`` is :mod:`dcsim.network.ugal`; the one path of :meth:`paths` is a minimal one by the hash.
     ``switch_latency_s`` is paid for every switch and router that hands on [s].
     """
 
@@ -54,7 +57,7 @@ class GraphRouter:
 
     def lay(self, builder: RouteBuilder, ends: Ends, labels: Indices | int, amounts: Floats) -> float:
         """Add connections to a route; see :meth:`Routing.lay`."""
-        if self.policy == "adaptive":
+        if self.policy in ("adaptive", "ugal"):
             return self._spray(builder, ends, amounts)
         paths = self.paths(*ends, labels)
         builder.paths(paths, amounts)
@@ -119,45 +122,27 @@ class GraphRouter:
         return middle
 
     def _spray(self, builder: RouteBuilder, ends: Ends, amounts: Floats) -> float:
-        """Split what goes from node to node over all shortest paths, at every node by the links' capacities."""
-        wiring, size = self.wiring, len(self.wiring.nodes)
+        """Split what goes from node to node over all shortest paths, at every node by the links' capacities.
+
+        With ``ugal`` a part of it goes by third groups.
+        """
+        wiring = self.wiring
         apart = ends[0] != ends[1]
-        sources, targets = ends[0][apart], ends[1][apart]
+        sources, targets, moved = ends[0][apart], ends[1][apart], amounts[apart]
         own = wiring.host_links[0] + sources, wiring.host_links[1] + targets
         for links in own:
-            builder.links(links, amounts[apart])
+            builder.links(links, moved)
         own_s = self._delays_s[own[0]] + self._delays_s[own[1]]
-        front = _merged(wiring.attached[sources] * size + wiring.attached[targets], amounts[apart], own_s)
-        longest_s = 0.0
-        while True:
-            there = front.keys // size == front.keys % size
-            longest_s = max(longest_s, float(np.max(front.delays_s[there], initial=0.0)))
-            if there.all():
-                return longest_s
-            front = self._next_front(builder, front, ~there)
+        flows = Flows(wiring.attached[sources], wiring.attached[targets], moved, np.zeros(len(sources), dtype=np.int64))
+        if self.policy == "ugal":
+            taken = [np.bincount(links, moved, wiring.links) / wiring.capacities for links in own]
+            ways = self._ugal.ways(flows, own_s, max(float(np.max(each, initial=0.0)) for each in taken))
+            builder.links(*ways.laid())
+            return ways.longest_s
+        spread = spray(self.tables, self._delays_s, flows, own_s)
+        builder.links(spread.links, spread.amounts)
+        return spread.longest_s
 
-    def _next_front(self, builder: RouteBuilder, front: _Front, moving: NDArray[np.bool_]) -> _Front:
-        """Lay the next link of what is ``moving``; return where it arrives."""
-        size, keys = len(self.wiring.nodes), front.keys[moving]
-        found = self.tables.choices(keys // size, keys % size)
-        owner, links = np.repeat(np.arange(len(keys)), found.count), found.links
-        capacities = self.wiring.capacities[links]
-        moved = front.amounts[moving][owner] * capacities / np.bincount(owner, capacities)[owner]
-        builder.links(links, moved)
-        delays_s = front.delays_s[moving][owner] + self._delays_s[links]
-        return _merged(self.wiring.heads[links] * size + keys[owner] % size, moved, delays_s)
-
-
-class _Front(NamedTuple):
-    """What is at a node on its way to a goal: node x nodes + goal, bytes per byte of payload, longest delay [s]."""
-
-    keys: Indices
-    amounts: Floats
-    delays_s: Floats
-
-
-def _merged(keys: Indices, amounts: Floats, delays_s: Floats) -> _Front:
-    different, place = np.unique(keys, return_inverse=True)
-    longest_s = np.zeros(len(different))
-    np.maximum.at(longest_s, place, delays_s)
-    return _Front(different, np.bincount(place, amounts, len(different)).astype(np.float64), longest_s)
+    @cached_property
+    def _ugal(self) -> Ugal:
+        return Ugal(self.tables, self._delays_s)

@@ -43,7 +43,7 @@ class NextHops:
         usable = (wiring.tails >= 0) & (wiring.heads >= 0)
         if alive is not None:
             usable &= alive
-        self.wiring, links = wiring, np.flatnonzero(usable)
+        self.wiring, self.usable, links = wiring, usable, np.flatnonzero(usable)
         self._out = _csr(wiring.tails[links], links, len(wiring.nodes))
         self._into = _csr(wiring.heads[links], links, len(wiring.nodes))
         self._known: dict[int, Floats] = {}

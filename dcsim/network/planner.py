@@ -148,7 +148,7 @@ class Planner:
         hosts = self._links.first_nic[start] + from_card, self._links.first_nic[end] + to_card
         ends = list(zip(sources, targets, strict=True))
         # What is split over links, or crosses one twice or others than ports, is laid one by one.
-        if self._router.policy in ("adaptive", "valiant") or self._boards.used:
+        if self._router.policy in ("adaptive", "valiant", "ugal") or self._boards.used:
             return _merged([self.between((a, b), (c, d), e, i) for i, ((a, b, e), (c, d, _)) in enumerate(ends)])
         paths = self._router.paths(*hosts, np.arange(len(start)))
         latency_s = self._base_s + self._router.delays_s(paths)

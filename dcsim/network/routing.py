@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dcsim.network.route import RouteBuilder
 from dcsim.network.tree import Floats, Indices, Tree
 
-Policy = Literal["ecmp", "d-mod-k", "static", "adaptive", "rail-local", "valiant", "dimension-order"]
+Policy = Literal["ecmp", "d-mod-k", "static", "adaptive", "rail-local", "valiant", "ugal", "dimension-order"]
 Ends = tuple[Indices, Indices]  # the hosts that connections leave and enter
 NO_LINK = -1
 _LONGEST = 6  # links of a path between pods
@@ -26,7 +26,8 @@ class Routing(Protocol):
     taken the network cards of one rail at both ends; ``d-mod-k`` chooses by the target alone; ``static`` takes the
     first of the shortest paths, always; ``adaptive`` splits every connection over all its shortest paths, in
     proportion to the links' capacities, as packet spraying and adaptive routing do at their best; ``dimension-order``
-    goes along one dimension of a torus after the other; ``valiant`` goes by a router drawn for each connection.
+    goes along one dimension of a torus after the other; ``valiant`` goes by a router drawn for each connection;
+    ``ugal`` splits connections between minimal paths and ones by third groups of a dragonfly, by the links' loads.
     """
 
     @property

@@ -12,7 +12,7 @@ from dcsim.scenario.base import DataRate, DataSize, Duration, PositiveDuration, 
 from dcsim.scenario.names import Name
 from dcsim.scenario.topologies import CLASSES, RailOptimized, Topology, TopologyKeys, Torus
 
-Routing = Literal["ecmp", "d-mod-k", "static", "adaptive", "rail-local", "valiant", "dimension-order"]
+Routing = Literal["ecmp", "d-mod-k", "static", "adaptive", "rail-local", "valiant", "ugal", "dimension-order"]
 Ratio = Annotated[float, Quantity("ratio", low=1.0)]
 
 # Where a policy that not every topology has can be used.
@@ -20,6 +20,7 @@ _ONLY: dict[str, tuple[str, ...]] = {
     "rail-local": ("rail-optimized", "dual-plane"),
     "dimension-order": ("torus",),
     "valiant": ("torus", "dragonfly"),
+    "ugal": ("dragonfly",),
 }
 _DEFAULT: dict[str, Routing] = {
     "rail-optimized": "rail-local",

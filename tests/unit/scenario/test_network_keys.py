@@ -69,6 +69,7 @@ def loaded(folder: Path, network: str) -> Loaded:
         ("{topology: {kind: torus, dimensions: 2}}", Torus((), 2), "dimension-order"),
         ("{topology: {kind: torus, sizes: [4, 12], twist: 4}}", Torus((4, 12), twist=4), "ecmp"),
         ("{topology: dragonfly, routing: valiant}", Dragonfly(16, 32, 16, None, 64), "valiant"),
+        ("{topology: dragonfly, routing: ugal}", Dragonfly(16, 32, 16, None, 64), "ugal"),
         (
             "{topology: {kind: dragonfly, hosts: 4, routers: 6, globals: 2, groups: 3}}",
             Dragonfly(4, 6, 2, 3, 64),
@@ -92,6 +93,7 @@ def test_a_network_is_what_the_keys_say(tmp_path: Path, network: str, topology: 
         ("{topology: {kind: torus, sizes: [4]}}", "2"),
         ("{topology: {kind: torus, twist: 2}}", "sizes too"),
         ("{topology: leaf-spine, routing: valiant}", "ecmp, d-mod-k, static or adaptive"),
+        ("{topology: torus, routing: ugal}", "ecmp, d-mod-k, static or adaptive"),
         ("{routing: rail-local}", "in a fat-tree"),
         ("{topology: {kind: rail-optimized, spine: false}, routing: ecmp}", "rail-local where no spine"),
         ("{routing: hot-potato}", "'ecmp'"),
