@@ -17,7 +17,6 @@ from dcsim.estimate.plan_work import Missing, plan_of, setting_of, work_of
 from dcsim.estimate.planned import whole_flops
 from dcsim.estimate.work import Work
 from dcsim.parallel.parallelism import Parallelism
-from dcsim.scenario.base import Value
 from dcsim.scenario.load import Loaded
 from dcsim.scenario.parallel import OF_CONTEXT, Parallel
 from dcsim.scenario.transformers import Decoder
@@ -25,7 +24,7 @@ from dcsim.scenario.workload import Job
 
 SHARDINGS = ("none", "optimizer", "gradients", "full")
 _SIZES = ("data", "tensor", "pipeline", "virtual", "context", "expert")
-_KEPT = ("reduce", "overlap", "routing", *OF_CONTEXT)  # keys that no search chooses
+_KEPT = ("reduce", "overlap", "routing", "activations", *OF_CONTEXT)  # keys that no search chooses
 _FAR = 64  # accelerators more or fewer among which a number that has plans is looked for
 
 
@@ -108,12 +107,10 @@ def keys(plans: Parallelism, place: int, given: Parallel) -> dict[str, Any]:
 
 def _kept(given: Parallel, chosen: dict[str, Any]) -> dict[str, Any]:
     """Return the keys given that no search chooses, but those that say nothing beside what was chosen."""
-    usual = Parallel()
-    kept = {key: getattr(given, key) for key in _KEPT if getattr(given, key) != getattr(usual, key)}
-    kept = {
-        key: value.model_dump(exclude_defaults=True) if isinstance(value, Value) else value
-        for key, value in kept.items()
-    }
+    kept = given.model_dump(include=set(_KEPT), exclude_defaults=True)
+    if isinstance(given.recompute, tuple) and chosen.get("recompute") != "full":
+        others = [part for part in given.recompute if part != "attention"]
+        kept["recompute"] = ["attention", *others] if "recompute" in chosen else others
     alone = () if "context" in chosen else OF_CONTEXT
     return {key: value for key, value in kept.items() if key not in alone}
 
@@ -121,6 +118,8 @@ def _kept(given: Parallel, chosen: dict[str, Any]) -> dict[str, Any]:
 def _written(job: Job, ranks: int) -> Job:
     """Return the job as replicas on all accelerators, from which its work but for the plan is made."""
     given = {key: getattr(job.parallel, key) for key in ("schedule", "expert", "sharding", *_KEPT)}
+    if isinstance(job.parallel.recompute, tuple):
+        given["recompute"] = job.parallel.recompute
     return job.model_copy(update={"parallel": Parallel.model_construct(data=ranks, **given)})
 
 

@@ -26,6 +26,7 @@ from dcsim.estimate.habits import (
 from dcsim.estimate.messages import Links
 from dcsim.estimate.work import Habits, Work
 from dcsim.parallel.context import Context
+from dcsim.parallel.kept import Kept
 from dcsim.parallel.legal import as_layers
 from dcsim.parallel.model_shape import shape_of
 from dcsim.parallel.parallelism import (
@@ -38,6 +39,7 @@ from dcsim.parallel.parallelism import (
 )
 from dcsim.parallel.routing import Routing
 from dcsim.scenario.parallel import Parallel
+from dcsim.scenario.recompute import computes_again
 from dcsim.scenario.transformers import Decoder
 from dcsim.scenario.workload import NARROW, Job
 
@@ -101,6 +103,7 @@ def work_of(parts: JobParts, pool: PoolParts, setting: Setting, link_rate: float
         _habits(parts, setting),
         context=context_of(parts.job.parallel),
         routing=routing_of(parts.job.parallel),
+        kept=kept_of(parts.job.parallel),
     )
 
 
@@ -125,7 +128,7 @@ def plan_of(job: Job, model: Decoder, replicas: float = 1.0) -> Parallelism:
         "micro": job.batch.micro,
         "micro_batches": job.batch.global_ / (job.batch.micro * parallel.data),
         "recomputed": parallel.recompute == "full",
-        "recomputed_core": parallel.recompute == "selective",
+        "recomputed_core": computes_again(parallel.recompute, "attention"),
         "balanced": balanced,
         "zero_bubble": parallel.scheduled == "zero-bubble",
         "adapters": 0.0,
@@ -146,6 +149,17 @@ def routing_of(parallel: Parallel) -> Routing:
     if given is None:
         return Routing()
     return Routing(_one(given.nodes or inf), _one(given.imbalance), _one(given.capacity or 0.0))
+
+
+def kept_of(parallel: Parallel) -> Kept:
+    """Return what of a forward pass is kept."""
+    again = parallel.recompute
+    return Kept(
+        narrow=_one(float(parallel.activations == "fp8")),
+        norms=_one(float(computes_again(again, "norms"))),
+        functions=_one(float(computes_again(again, "activations"))),
+        ups=_one(float(computes_again(again, "up-projections"))),
+    )
 
 
 def precision_of(job: Job) -> Precision:

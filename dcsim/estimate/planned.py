@@ -263,7 +263,8 @@ def _flops(work: Work) -> tuple[float, float]:
     again, core_again = float(plan.recomputed[0]), float(plan.recomputed_core[0])
     attention, whole = float(core[0]), float(core[0]) * (2.0 if shape.causal[0] > 0 else 1.0)
     passes = 3.0 + again
-    executed = layers * (passes * (inside + experts[0]) + (passes + (1.0 - again) * core_again) * attention)
+    ups = (1.0 - again) * float(work.kept.ups[0]) * _sum(layer.widening_products(shape, plan))
+    executed = layers * (ups + passes * (inside + experts[0]) + (passes + (1.0 - again) * core_again) * attention)
     return times * (executed + 3.0 * head), times * (layers * 3.0 * (inside + experts[1] + whole) + 3.0 * head)
 
 

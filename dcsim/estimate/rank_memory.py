@@ -1,8 +1,7 @@
 """The memory of a rank of a plan, for many plans at once: what it holds at its fullest, by what it is.
 
-Activations are those of V. Korthikanti et al., "Reducing activation recomputation in large transformer models", MLSys
-2023, sections 4 and 5, extended to grouped and latent attention, gates and experts: of every product's operands what
-its backward pass reads. Not counted: temporaries of single kernels and the fragmentation of allocators.
+Activations are those of :mod:`dcsim.parallel.kept`: of every product's operands what its backward pass reads. Not
+counted: temporaries of single kernels and the fragmentation of allocators.
 """
 
 from __future__ import annotations
@@ -14,10 +13,11 @@ from numpy.typing import NDArray
 
 from dcsim.estimate.work import Work
 from dcsim.parallel.held import Held, held, plain_parameters
+from dcsim.parallel.kept import Kept, attention_bytes, feed_bytes, stream_bytes_kept
 from dcsim.parallel.layer import tokens
 from dcsim.parallel.parallelism import EVERYTHING, GRADIENTS, OPTIMIZER
 from dcsim.parallel.routing import busiest_load
-from dcsim.parallel.shape import Shape, expert_parameters, head_parameters
+from dcsim.parallel.shape import expert_parameters, head_parameters
 
 Floats = NDArray[np.float64]
 
@@ -71,32 +71,15 @@ def layer_bytes(work: Work) -> Floats:
     rows, width = tokens(shape, plan), work.precision.activation_bytes
     split = np.where(plan.sequence > 0, plan.tensor, 1.0)
     masks = np.where(work.habits.fused > 0, 0.0, 2.0)  # dropout went with the kernels of its time
-    stream = (4.0 * width + masks) * shape.hidden / split
-    inner = _attention_width(shape) + _feed_width(shape, busiest_load(work.routing, plan))
-    kept = rows * (stream + width * inner / plan.tensor)
+    stream = (stream_bytes_kept(work.kept, width) + masks) * shape.hidden / split
+    inner = attention_bytes(shape, work.kept, width)
+    inner = inner + feed_bytes(shape, work.kept, width, busiest_load(work.routing, plan))
+    kept = rows * (stream + inner / plan.tensor)
     scores = _SCORE_BYTES * rows * shape.heads * shape.sequence / plan.tensor
     scores = np.where(work.habits.fused > 0, 0.0, scores) * (1.0 - plan.recomputed_core)
     whole = kept + scores
     inputs = rows * width * shape.hidden / split
     return np.asarray((1.0 - plan.recomputed) * whole + plan.recomputed * inputs)
-
-
-def _attention_width(shape: Shape) -> Floats:
-    """Queries, keys and values, and what the output product reads, in elements a token."""
-    groups = np.where(shape.key_rank > 0, shape.heads, shape.groups)
-    wide = (shape.heads + groups) * shape.width + (groups + shape.heads) * shape.value_width
-    return np.asarray(wide + shape.query_rank + shape.key_rank + shape.rotary_width)
-
-
-def _feed_width(shape: Shape, load: Floats) -> Floats:
-    """What activations of feed-forward layers read and write, and the tokens sent to experts, in elements a token.
-
-    Experts have ``load`` times the mean's tokens.
-    """
-    dense = np.where(shape.mixture, shape.dense_layers / shape.layers, 1.0)
-    each = 2.0 + shape.gated
-    mixed = each * shape.shared_ffn + load * shape.chosen * (shape.hidden + each * shape.expert_ffn)
-    return np.asarray(dense * each * shape.ffn + (1.0 - dense) * mixed)
 
 
 def _layers(work: Work) -> Floats:
@@ -137,10 +120,11 @@ def _stage(work: Work, activations: Floats, is_last: float) -> Memory:
 
 
 def _again(work: Work) -> Floats:
-    """What one layer keeps while it runs again, beside the inputs of all."""
+    """What one layer holds while it, or parts of it, run again, beside what all keep."""
     plan = work.plan
-    whole = replace(work, plan=replace(plan, recomputed=np.zeros_like(plan.recomputed)))
-    return np.where(plan.recomputed > 0, layer_bytes(whole), 0.0)
+    some = replace(work, plan=replace(plan, recomputed=np.zeros_like(plan.recomputed)))
+    whole = layer_bytes(replace(some, kept=replace(Kept(), narrow=work.kept.narrow)))
+    return np.where(plan.recomputed > 0, whole, whole - layer_bytes(some))
 
 
 def _held_of(work: Work) -> Held:

@@ -20,6 +20,7 @@ from dcsim.estimate.work import Layers, Pass, Work
 from dcsim.parallel import layer
 from dcsim.parallel.context import busiest_share, key_bytes
 from dcsim.parallel.held import held
+from dcsim.parallel.kept import elements_again
 from dcsim.parallel.layer import Product
 from dcsim.parallel.parallelism import OPTIMIZER
 from dcsim.parallel.routing import busiest_load
@@ -54,7 +55,8 @@ def layers_of(work: Work) -> Layers:
     """Return the times of the mean layer and of the head."""
     plan, mean = work.plan, _layer(work)
     forward, backward = _forward(work, mean), _backward(work, mean)
-    again = plan.recomputed * forward.total + (1.0 - plan.recomputed) * plan.recomputed_core * forward.attention
+    parts = plan.recomputed_core * forward.attention + _parts_again(work)
+    again = plan.recomputed * forward.total + (1.0 - plan.recomputed) * parts
     launch = _launch(work, forward.total + backward.total + again)
     return Layers(forward, backward, again, launch, _head(work))
 
@@ -210,12 +212,25 @@ def _core(work: Work) -> tuple[Floats, Floats]:
     return np.asarray(core), np.asarray(scores)
 
 
+def _parts_again(work: Work) -> Floats:
+    """Return the time of norms, activation functions and up-projections of a layer that run again by themselves [s]."""
+    shape, plan, kept = work.shape, work.plan, work.kept
+    dense = np.where(shape.mixture, shape.dense_layers / shape.layers, 1.0)
+    elements = elements_again(shape, plan, kept, _inner(work, dense)) * work.habits.traffic
+    widening = sum((_product(one, work) for one in layer.widening_products(shape, plan)), np.zeros_like(shape.hidden))
+    return kernels.traffic_seconds(work.precision.activation_bytes * elements, work.chip) + kept.ups * widening
+
+
+def _inner(work: Work, dense: Floats) -> Floats:
+    """Return the width of what activation functions of the mean layer read for a token, gates included."""
+    shape, load = work.shape, busiest_load(work.routing, work.plan)
+    mixed = shape.shared_ffn + load * shape.chosen * shape.expert_ffn
+    return np.asarray((1.0 + shape.gated) * (dense * shape.ffn + (1.0 - dense) * mixed))
+
+
 def _memory(work: Work, dense: Floats) -> Floats:
     shape, plan, habits, load = work.shape, work.plan, work.habits, busiest_load(work.routing, work.plan)
-    inner = dense * (1.0 + shape.gated) * shape.ffn + (1.0 - dense) * (1.0 + shape.gated) * (
-        shape.shared_ffn + load * shape.chosen * shape.expert_ffn
-    )
-    elements = layer.layer_traffic(shape, plan, inner) * habits.traffic
+    elements = layer.layer_traffic(shape, plan, _inner(work, dense)) * habits.traffic
     elements = elements + (1.0 - dense) * habits.routed * habits.traffic * load * layer.routed_elements(shape, plan)
     return kernels.traffic_seconds(work.precision.activation_bytes * elements, work.chip)
 

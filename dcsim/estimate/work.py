@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dcsim.compute.kernels import Chip
 from dcsim.estimate.messages import Links
 from dcsim.parallel.context import Context
+from dcsim.parallel.kept import Kept
 from dcsim.parallel.parallelism import Parallelism, Precision
 from dcsim.parallel.routing import Routing
 from dcsim.parallel.shape import Shape
@@ -75,6 +76,7 @@ class Work:
     habits: Habits
     context: Context = field(default_factory=Context)
     routing: Routing = field(default_factory=Routing)
+    kept: Kept = field(default_factory=Kept)
 
 
 @dataclass(frozen=True, slots=True)

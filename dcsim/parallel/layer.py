@@ -33,6 +33,9 @@ class Product:
         return self.count * 2.0 * self.batch * self.m * self.n * self.k
 
 
+_WIDENING = ("query up", "key, value up")
+
+
 def _count(there: NDArray[np.bool_]) -> Floats:
     return there.astype(np.float64)
 
@@ -59,6 +62,11 @@ def attention_products(shape: Shape, plan: Parallelism) -> tuple[Product, ...]:
         Product("key, value up", one, rows, heads * (keys + shape.value_width), shape.key_rank, _count(latent)),
         Product("out", one, rows, shape.hidden, heads * shape.value_width, one),
     )
+
+
+def widening_products(shape: Shape, plan: Parallelism) -> tuple[Product, ...]:
+    """Return the products by which latent attention widens its compressed queries, keys and values."""
+    return tuple(one for one in attention_products(shape, plan) if one.name in _WIDENING)
 
 
 def feed_products(shape: Shape, plan: Parallelism, width: Floats) -> tuple[Product, ...]:
@@ -117,13 +125,14 @@ class Traffic:
     """Elements a token that memory-bound kernels of a forward pass read or write, by what they hold.
 
     ``stream`` counts reads and writes of the hidden stream (norms, dropout, residuals), which tensor ranks repeat
-    unless it is split along the sequence; ``inner`` those of the feed-forward layer's width, ``heads`` those of
-    queries, keys and values.
+    unless it is split along the sequence, ``norms`` of them for norms; ``inner`` those of the feed-forward layer's
+    width, ``heads`` those of queries, keys and values.
     """
 
     stream: float = 12.0
     inner: float = 3.0
     heads: float = 4.0
+    norms: float = 4.0
 
 
 TRAFFIC = Traffic()

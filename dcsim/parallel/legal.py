@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dcsim.scenario.parallel import Parallel
+from dcsim.scenario.recompute import computes_again
 from dcsim.scenario.transformers import Decoder, MixtureModel
 from dcsim.scenario.workload import Batch
 
@@ -25,6 +26,7 @@ def faults(parallel: Parallel, model: Decoder, batch: Batch) -> Iterator[Fault]:
     yield from _pipeline(parallel, model, batch)
     yield from _sequence(parallel, model)
     yield from _expert(parallel, model)
+    yield from _recompute(parallel, model)
 
 
 def divisors(number: int) -> list[int]:
@@ -124,6 +126,12 @@ def _expert(parallel: Parallel, model: Decoder) -> Iterator[Fault]:
     if parallel.expert not in choices:
         rule = f"a number that divides the {model.experts} experts of a layer and the {among} ranks of a stage: "
         yield Fault("expert", str(parallel.expert), rule + f"the nearest is {nearest(choices, parallel.expert)}")
+
+
+def _recompute(parallel: Parallel, model: Decoder) -> Iterator[Fault]:
+    if computes_again(parallel.recompute, "up-projections") and model.latent is None:
+        rule = "a list without it: the model has no latent attention, whose keys and values are widened"
+        yield Fault("recompute", "up-projections", rule)
 
 
 def _routing(parallel: Parallel, model: Decoder) -> Iterator[Fault]:

@@ -10,6 +10,7 @@ from dcsim import units
 from dcsim.scenario.base import Count, DataSize, Flag, Quantity, Value, wrong
 from dcsim.scenario.compression import Compression, CompressionSpec, described
 from dcsim.scenario.kinds import BARE, by_kind
+from dcsim.scenario.recompute import Recompute
 from dcsim.scenario.routing import Routing
 
 _ROUNDING: Final = 1e-6
@@ -92,8 +93,8 @@ Schedule = Literal["gpipe", "1f1b", "interleaved", "zero-bubble"]
 Sharding = Literal["none", "optimizer", "gradients", "full"]
 Exchange = Literal["ring", "all-gather"]
 Order = Literal["balanced", "in-order"]
-Recompute = Literal["none", "selective", "full"]
-SPLITS: Final = ("tensor", "pipeline", "context", "expert", "routing", "sharding", "recompute")
+Activations = Literal["computed", "fp8"]
+SPLITS: Final = ("tensor", "pipeline", "context", "expert", "routing", "sharding", "recompute", "activations")
 """The keys that ask for a parallel plan: with none of them a job is replicas of one accelerator."""
 
 OF_CONTEXT: Final = ("context_exchange", "context_order")
@@ -140,7 +141,13 @@ class Parallel(Value):
         "none", description="what data-parallel ranks share out: optimizer states, gradients too, weights too (full)"
     )
     recompute: Recompute = Field(
-        "none", description="what the backward pass computes again: attention cores (selective), or layers (full)"
+        "none",
+        description="what the backward pass computes again: attention cores (selective), layers (full), or a list of "
+        "attention, norms, activations and up-projections",
+    )
+    activations: Activations = Field(
+        "computed",
+        description="the format in which what products and activation functions read waits for the backward pass",
     )
     reduce: Reduce = Field("ring", description="the schedule by which gradients are summed over the replicas")
     compression: Compression | None = Field(None, description="how gradients are made smaller before they travel")
@@ -204,7 +211,7 @@ class Parallel(Value):
     @property
     def split(self) -> bool:
         """Whether the job is more than replicas of one accelerator: a parallel plan, with calibrated times."""
-        return self.auto or any(getattr(self, key) not in (1, "none", None) for key in SPLITS)
+        return self.auto or any(getattr(self, key) not in (1, "none", None, (), "computed") for key in SPLITS)
 
     @property
     def ranks(self) -> int:

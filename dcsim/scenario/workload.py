@@ -158,6 +158,9 @@ class Job(Value):
             raise wrong(rule, found=f'"{self.precision}"', at="precision")
         if not self.parallel.split:
             return
+        if self.parallel.activations == "fp8" and self.precision not in NARROW:
+            rule = "computed, or precision: fp8 or mxfp8 beside it: no other products read 8 bits"
+            raise wrong(rule, found='"fp8"', at="parallel.activations")
         if isinstance(self.model, UserModel):
             rule = "a transformer of the catalogue or with a family: a function of the user's own is split by its mesh"
             raise wrong(rule, found=f'"{self.model.function}"', at="model.function")

@@ -14,6 +14,7 @@ from dcsim.accuracy.training.setting import Setting, setting_of
 from dcsim.catalogue import Shelf
 from dcsim.catalogue.inventory import JobParts, PoolParts
 from dcsim.catalogue.parts import Accelerator, Link, Psu, Server, Software
+from dcsim.compute.kernels import product_seconds
 from dcsim.estimate import plan_work
 from dcsim.estimate.layout import bubble_seconds, chunks_of, layer_counts
 from dcsim.estimate.plan_work import Missing
@@ -124,6 +125,10 @@ def test_layers_are_dealt_to_chunks(layers: int, stages: int, virtual: int, coun
         ("llama3-70b", {"tensor": 8, "context": 8, "context_exchange": "all-gather", "recompute": "full"}),
         ("llama3-70b", {"data": 4, "tensor": 8, "context": 8, "context_order": "in-order"}),
         ("deepseek-v3", {"data": 64, "pipeline": 16, "expert": 64, "sharding": "optimizer", "schedule": "zero-bubble"}),
+        (
+            "deepseek-v3",
+            {"data": 64, "pipeline": 16, "expert": 64, "recompute": ["attention", "norms", "up-projections"]},
+        ),
         ("mixtral-8x7b", {"data": 16, "expert": 8, "routing": {"nodes": 1, "imbalance": 1.3}}),
         ("mixtral-8x7b", {"data": 16, "tensor": 2, "expert": 8, "routing": {"nodes": 1, "capacity": 1.3}}),
         ("mixtral-8x7b", {"data": 16, "tensor": 2, "expert": 8, "sharding": "optimizer", "recompute": "selective"}),
@@ -191,6 +196,28 @@ def test_a_busy_rank_takes_longer_and_executes_no_more_in_the_mean() -> None:
     assert padded.model_flops == even.model_flops
     for given, step in ((uneven_work, uneven), (padded_work, padded)):
         assert step.flops * step.ranks == pytest.approx(whole_flops(given), rel=1e-9)
+
+
+def test_parts_of_layers_run_again_in_a_time_of_their_own() -> None:
+    again = {"recompute": ["norms", "activations", "up-projections"], "activations": "fp8"}
+    given = work("deepseek-v3", MIXED | again, batch=SMALL, software="te-fp8-2024", precision="fp8")
+    step, chip = planned_step(given, "1f1b"), given.chip
+    usual = planned_step(work("deepseek-v3", MIXED, batch=SMALL, software="te-fp8-2024", precision="fp8"), "1f1b")
+    # 61 layers on 16 stages, 4 micro batches of 4,096 tokens: queries widen 1,536 -> 128 x 192, keys and values
+    # 512 -> 128 x 256, in 8 bits.
+    layers, tokens = 4 * 61 / 16, 4096
+    widened = 1536 * 128 * 192 + 512 * 128 * 256
+    assert step.flops - usual.flops == pytest.approx(layers * 2 * tokens * widened, rel=1e-9)
+    assert step.model_flops == usual.model_flops
+    assert step.flops * step.ranks == pytest.approx(whole_flops(given), rel=1e-9)
+    sizes = [[np.array([float(n)]) for n in (1, tokens, *pair)] for pair in ((128 * 192, 1536), (128 * 256, 512))]
+    products_s = sum(float(product_seconds((b, m, n, k), chip)[0]) for b, m, n, k in sizes)
+    gated = 2 * (3 / 61 * 18432 + 58 / 61 * 9 * 2048)
+    moved = 2 * tokens * (4 * 7168 + 3 * gated) * float(given.habits.traffic[0])
+    again_s = products_s + moved / float((chip.bandwidth * chip.memory)[0])
+    assert step.parts["recompute"] == pytest.approx(layers * again_s, rel=1e-9)
+    for name in ("matmul", "attention", "memory", "expert"):
+        assert step.parts[name] == usual.parts[name]
 
 
 def test_tokens_in_order_make_attention_as_long_as_that_of_the_last_rank() -> None:

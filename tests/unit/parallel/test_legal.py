@@ -63,6 +63,8 @@ def test_sequences_and_experts() -> None:
     assert found("mixtral-8x7b", expert=8, data=8, routing={"nodes": 3}) == [
         ("routing.nodes", "at most 2, the experts that a token goes to")
     ]
+    assert found("deepseek-v3", recompute=["norms", "up-projections"]) == []
+    assert [key for key, _ in found("mixtral-8x7b", recompute=["norms", "up-projections"])] == ["recompute"]
     assert found("mixtral-8x7b", expert=3, data=8) == [("expert", "the nearest is 2 or 4")]
     assert found("mixtral-8x7b", expert=8, data=2) == [("expert", "the nearest is 2")]
 

@@ -74,6 +74,12 @@ def test_the_schedule_follows_from_the_chunks(keys: dict[str, object], schedule:
         ("{expert: 2, routing: {imbalance: 0.9}}", ".routing.imbalance: found 0.9, expected a ratio of at least 1"),
         ("{expert: 2, routing: {capacity: 0}}", ".routing.capacity: found 0, expected a number above 0"),
         ("{expert: 2, routing: {nodes: 0}}", ".routing.nodes: found 0, expected a whole number of at least 1"),
+        (
+            "{recompute: [norm]}",
+            '.recompute.0: found "norm", expected "attention", "norms", "activations" or "up-projections"; did you '
+            'mean "norms"?',
+        ),
+        ("{activations: fp4}", '.activations: found "fp4", expected "computed" or "fp8"; did you mean "fp8"?'),
         ("{context: 2, context_order: any}", '.context_order: found "any", expected "balanced" or "in-order"'),
         ("{tensor: 0}", ".tensor: found 0, expected a whole number of at least 1"),
     ],
@@ -82,6 +88,13 @@ def test_a_wrong_plan_gets_one_message(text: str, message: str) -> None:
     with pytest.raises(ScenarioError) as caught:
         load(SAMPLE, [f"{KEY}={text}"])
     assert [str(problem) for problem in caught.value.problems] == [f"--set: {KEY}{message}"]
+
+
+def test_operands_wait_in_eight_bits_where_products_read_them() -> None:
+    keys = [f"{KEY}={{tensor: 2, activations: fp8}}", f"{JOB}.precision=fp8"]
+    assert load(SAMPLE, keys).scenario.jobs[0].parallel.activations == "fp8"
+    with pytest.raises(ScenarioError, match=r'activations: found "fp8", expected computed, or precision: fp8 or mxfp8'):
+        load(SAMPLE, keys[:1])
 
 
 def test_executed_jobs_have_no_plan() -> None:
