@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import ItemsView, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 
@@ -54,14 +54,14 @@ Row = tuple[str, tuple[int, ...], float]
 class Timings:
     """What calibration timed: an empty program, products, convolutions, and programs of all other kernels.
 
-    ``pace_s`` is the time of the programs of the pace when that is 1 [s]; ``partial`` if an interrupt came between.
+    ``pace`` has the time of each program of the pace when that is 1 [s]; ``partial`` if an interrupt came between.
     """
 
     empty: Timing
     products: tuple[Timing, ...]
     convolutions: tuple[Timing, ...]
     kernels: tuple[Timing, ...]
-    pace_s: float = 0.0
+    pace: Mapping[str, float] = field(default_factory=dict)
     partial: bool = False
 
 
@@ -92,7 +92,7 @@ def calibrate(timings: Timings) -> Calibration:
         "convolutions": convolutions,
         "kernels": tuple(_terms(name, fit) for name in NAMES if any(term[0] == name for term in fit.terms)),
         "functions": _functions(fit),
-        "pace": _time(timings.pace_s),
+        "pace": tuple(f"{name}: {_time(seconds)}" for name, seconds in timings.pace.items()),
         "loop": _levels(_LOOP, fit),
     }
     return Calibration(Efficiency.model_validate(given), fit.errors)

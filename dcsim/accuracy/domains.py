@@ -51,6 +51,10 @@ def score_domain(domain: str, given: Given) -> tuple[list[Row], Mapping[str, Any
 
 def shown(domain: str, rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
     """Return rows and scores as text for a terminal; of collectives the scores alone, as the rows are hundreds."""
+    if domain == "compute":
+        from dcsim.accuracy import compute
+
+        return compute.text(rows, facts)
     if domain == "collectives":
         from dcsim.accuracy.collectives import table
 

@@ -112,5 +112,7 @@ class Efficiency(Value):
     functions: tuple[Function, ...] = Field(
         (), description="exp, tanh, a division: an evaluation in any kernel; of gather, a row"
     )
-    pace: Duration = Field(0.0, description="of the programs that were timed beside all others, when the pace was 1")
+    pace: tuple[Function, ...] = Field(
+        (), description='programs timed beside all others, and their times at the pace 1: "product: 98 us"'
+    )
     loop: tuple[Level, ...] = Field((), description="a byte of what a loop stacks up or takes apart, trip by trip")

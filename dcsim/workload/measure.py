@@ -1,7 +1,8 @@
 """Time compiled programs on this machine's CPU: the seconds of one pinned thread, medians over interleaved rounds.
 
-CPU seconds, not those of the clock on the wall, because other work may share the machine. Programs of a group take
-turns, so that a disturbance falls on all of them, and every time is taken over the pace of the machine at that moment.
+CPU seconds, not those of the clock on the wall, because other work may share the machine. Programs take turns, and the
+rounds of each are spread over the time in which the next ones are compiled, so that a disturbance falls on all of them
+and on few rounds of any. Every time is brought to one pace of the machine (:mod:`dcsim.workload.pace`).
 Memory that a program gave back is kept by the process: the page faults of fresh memory, which can take half of the time
 of a small step, are the operating system's and not the device's.
 """
@@ -13,34 +14,45 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from math import inf, sqrt
+from dataclasses import dataclass, replace
+from math import inf
 from statistics import median
 from typing import Any
 
 from dcsim.workload.operation import Operation
-from dcsim.workload.pace import Pace
+from dcsim.workload.pace import Pace, at_unit
 from dcsim.workload.timing import Program, Run
 
 _KEEP = ((-4, 0, 65536), (-1, 2**31 - 1, 131072), (-2, 2**28, 131072))
 """glibc's mallopt: no mapping of single blocks, nothing trimmed, grown by 256 MiB; (option, ours, default)."""
 
+_READ_EVERY_S, _MOST_READINGS = 0.05, 4  # of the pace, after a program that ran for long
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The CPU time of one execution of a program, median and lowest over rounds [s], and what it was traced to."""
+    """The CPU time of one execution of a program, and what it was traced to.
+
+    ``seconds`` is the median over rounds at the pace of the unit, ``raw_s`` as it was timed [s], ``slowness`` the
+    median of that of the machine meanwhile [1].
+    """
 
     name: str
     seconds: float
-    lowest_s: float
+    raw_s: float
     operations: tuple[Operation, ...]
+    slowness: float = 1.0
+
+    def times(self, factor: float) -> Timing:
+        """Return the same at another unit of the pace, at which ``seconds`` are ``factor`` times as many."""
+        return replace(self, seconds=self.seconds * factor)
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
     """How long is measured: ``rounds`` of at least ``seconds`` [s] a program each, programs in groups of ``group``.
 
-    After ``until`` on the monotonic clock [s] no group begins.
+    After ``until`` on the monotonic clock [s] no group begins. As many groups as there are rounds are in memory.
     """
 
     rounds: int = 5
@@ -77,17 +89,20 @@ def one_thread() -> Iterator[dict[str, str]]:
 def timed(programs: Sequence[Program], effort: Effort, pace: Pace | None = None) -> Iterator[list[Timing]]:
     """Yield the timings of ``programs`` group by group; what does not begin in time is left out.
 
-    Times are over the ``pace`` of the moment, where there is one.
+    Whenever a group has been compiled, those that were not yet run in all rounds have one. Times are at the unit of the
+    ``pace``, where there is one.
     """
     from dcsim.workload import runtime
 
     runtime.prepare()
+    begun: list[list[_Turns]] = []
     for start in range(0, len(programs), effort.group):
         if time.monotonic() > effort.until:
-            return
-        runs = [Run(program) for program in programs[start : start + effort.group]]
-        times = _rounds(runs, effort, pace)
-        yield [Timing(run.name, median(own), min(own), run.operations()) for run, own in zip(runs, times, strict=True)]
+            break
+        begun.append([_Turns(Run(program)) for program in programs[start : start + effort.group]])
+        yield from _round(begun, effort, pace)
+    while begun:
+        yield from _round(begun, effort, pace)
 
 
 def time_programs(programs: Sequence[Program], effort: Effort, pace: Pace | None = None) -> list[Timing]:
@@ -95,17 +110,39 @@ def time_programs(programs: Sequence[Program], effort: Effort, pace: Pace | None
     return [timing for group in timed(programs, effort, pace) for timing in group]
 
 
-def _rounds(runs: Sequence[Run], effort: Effort, pace: Pace | None) -> list[list[float]]:
-    """Return the time of one execution in every round of every run [s]."""
-    times: list[list[float]] = [[] for _ in runs]
-    before = 1.0 if pace is None else pace.now()
-    for _ in range(effort.rounds):
-        for run, own in zip(runs, times, strict=True):
-            seconds = run.once(effort.seconds)
-            after = 1.0 if pace is None else pace.now()
-            own.append(seconds / sqrt(before * after))
-            before = after
-    return times
+class _Turns:
+    """A program that takes turns with others: the time of one execution in each [s], and from when to when it ran."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.seconds: list[float] = []
+        self._spans: list[tuple[float, float]] = []
+
+    def take(self, seconds: float, pace: Pace | None) -> None:
+        """Run for ``seconds`` [s] and read the pace, oftener after a program that takes long."""
+        begin = time.monotonic()
+        self.seconds.append(self.run.once(seconds))
+        end = time.monotonic()
+        self._spans.append((begin, end))
+        if pace is not None:
+            for _ in range(1 + min(_MOST_READINGS, int((end - begin) / _READ_EVERY_S))):
+                pace.read()
+
+    def timing(self, pace: Pace | None) -> Timing:
+        """Return the medians over all turns."""
+        slowness = [1.0 if pace is None else pace.slowness(*span) for span in self._spans]
+        at_pace = [seconds * at_unit(slow) for seconds, slow in zip(self.seconds, slowness, strict=True)]
+        given = median(at_pace), median(self.seconds), self.run.operations(), median(slowness)
+        return Timing(self.run.name, *given)
+
+
+def _round(begun: list[list[_Turns]], effort: Effort, pace: Pace | None) -> Iterator[list[Timing]]:
+    """Give every program one turn; take a group out of ``begun`` that had all, and yield its timings."""
+    for group in begun:
+        for turns in group:
+            turns.take(effort.seconds, pace)
+    if len(begun[0][0].seconds) >= effort.rounds:
+        yield [turns.timing(pace) for turns in begun.pop(0)]
 
 
 def _allocator() -> Any:

@@ -21,6 +21,7 @@ from dcsim.workload.timing import Program
 
 _SEED = 20260701
 _WIDTHS = (10, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 300, 384, 512, 640, 768, 1000, 1024, 1536, 2048, 3072)
+_WIDE = (96, 128, 160, 192, 256, 300, 384, 512, 640, 768, 1000, 1024, 1536)
 _ODD = (11, 21, 45, 77, 135, 209, 415)
 _CHANNELS = (8, 16, 20, 24, 32, 48, 50, 64, 96, 128, 160, 192, 256, 384, 512)
 _MANY = (16, 32, 48, 64, 96, 160, 192, 320, 384, 512, 512)
@@ -33,7 +34,8 @@ _FIRST, _SMALL, _WINDOWS = (1, 3, 3), (3, 4, 8, 8, 12, 16, 16), (1, 3, 3, 3, 5)
 _LARGE_SIDES = (32, 40, 56, 64, 96, 112, 150, 200, 256)
 _TRIPS = 2
 _EVEN = 0.8  # share of layers whose inputs are no odd number
-_DENSE, _JOINT, _ATTENTION, _BATCHED = 48, 36, 12, 8
+_DENSE, _LAYERS, _JOINT, _ATTENTION, _BATCHED = 32, 24, 36, 12, 8
+_LARGEST = 1.5e9  # FLOPs of a layer
 _PAIRS, _VECTOR, _NARROW, _IMAGES, _OVER, _RISING, _LOOPED = 8, 6, 8, 40, 14, 8, 32
 
 
@@ -43,6 +45,8 @@ def products() -> Iterator[Program]:
     for _ in range(_DENSE):
         rows = random.choice((_whole(random, 1, 16), _whole(random, 8, 256), _whole(random, 128, 4096)))
         yield from _dense((rows,), *_widths(random, rows), "float32")
+    for _ in range(_LAYERS):
+        yield from _layer(random)
     for _ in range(_JOINT):
         rows, length = _whole(random, 2, 32), random.choice(_LENGTHS)
         *_, by_weight = _dense((rows, length), *_widths(random, rows * length), "float32")
@@ -172,6 +176,15 @@ def _widths(random: Random, rows: int) -> tuple[int, int]:
 def _dense(rows: tuple[int, ...], inputs: int, outputs: int, dtype: str) -> Iterator[Program]:
     x, w = array((*rows, inputs), jnp.dtype(dtype)), array((inputs, outputs), jnp.dtype(dtype))
     yield from _linear(f"dense {dtype} {rows} {inputs} {outputs}", lambda x, w: x @ w, x, w)
+
+
+def _layer(random: Random) -> Iterator[Program]:
+    """Return a layer of many rows and many features, as most layers are: the faster kernels, the larger they are."""
+    while True:
+        rows, inputs, outputs = _whole(random, 128, 2048), random.choice(_WIDE), random.choice(_WIDE)
+        if 2.0 * rows * inputs * outputs < _LARGEST:
+            break
+    yield from _dense((rows,), inputs, outputs, "float32")
 
 
 def _attention(random: Random) -> Iterator[Program]:

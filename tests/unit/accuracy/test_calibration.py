@@ -16,6 +16,7 @@ from dcsim.accuracy.calibration import Timings, _joined, calibrate
 from dcsim.accuracy.cases.steps import CASES
 from dcsim.accuracy.compute import naive_seconds, predicted_seconds, row
 from dcsim.accuracy.machine import Device, measured
+from dcsim.accuracy.score import score
 from dcsim.compute.roofline import operation_time
 from dcsim.errors import InputError
 from dcsim.scenario.load import load
@@ -254,16 +255,29 @@ def test_an_interrupt_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytes
     assert "# Partial: the measurement was interrupted." in file.read_text()
     monkeypatch.setattr(compute, "_STEPS", Effort(rounds=2, seconds=1e-3, group=1))
     monkeypatch.setattr(compute, "CASES", CASES[:2])
-    calls: list[int] = []
 
-    def interrupted(programs: list[object], effort: Effort, pace: object) -> list[Timing]:
-        calls.append(1)
-        if len(calls) > 1:
-            raise KeyboardInterrupt
-        return [timing("one", product(1, 64, 256, 32))]
+    def interrupted(programs: list[object], effort: Effort, pace: object) -> Iterator[list[Timing]]:
+        yield [timing("one", product(1, 64, 256, 32))]
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(compute, "time_programs", interrupted)
+    monkeypatch.setattr(compute, "timed", interrupted)
     done = dcsim("accuracy", "compute", "--calibration", file, "--json", "-")
     assert done.exit_code == 130
     found = json.loads(done.stdout)
     assert (len(found["rows"]), found["summary"]["partial"]) == (1, "interrupted after 1 of 2 cases")
+
+
+def test_errors_are_at_the_pace_of_the_calibration_and_stated_as_timed() -> None:
+    slow = replace(timing("one", product(1, 64, 256, 32)), slowness=1.5)
+    rows = [row(case, replace(slow, raw_s=2.0 * slow.seconds), DEVICE) for case in CASES[1:4:2]]
+    facts = compute.pace_facts(rows)
+    assert facts["as_timed"]["median"] == pytest.approx(0.5, abs=1e-3)  # predicted right, timed at twice that
+    assert score([row.error for row in rows]).median == pytest.approx(0.0, abs=1e-3)
+    told = compute.text(rows, facts)
+    assert "took 1.50 to 1.50 times what they took at calibration, the median step at 1.50" in told
+    assert "as timed, not brought to that pace: median error 50.0%, 90 % 50.0%" in told
+    efficiency = DEVICE.accelerator.efficiency
+    assert efficiency is not None
+    known = efficiency.model_copy(update={"pace": ("product: 98 us", "sweep: 0.2 ms")})
+    device = Device(DEVICE.accelerator.model_copy(update={"efficiency": known}), DEVICE.software)
+    assert compute._unit(device) == {"product": pytest.approx(98e-6), "sweep": pytest.approx(2e-4)}

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
+from math import log
 
 import jax
 import jax.numpy as jnp
 import pytest
 
 from dcsim.scenario.workload import CnnModel, MlpModel
-from dcsim.workload import micro_kernels, micro_products, model_programs
+from dcsim.workload import measure, micro_kernels, micro_products, model_programs
 from dcsim.workload.measure import Effort, one_thread, time_programs, timed
 from dcsim.workload.models.abstract import array
-from dcsim.workload.pace import Pace
+from dcsim.workload.pace import Pace, at_unit
 from dcsim.workload.step import Recipe
 from dcsim.workload.timing import Program
 
@@ -30,7 +32,7 @@ def test_a_program_is_timed_and_traced() -> None:
     ]
     found = time_programs(programs, QUICK)
     assert [timing.name for timing in found] == ["product", "in place", "rows"]
-    assert all(0.0 < timing.lowest_s <= timing.seconds < 1.0 for timing in found)
+    assert all(0.0 < timing.raw_s == timing.seconds < 1.0 for timing in found)
     assert [o.shape for o in found[0].operations] == [(1, 64, 64, 64)]
     assert [len(group) for group in timed(programs, QUICK)] == [2, 1]
 
@@ -80,12 +82,52 @@ def test_every_micro_kernel_traces_to_what_it_is_to_measure() -> None:
     assert len(names) == len(set(names))
 
 
-def test_the_pace_is_near_one_when_nothing_changed() -> None:
+def test_a_machine_slower_than_the_unit_takes_less_at_its_pace() -> None:
     pace = Pace()
-    again = Pace(2.0 * pace.unit_s)
-    assert again.unit_s == 2.0 * pace.unit_s
-    # the same programs against twice the unit: half the pace, however busy the machine, within a factor of five
-    assert 0.1 < again.now() / pace.now() < 2.5
+    begin = time.monotonic()
+    pace.read()
+    now = pace.slowness(begin, time.monotonic())
+    assert 0.1 < now < 10.0  # the same programs a moment later, however busy the machine
+    twice = Pace({name: 2.0 * seconds for name, seconds in pace.unit.items()})
+    twice._at, twice._logs = pace._at, pace._logs
+    assert twice.slowness(begin, time.monotonic()) == pytest.approx(now / 2.0)
+    assert at_unit(1.0) == 1.0
+    assert at_unit(4.0) == pytest.approx(4.0**-0.7)
+    # another unit: what was timed at the old one is brought to the new one, the median of all readings
+    before = at_unit(twice.slowness(begin, time.monotonic()))
+    assert before * twice.settle() == pytest.approx(at_unit(twice.slowness(begin, time.monotonic())))
+    assert twice.unit == pace.usual()
+
+
+def test_readings_near_a_program_count_and_others_do_not() -> None:
+    pace = Pace({"product": 1.0, "function": 1.0, "sweep": 1.0})
+    pace._at, pace._logs = [0.0, 10.0, 10.05, 20.0], [[log(x)] * 3 for x in (3.0, 2.0, 8.0, 5.0)]
+    assert pace.slowness(10.0, 10.02) == pytest.approx(4.0)  # the geometric mean of 2 and 8
+    assert pace.slowness(15.0, 16.0) == pytest.approx(8.0)  # none near: the last one before
+    assert pace.slowness(-9.0, -8.0) == pytest.approx(3.0)  # none before: the first one
+    assert pace.slowness(-9.0, 99.0) == pytest.approx((3.0 * 2.0 * 8.0 * 5.0) ** 0.25)
+
+
+def test_rounds_are_spread_over_the_compilation_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+
+    class Quick:
+        def __init__(self, program: Program) -> None:
+            self.name = program.name
+            told.append(f"compile {program.name}")
+
+        def once(self, seconds: float) -> float:
+            told.append(self.name)
+            return 1.0
+
+        def operations(self) -> tuple[()]:
+            return ()
+
+    monkeypatch.setattr(measure, "Run", Quick)
+    programs = [Program(name, lambda x: x, (SQUARE,)) for name in "abc"]
+    found = time_programs(programs, Effort(rounds=2, group=1))
+    assert [timing.name for timing in found] == ["a", "b", "c"]
+    assert told == ["compile a", "a", "compile b", "a", "b", "compile c", "b", "c", "c"]
 
 
 def test_no_group_begins_after_the_time_is_over() -> None:
