@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+
+from dcsim.parallel.parallelism import EVERYTHING
+
+Floats = NDArray[np.float64]
+
 FUSED = MappingProxyType({"megatron-2021": 0.0, "deepspeed-2022": 0.0})
 """Eras whose attention is not one kernel; all others fuse."""
 
@@ -15,6 +22,13 @@ OLDER_ATTENTION = frozenset({"flash-2023"})
 
 LATER = ("hopper", "blackwell")
 """Generations of those later GPUs."""
+
+PREFETCHED = 0.8
+"""Share of data-parallel communication beside computation where weights are sharded, if the era hides none else [1].
+
+Weights of the next layer are gathered while one runs (ZeRO-3, SC 2020; Y. Zhao et al., "PyTorch FSDP", VLDB 2023,
+section 3.3), also by frameworks that summed replicated gradients after the backward pass; the prior of later eras.
+"""
 
 HIDDEN_PIPELINE = MappingProxyType({"megatron-2021": 0.0, "deepspeed-2022": 0.0, "torchtitan-2024": 0.0})
 """Eras whose stages wait for their messages; others send beside computation."""
@@ -37,6 +51,11 @@ EXPERTS_SPREAD, TPU_SPREAD, SPREAD = 0.40, 0.16, 0.10
 
 By the study of grouped halves (``analysis/fit_training.py --study``), rounded up.
 """
+
+
+def hidden_data(of_era: Floats, sharding: Floats) -> Floats:
+    """Return the share of data-parallel communication beside computation, of an era's and for what plans shard [1]."""
+    return np.where((sharding >= EVERYTHING) & (of_era == 0.0), PREFETCHED, of_era)
 
 
 def spread_of(mixture: bool, generation: str) -> float:

@@ -22,6 +22,7 @@ from dcsim.estimate.habits import (
     LATER,
     MODERN_PIPELINE,
     OLDER_ATTENTION,
+    hidden_data,
 )
 from dcsim.estimate.messages import Links
 from dcsim.estimate.work import Habits, Work
@@ -234,6 +235,7 @@ def _links(pool: PoolParts, setting: Setting, link_rate: float, domain: int) -> 
 def _habits(parts: JobParts, setting: Setting) -> Habits:
     training, kernels, era, parallel = setting.training, setting.kernels, parts.job.software, parts.job.parallel
     shared = kernels.hidden_expert if era == "bridge-2026" else 0.0
+    hidden = hidden_data(_one(training.hidden_data), _one(_SHARDING[parallel.sharding]))
     dual = DUAL_PIPELINE if parallel.scheduled == "zero-bubble" and parallel.expert > 1 else 0.0
     return Habits(
         launch_s=_one(training.launch_us * 1e-6),
@@ -242,7 +244,7 @@ def _habits(parts: JobParts, setting: Setting) -> Habits:
         added=_one(float(era in ADDED)),
         passes=_one(kernels.passes),
         hidden_tensor=_one(training.hidden_tensor),
-        hidden_data=_one(training.hidden_data if parallel.overlap else 0.0),
+        hidden_data=hidden if parallel.overlap else _one(0.0),
         hidden_pipeline=_one(HIDDEN_PIPELINE.get(era, MODERN_PIPELINE)),
         hidden_expert=_one(max(shared, dual)),
         step_s=_one(training.step_ms * 1e-3),

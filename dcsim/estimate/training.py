@@ -33,14 +33,28 @@ PARTS = (
 )  # fmt: skip
 """What a step's time is made of; communication is what of it is exposed."""
 
-LAUNCHED = 3.0
-"""Order of the norm that joins times on device and host: kernels are short and long, so each waits for the other."""
+LAUNCHED, LAUNCHED_TOGETHER = 3.0, 2.0
+"""Order of the norm that joins times on device and host: kernels are short and long, so each waits for the other.
+
+Lower in tensor groups, whose every collective waits for the slowest host, so that none runs ahead: an assumption, by
+the errors of runs that the fit did not see.
+"""
 
 FEWER = 5
 """Layers that the stage with the head may hold less than the others."""
 
 KERNELS = 24.0
 """Kernels of a layer's forward pass, and half of those of its backward pass: an assumption, counted in eager mode."""
+
+SOFTMAX_KERNELS, SOFTMAX_PASSES = 4.0, 16.0
+"""Kernels that do a softmax beside the first where no single one can, and what they read and write more.
+
+Megatron-LM's fused softmax (fused_softmax.py and scaled_upper_triang_masked_softmax.h, 2021) takes sequences of up to
+2,048 tokens and multiples of four heads and samples; else scores are widened to 32 bits, scaled, masked, normalized and
+narrowed, each by a kernel: 36 bytes a score instead of 4, and 2 make a pass.
+"""
+
+_SOFTMAX_ROWS, _SOFTMAX_TOKENS = 4.0, 2048.0
 
 _ADAM_BYTES = 18.0  # an element's master weight, two moments, gradient and weight, each moved once
 _LOSS_BYTES = 20.0  # a logit: written and read in 16 and 32 bits by softmax and cross entropy, forward and backward
@@ -208,7 +222,8 @@ def _core(work: Work) -> tuple[Floats, Floats]:
     core = np.where(fused, kernels.attention_seconds(flops * busiest_share(shape, plan, work.context), chip), apart)
     # No fused kernel of 2025 took sinks but where it had a window: an assumption that published steps bear out.
     written = np.where(fused, shape.sinks * (1.0 - shape.windowed), 1.0)
-    scores = kernels.traffic_seconds(2.0 * habits.passes * elements * written, chip)
+    passes = habits.passes + SOFTMAX_PASSES * _apart(work)
+    scores = kernels.traffic_seconds(2.0 * passes * elements * written, chip)
     return np.asarray(core), np.asarray(scores)
 
 
@@ -226,6 +241,14 @@ def _inner(work: Work, dense: Floats) -> Floats:
     shape, load = work.shape, busiest_load(work.routing, work.plan)
     mixed = shape.shared_ffn + load * shape.chosen * shape.expert_ffn
     return np.asarray((1.0 + shape.gated) * (dense * shape.ffn + (1.0 - dense) * mixed))
+
+
+def _apart(work: Work) -> Floats:
+    """Return 1 where attention of several kernels does its softmax in several kernels too, else 0."""
+    plan, shape = work.plan, work.shape
+    rows = np.mod(plan.micro * shape.heads / plan.tensor, _SOFTMAX_ROWS)
+    unfit = (rows > 0) | (shape.sequence > _SOFTMAX_TOKENS)
+    return np.where((work.habits.fused == 0) & unfit, 1.0, 0.0)
 
 
 def _memory(work: Work, dense: Floats) -> Floats:
@@ -268,8 +291,9 @@ def _launch(work: Work, each: Floats) -> Floats:
     plan, shape, habits = work.plan, work.shape, work.habits
     passes = 3.0 + plan.recomputed
     expert = np.where(shape.mixture, 0.5, 0.0)
-    host = habits.launch_s * KERNELS * (1.0 + expert) * passes
-    return at_least(each, host, LAUNCHED) - each
+    count = KERNELS * (1.0 + expert) + SOFTMAX_KERNELS * _apart(work)
+    host = habits.launch_s * count * passes
+    return at_least(each, host, np.where(plan.tensor > 1, LAUNCHED_TOGETHER, LAUNCHED)) - each
 
 
 def _stages(work: Work, each: Floats, head: Floats) -> Floats:

@@ -21,7 +21,8 @@ _FILE = Path(__file__).parents[1] / "cases" / "devices.csv"
 class DataSheet:
     """Peaks of 16 and 8 bits [FLOP/s], memory [B] and its bandwidth [B/s], tiles at once, links [B/s], power.
 
-    ``power`` is the board's limit over that of the fastest board of its kind [1].
+    ``power`` is the board's limit for what its data sheet promises, watts per FLOP/s of the peak, over that of the
+    fastest board of its kind [1]: a peak that a board states lower already has part of its lower limit in it.
     """
 
     name: str

@@ -27,6 +27,7 @@ from dcsim.estimate.habits import (
     LATER,
     MODERN_PIPELINE,
     OLDER_ATTENTION,
+    hidden_data,
 )
 from dcsim.estimate.messages import Links
 from dcsim.estimate.training import step_parts
@@ -110,7 +111,7 @@ def work_of(facts: Facts, constants: Constants) -> Work:
             added=facts.columns["added"],
             passes=common["passes"] * one,
             hidden_tensor=1.0 - (1.0 - of_era["hidden_tensor"]) * (1.0 - facts.columns["async"]),
-            hidden_data=of_era["hidden_data"],
+            hidden_data=hidden_data(of_era["hidden_data"], facts.plan.sharding),
             hidden_pipeline=facts.columns["hidden_pipeline"],
             hidden_expert=np.maximum(
                 facts.columns["hidden_expert"], np.where(facts.columns["overlapping"] > 0, common["hidden_expert"], 0.0)

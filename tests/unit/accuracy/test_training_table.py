@@ -162,3 +162,10 @@ def test_the_parts_of_a_row_sum_to_its_step(cases: list[Case]) -> None:
     (row,) = table.rows_of(cases[:1], shipped(), {})
     assert row.metric == "step_s"
     assert sum((row.more or {}).values()) == pytest.approx(row.predicted, rel=1e-12)
+
+
+def test_power_is_counted_for_what_a_data_sheet_promises() -> None:
+    b200, gb200, pcie = (data_sheet(name) for name in ("B200-SXM", "GB200-NVL72", "H100-PCIe-80GB"))
+    assert b200 is not None and gb200 is not None and pcie is not None
+    assert b200.power == pytest.approx((1000.0 / 1200.0) / (b200.rate16 / gb200.rate16), abs=1e-3)
+    assert pcie.power == pytest.approx((350.0 / 700.0) / (756.0 / 989.0), abs=1e-3)

@@ -10,8 +10,9 @@ import pytest
 from dcsim.catalogue import Shelf
 from dcsim.compute.kernels import Chip
 from dcsim.estimate import messages
+from dcsim.estimate.habits import hidden_data
 from dcsim.estimate.messages import Links, Members
-from dcsim.estimate.training import PARTS, step_parts, step_seconds
+from dcsim.estimate.training import PARTS, layers_of, step_parts, step_seconds
 from dcsim.estimate.work import Habits, Work
 from dcsim.parallel.model_shape import shape_of
 from dcsim.parallel.parallelism import Parallelism, Precision
@@ -151,3 +152,32 @@ def test_sums_of_gradients_are_read_and_written_where_a_kernel_adds_them() -> No
     more = float((step_parts(added)["memory"] - step_parts(plain)["memory"])[0])
     matrices = 32 * (4096 * (4096 + 2 * 1024) + 4096 * 4096 + 3 * 4096 * 14336)
     assert more == pytest.approx(2 * 8.0 * matrices / (3.35e12 * 0.8), rel=1e-9)
+
+
+def test_softmax_of_two_heads_is_done_by_several_kernels() -> None:
+    both = [work(micro=micro, tensor=16.0) for micro in (1.0, 2.0)]
+    both = [
+        replace(
+            one,
+            habits=replace(one.habits, fused=np.zeros(1)),
+            shape=replace(one.shape, sequence=np.array([2048.0])),
+        )
+        for one in both
+    ]
+    two_heads, four_rows = (step_parts(one)["attention"][0] for one in both)
+    # Micro batches of two fit the one kernel, at twice the work; else 16 passes of 2 bytes more, thrice with backward.
+    scores = 2048.0 * 2048.0 * 32.0 / 16.0
+    more = 32.0 * 3.0 * 16.0 * 2.0 * scores / (3.35e12 * 0.8)
+    assert two_heads - four_rows / 2.0 == pytest.approx(more, rel=1e-9)
+
+
+@pytest.mark.parametrize(("tensor", "order"), [(1.0, 3.0), (2.0, 2.0)])
+def test_tensor_groups_wait_for_hosts_more(tensor: float, order: float) -> None:
+    mean = layers_of(work(tensor=tensor))
+    each, host = mean.forward_s + mean.backward_s, 3.0 * 24.0 * 5e-6
+    assert mean.launch_s == pytest.approx((each**order + host**order) ** (1.0 / order) - each, rel=1e-9)
+
+
+def test_sharded_weights_come_ahead_in_eras_that_hide_no_gradients() -> None:
+    of_era, sharding = np.array([0.0, 0.0, 0.6]), np.array([1.0, 3.0, 3.0])
+    assert hidden_data(of_era, sharding).tolist() == [0.0, 0.8, 0.6]
