@@ -1,28 +1,35 @@
 """Fit the parts of gpu-fabrics nvlink3, nvlink4 and nvlink5 to the rows marked so in the shipped cases; print them.
 
-    python analysis/fit_collectives.py [--evaluations 250]
+    python analysis/fit_collectives.py [--evaluations 30] [--study]
 
-Least squares on the logarithm of predicted over measured time, with a soft L1 loss so that single rows do not pull, and
-a weak pull toward the values in the catalogue (a change by a factor e counts as an error of 5 %). Rows of a loop that
-waits for every call count without the 20 us of the wait.
+Least squares on the logarithm of predicted over measured time, with a soft L1 loss so that single rows do not pull.
+Generations pull at each other: a constant that is a factor e away from the mean of the three counts as an error of
+10 %, and as one of 1 % where it is that far from where the fit began. Rows of a loop that waits for every call count
+without the 20 us of the wait.
+
+``--study`` prints how far predictions are off for rows, and for systems, that the constants were not fitted to. Those
+fits use every row that is not flagged, and begin with constants that no generation has of its own.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from dcsim.accuracy.collectives.algorithm import choice_of
 from dcsim.accuracy.collectives.case import Case, read
-from dcsim.accuracy.collectives.predict import BLOCKING_S, measured_s
+from dcsim.accuracy.collectives.predict import BLOCKING_S, blocking, measured_s
 from dcsim.accuracy.collectives.system import group_of
 from dcsim.catalogue import Shelf
 from dcsim.catalogue.fabrics import GpuFabric
-from dcsim.network.collectives import Interconnect, Kind, RankGroup, collective_time
+from dcsim.network.collectives import Choice, Interconnect, Kind, RankGroup, collective_time
 
 Floats = NDArray[np.float64]
 GENERATIONS = {"A100-SXM": "nvlink3", "H100-SXM": "nvlink4", "H200-SXM": "nvlink4", "B200-SXM": "nvlink5"}
@@ -48,13 +55,27 @@ OWN = (
     *("exchange.efficiency", "exchange.to_one"),
 )
 SWITCH = ("in_switch.base", "in_switch.rank", "in_switch.efficiency")
-PULL, SOFT = 0.05, 0.06
+PULL, POOL, SOFT = 0.01, 0.1, 0.06
+FOLDS = 5
+_MIB = 2.0**20
+_STEP = 1e-4  # of the logarithm of a constant, for slopes
 
 Name = tuple[str, str]  # a part, "" for all of them, and a field
-Series = tuple[str, Kind, RankGroup, Floats, Floats]
+Parts = Mapping[str, GpuFabric]
 
 
-def names(parts: Mapping[str, GpuFabric]) -> list[Name]:
+class Series(NamedTuple):
+    """Sizes [B] and times [s] of one kind of collective over as many ranks."""
+
+    part: str
+    kind: Kind
+    group: RankGroup
+    choice: Choice
+    sizes: Floats
+    seconds: Floats
+
+
+def names(parts: Parts) -> list[Name]:
     """Return every constant that is fitted."""
     own = [(part, field) for part in parts for field in OWN]
     return [("", field) for field in SHARED] + own + [(p, f) for p in parts if parts[p].in_switch for f in SWITCH]
@@ -75,20 +96,27 @@ def put(part: GpuFabric, field: str, value: float) -> GpuFabric:
     return part if inner is None else part.model_copy(update={group: inner.model_copy(update={key: value})})
 
 
+def usable(case: Case) -> bool:
+    """Return whether a row was measured in one server of a known generation, and is no fault."""
+    large = (case.size_bytes or 0.0) >= _MIB
+    known = case.row["collective"] in KINDS and case.row["gpu"] in GENERATIONS and case.nodes == 1
+    return known and not case.flagged and bool(case.size_bytes) and (large or case.timed)
+
+
 def series(cases: Sequence[Case]) -> list[Series]:
-    """Return sizes and times [s] of the fitted rows in one server, by part, kind and ranks."""
-    found: dict[tuple[str, str, int], list[tuple[float, float]]] = {}
+    """Return the rows as series."""
+    found: dict[tuple[str, str, int, str], list[tuple[float, float]]] = {}
     for case in cases:
-        seconds, ranks = measured_s(case), group_of(case).ranks
-        usable = case.text("fitted") == "yes" and case.nodes == 1 and case.row["collective"] in KINDS
-        part = GENERATIONS.get(case.row["gpu"])
-        if usable and part and seconds and case.size_bytes and (case.size_bytes >= 2**20 or case.timed):
-            waited = BLOCKING_S if "blocking" in case.text("note") else 0.0
-            found.setdefault((part, case.row["collective"], ranks), []).append((case.size_bytes, seconds - waited))
-    return [(part, KINDS[kind], RankGroup(ranks), *np.array(points).T) for (part, kind, ranks), points in found.items()]
+        key = (GENERATIONS[case.row["gpu"]], case.row["collective"], group_of(case).ranks, case.text("algorithm"))
+        waited = BLOCKING_S if blocking(case) else 0.0
+        found.setdefault(key, []).append((case.size_bytes or 0.0, (measured_s(case) or 0.0) - waited))
+    return [
+        Series(part, KINDS[kind], RankGroup(ranks), choice_of(text), *np.array(points).T)
+        for (part, kind, ranks, text), points in found.items()
+    ]
 
 
-def with_values(parts: Mapping[str, GpuFabric], wanted: Sequence[Name], values: Floats) -> dict[str, GpuFabric]:
+def with_values(parts: Parts, wanted: Sequence[Name], values: Floats) -> dict[str, GpuFabric]:
     """Return the parts with other values of the fitted constants."""
     found = dict(parts)
     for (part, field), value in zip(wanted, values.tolist(), strict=True):
@@ -97,34 +125,116 @@ def with_values(parts: Mapping[str, GpuFabric], wanted: Sequence[Name], values: 
     return found
 
 
-def errors(parts: Mapping[str, GpuFabric], rows: Sequence[Series]) -> Floats:
+def errors(parts: Parts, rows: Sequence[Series]) -> Floats:
     """Return the logarithm of predicted over measured time of every row."""
     found = [
-        np.log(collective_time(kind, sizes, group, Interconnect(parts[part])).seconds / seconds)
-        for part, kind, group, sizes, seconds in rows
+        np.log(collective_time(row.kind, row.sizes, row.group, Interconnect(parts[row.part]), row.choice).seconds)
+        - np.log(row.seconds)
+        for row in rows
     ]
     return np.concatenate(found)
+
+
+def values_of(parts: Parts, wanted: Sequence[Name]) -> Floats:
+    """Return the logarithms of the constants; those that all share from a part that has them."""
+    whole = next(name for name in parts if parts[name].in_switch)
+    return np.log([get(parts[part or whole], field) for part, field in wanted])
+
+
+def together(wanted: Sequence[Name]) -> Floats:
+    """Return the matrix that takes from each constant the mean of the same one over the parts."""
+    fields = np.array([field for _, field in wanted])
+    alike = (fields[:, None] == fields).astype(np.float64)
+    return np.eye(len(wanted)) - alike / alike.sum(axis=1, keepdims=True)
+
+
+def fit(parts: Parts, rows: Sequence[Series], evaluations: int) -> dict[str, GpuFabric]:
+    """Return the parts with the constants that fit the rows best."""
+    wanted = names(parts)
+    start, apart = values_of(parts, wanted), POOL * together(wanted)
+    pulls = np.concatenate([PULL * np.eye(len(wanted)), apart])
+    held = np.concatenate([PULL * start, np.zeros(len(wanted))])
+
+    def of(values: Floats) -> Floats:
+        return errors(with_values(parts, wanted, np.exp(values)), rows)
+
+    def slopes(values: Floats) -> Floats:
+        return np.concatenate([_slopes(of, values, wanted, rows), pulls])
+
+    solution = least_squares(
+        lambda values: np.concatenate([of(values), pulls @ values - held]),
+        start,
+        jac=slopes,
+        loss="soft_l1",
+        f_scale=SOFT,
+        max_nfev=evaluations,
+    )
+    return with_values(parts, wanted, np.exp(solution.x))
+
+
+def _slopes(of: Callable[[Floats], Floats], values: Floats, wanted: Sequence[Name], rows: Sequence[Series]) -> Floats:
+    """Return the derivatives: the same constant of all generations moves at once, since each row has but one."""
+    owner = np.concatenate([[row.part] * len(row.sizes) for row in rows])
+    fields = np.array([field for _, field in wanted])
+    found, here = np.zeros((len(owner), len(wanted))), of(values)
+    for field in dict.fromkeys(fields.tolist()):
+        slope = (of(values + _STEP * (fields == field)) - here) / _STEP
+        for column in np.flatnonzero(fields == field):
+            part = wanted[column][0]
+            found[:, column] = np.where((owner == part) | (part == ""), slope, 0.0)
+    return found
+
+
+def neutral(parts: Parts) -> dict[str, GpuFabric]:
+    """Return the parts with the geometric means of their constants in place of their own."""
+    wanted = names(parts)
+    values = values_of(parts, wanted)
+    return with_values(parts, wanted, np.exp(values - together(wanted) @ values))
+
+
+def left_out(parts: Parts, cases: Sequence[Case], key: Callable[[Case], object], evaluations: int) -> list[str]:
+    """Return a line on the errors of each group of cases, each predicted by a fit to all others."""
+    start, lines = neutral(parts), []
+    every: list[tuple[float, float]] = []
+    for label in dict.fromkeys(key(case) for case in cases):
+        out = series([case for case in cases if key(case) == label])
+        found = fit(start, series([case for case in cases if key(case) != label]), evaluations)
+        sizes = np.concatenate([row.sizes for row in out]).tolist()
+        own = list(zip(sizes, errors(found, out).tolist(), strict=True))
+        every += own
+        lines.append(f"  {label!s:64.64} {scored(own)}")
+    return [f"  {'all':64} {scored(every)}", *lines]
+
+
+def scored(found: Sequence[tuple[float, float]]) -> str:
+    """Return the median and ninetieth percentile of errors from and below 1 MiB as text."""
+    texts = []
+    for name, large in (("from 1 MiB", True), ("below", False)):
+        sizes = np.abs(np.expm1([error for size, error in found if (size >= _MIB) == large]))
+        shown = f"{np.median(sizes):6.1%} ({np.quantile(sizes, 0.9):6.1%})" if sizes.size else f"{'none':>16}"
+        texts.append(f"{name} {shown} of {sizes.size:3}")
+    return "   ".join(texts)
 
 
 def main(arguments: list[str]) -> int:
     """Fit and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--evaluations", type=int, default=250, help="of the model, at most")
+    parser.add_argument("--evaluations", type=int, default=30, help="of the model and its slopes, at most")
+    parser.add_argument("--study", action="store_true", help="print errors of rows and systems that were left out")
     options = parser.parse_args(arguments)
-    shelf = Shelf()
+    shelf, cases = Shelf(), [case for case in read(None) if usable(case)]
     parts = {name: shelf.take(GpuFabric, name) for name in dict.fromkeys(GENERATIONS.values())}
-    wanted, rows = names(parts), series(read(None))
-    first = next(name for name in parts if parts[name].in_switch)
-    start = np.log([get(parts[part or first], field) for part, field in wanted])
-
-    def residuals(values: Floats) -> Floats:
-        return np.concatenate([errors(with_values(parts, wanted, np.exp(values)), rows), PULL * (values - start)])
-
-    solution = least_squares(residuals, start, loss="soft_l1", f_scale=SOFT, max_nfev=options.evaluations)
-    fitted = with_values(parts, wanted, np.exp(solution.x))
-    found = np.abs(np.expm1(errors(fitted, rows)))
+    if options.study:
+        print("one of five parts of the rows left out: median (90th percentile)")
+        fold = left_out(parts, cases, lambda case: crc32(case.id.encode()) % FOLDS, options.evaluations)
+        print("\n".join([*fold, "one system left out"]))
+        print("\n".join(left_out(parts, cases, lambda case: case.row["system"], options.evaluations)))
+        return 0
+    rows = series([case for case in cases if case.text("fitted") == "yes"])
+    fitted = fit(parts, rows, options.evaluations)
+    found, wanted = np.abs(np.expm1(errors(fitted, rows))), names(parts)
     print(f"{len(found)} rows, {len(wanted)} constants: median error {np.median(found):.1%}, worst {found.max():.1%}")
-    for (part, field), value in zip(wanted, np.exp(solution.x).tolist(), strict=True):
+    for (part, field), value in zip(wanted, np.exp(values_of(fitted, wanted)).tolist(), strict=True):
         print(f"{part or 'all':8} {field:24} {value:.4g}")
     return 0
 

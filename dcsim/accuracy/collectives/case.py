@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -42,6 +43,8 @@ class Case:
     gpus: int | None
     nodes: int | None
     gpus_per_node: int | None
+    faulty: bool = False
+    """Whether most rows of its system in its source are flagged: then the fault is in the system, not in a size."""
 
     def text(self, *columns: str) -> str:
         """Return some columns as one text in lower case."""
@@ -58,9 +61,12 @@ class Case:
 
     @property
     def flagged(self) -> bool:
-        """Whether its own note takes it for a fault, an estimate, or recalled: reported apart."""
+        """Whether it is taken for a fault, an estimate, or recalled, by its own note or those of most of its system.
+
+        Reported apart.
+        """
         note = self.text("note", "source", "flag")
-        return any(word in note for word in _FAULTS) or self.text("verified") == "memory"
+        return self.faulty or any(word in note for word in _FAULTS) or self.text("verified") == "memory"
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -89,7 +95,17 @@ def read(path: Path | None) -> list[Case]:
     problems = [f"{name}:{line}: {problem}" for line, row in enumerate(rows, 2) for problem in _problems(row)]
     if problems:
         raise InputError("\n".join(problems))
-    return [_case(row) for row in rows]
+    return _with_faults([_case(row) for row in rows])
+
+
+def _with_faults(cases: Sequence[Case]) -> list[Case]:
+    """Return the cases, those of a system and source most of whose rows are flagged marked as faulty."""
+    keys = [(case.text("system"), case.text("source")) for case in cases]
+    all_of, flagged = Counter(keys), Counter(key for key, case in zip(keys, cases, strict=True) if case.flagged)
+    return [
+        replace(case, faulty=bool(key[0]) and 2 * flagged[key] > all_of[key])
+        for key, case in zip(keys, cases, strict=True)
+    ]
 
 
 def fitted_keys() -> frozenset[tuple[str, ...]]:
@@ -99,7 +115,6 @@ def fitted_keys() -> frozenset[tuple[str, ...]]:
 
 def _case(row: Row) -> Case:
     metric, scale = _metric(row["metric"])
-    counts = {column: _count(row.get(column)) for column in ("gpus", "nodes", "gpus_per_node")}
     return Case(
         row=row,
         id=row["id"],
@@ -107,7 +122,9 @@ def _case(row: Row) -> Case:
         value=float(row["value"]),
         scale=scale,
         size_bytes=_number(row.get("message_bytes")),
-        **counts,
+        gpus=_count(row.get("gpus")),
+        nodes=_count(row.get("nodes")),
+        gpus_per_node=_count(row.get("gpus_per_node")),
     )
 
 

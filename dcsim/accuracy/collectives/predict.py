@@ -122,7 +122,7 @@ def _collective(case: Case, kind: Kind, group: RankGroup, net: Interconnect) -> 
     except InputError:
         # What is named does not exist there, as reduction in a switch that cannot: then the library's own choice.
         found = collective_time(kind, size, group, net, ANY)
-    seconds = float(found.seconds) + (BLOCKING_S if _blocking(case) else 0.0)
+    seconds = float(found.seconds) + (BLOCKING_S if blocking(case) else 0.0)
     rate = size / seconds * (bus_factor(kind, group.ranks) if case.metric == "busbw" else 1.0)
     name = f"{found.algorithm} {found.protocol}"
     if case.size_bytes is None and case.timed and kind != "barrier":
@@ -153,7 +153,7 @@ def _verbs(case: Case, net: Interconnect) -> Prediction:
     return Prediction(seconds, size / seconds, "", "remote write")
 
 
-def _blocking(case: Case) -> bool:
-    """Whether the benchmark waits for every call before the next: by its note, or known of its source."""
+def blocking(case: Case) -> bool:
+    """Return whether the benchmark waits for every call before the next: by its note, or known of its source."""
     said = "blocking" in case.text("note", "harness") and "non-blocking" not in case.text("note", "harness")
     return said or ("stas00/ml-engineering" in case.text("source") and "(sharp)" not in case.text("source"))

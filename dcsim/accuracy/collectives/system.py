@@ -25,8 +25,10 @@ _CARDS: Final = MappingProxyType(  # network cards of a server and their rate [b
     {"nvlink2": (4, 100e9), "nvlink3": (8, 200e9), "nvlink4": (8, 400e9), "nvlink5": (8, 400e9)}
 )
 _OTHER_CARDS: Final = (1, 100e9)
+_CARD_OF: Final = ((r"b300|rubin|vr200", 800e9),)  # ConnectX-8 (NVIDIA GB300 NVL72 and DGX B300 datasheets, recalled)
 _RACK: Final = 72
 _SERVER: Final = 8  # accelerators of a server where it is not stated
+_SLICE: Final = r"\btpu|\bici\b"  # links of a torus that join all chips, whatever their host
 _EARLY: Final = ("nvlink2", "nvlink3")
 
 
@@ -34,6 +36,8 @@ def group_of(case: Case) -> RankGroup:
     """Return the ranks of a case and how many of them share scale-up links."""
     per_node = case.gpus_per_node or _SERVER
     ranks = case.gpus or per_node * (case.nodes or 1)
+    if re.search(_SLICE, case.text("gpu", "intra_link")):
+        return RankGroup(ranks)
     if rack := _rack(case):
         return RankGroup(ranks, ceil(ranks / ceil(ranks / rack)))
     nodes = case.nodes or ceil(ranks / per_node)
@@ -92,10 +96,15 @@ def _network(case: Case, link: str) -> str:
 
 
 def _card_rate(case: Case, group: RankGroup, link: str) -> float:
-    """Return the line rate of the cards of a server over its ranks [B/s]; in a rack, those of one of its servers."""
-    count, rate = case.number("nics_per_node"), case.number("nic_Gbps")
-    usual, usual_rate = _CARDS.get(link, _OTHER_CARDS)
+    """Return the line rate of the cards of a rank [B/s]: its share of those of its server, at least one if there are.
+
+    Libraries give a rank the cards next to it: one that is alone in its server does not get those of all.
+    """
+    count, stated = case.number("nics_per_node"), case.number("nic_Gbps")
+    usual, rate = _CARDS.get(link.removesuffix("-rack"), _OTHER_CARDS)
+    rate = next((faster for name, faster in _CARD_OF if re.search(name, case.text("gpu", "system"))), rate)
     per_node = case.gpus_per_node or group.inside
     cards = count or (usual if per_node >= usual else per_node)
     ranks = min(per_node, group.inside)
-    return cards * (rate * 1e9 if rate else usual_rate) / 8.0 / ranks
+    own = max(cards / max(per_node, ranks), min(cards / ranks, 1.0))
+    return own * (stated * 1e9 if stated else rate) / 8.0

@@ -204,3 +204,40 @@ def test_a_fitted_row_is_known_in_another_table(tmp_path: Path) -> None:
         "id", "metric", "unit", "measured", "predicted", "error", "low", "high", "fitted", "reason",
     }  # fmt: skip
     assert written["summary"]["all"]["coverage"] == 1.0
+
+
+def test_fault_of_a_system(tmp_path: Path) -> None:
+    """Two of three rows of a box are flagged by their notes, so the third is; half of another's are, so no more are."""
+    fault = {"note": "suspiciously low, treat as a fault case"}
+    box, other = {**PLAIN, "system": "box", "source": "a"}, {**PLAIN, "system": "other", "source": "a"}
+    found = cases(
+        tmp_path, {**box, **fault}, {**box, **fault, "id": "X2"}, {**box, "id": "X3"}, other, {**other, **fault}
+    )
+    assert [case.flagged for case in found] == [True, True, True, False, True]
+
+
+def test_cards_of_a_rank(tmp_path: Path) -> None:
+    """A rank gets the cards next to it, 8 x 400 Gbit/s over 8: alone in its server no more, two share one card."""
+    row = {**PLAIN, "nics_per_node": "8", "nic_Gbps": "400", "nodes": "2"}
+    for changed, expected in (
+        ({"gpus": "16"}, 50e9),
+        ({"gpus": "2"}, 50e9),
+        ({"gpus": "4", "nics_per_node": "1"}, 25e9),
+        ({"gpus": "2", "nics_per_node": "1"}, 50e9),
+    ):
+        one = case(tmp_path, **{**row, **changed})
+        assert interconnect_of(one, group_of(one), SHELF).network_rate == pytest.approx(expected, rel=1e-12)
+
+
+def test_cards_of_racks(tmp_path: Path) -> None:
+    """Where no cards are stated each accelerator of two racks has its own: 400 Gbit/s of GB200, 800 of GB300."""
+    row = {**PLAIN, "gpus": "144", "gpus_per_node": "4", "nodes": "36"}
+    for gpu, expected in (("GB200", 50e9), ("GB300", 100e9)):
+        one = case(tmp_path, **{**row, "gpu": gpu})
+        assert group_of(one).domains == 2
+        assert interconnect_of(one, group_of(one), SHELF).network_rate == pytest.approx(expected, rel=1e-12)
+
+
+def test_chips_of_a_torus_share_a_domain(tmp_path: Path) -> None:
+    one = case(tmp_path, gpu="TPU v5p", gpus="64", gpus_per_node="4", nodes="16", intra_link="ICI")
+    assert group_of(one).domains == 1
