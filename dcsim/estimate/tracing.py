@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from dcsim.catalogue.inventory import Inventory, JobParts
 from dcsim.errors import CodeRefusedError, ScenarioError
 from dcsim.estimate.job_plan import cost_request
@@ -10,7 +12,7 @@ from dcsim.scenario.suggest import quoted
 from dcsim.scenario.user import UserModel
 from dcsim.workload.costs import costs
 from dcsim.workload.operation import StepCosts
-from dcsim.workload.user import NotFoundError
+from dcsim.workload.user import NotFoundError, key_of
 
 
 def permit(loaded: Loaded, inventory: Inventory, allowed: bool) -> None:
@@ -46,5 +48,6 @@ def traced(parts: JobParts, loaded: Loaded) -> StepCosts:
     try:
         return costs(cost_request(parts, loaded.folder))
     except NotFoundError as error:
-        problem = loaded.problem(f"jobs.{parts.job.name}.model.function", error.found, error.expected)
+        key = key_of(cast("UserModel", parts.model), error.name)
+        problem = loaded.problem(f"jobs.{parts.job.name}.model.{key}", error.found, error.expected)
         raise ScenarioError([problem]) from None

@@ -77,7 +77,8 @@ def _attribute(function: str, code: UserCode) -> Any:
     with blaming("importable", code):
         module = importlib.import_module(module_name)
     if not callable(getattr(module, name, None)):
-        raise NotFoundError(f'no function "{name}" in {shown(module.__file__ or module_name)}', _known(module, name))
+        place = shown(module.__file__ or module_name)
+        raise NotFoundError(f'no function "{name}" in {place}', _known(module, name), function)
     return getattr(module, name)
 
 
@@ -110,12 +111,13 @@ def _advice(what: str, error: BaseException) -> str:
         "Only integer scalar arrays" in str(error)
         or "Concretization" in kind
         or "TracerBool" in kind
-        or "TracerArray" in kind
         or "TracerInteger" in kind
     ):
         return (
             "code that does not read the values of arrays: jax.lax.cond, jnp.where or jax.lax.scan in place of if, for"
         )
+    if "TracerArray" in kind:
+        return "functions of jax.numpy in place of NumPy's, which need the values of arrays"
     if kind == "NonConcreteBooleanIndexError":
         return "arrays of known shape: jnp.where with three arguments in place of a mask as an index"
     return "a JAX function that can be traced with the arguments that the scenario describes"

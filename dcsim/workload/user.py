@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 
 
 class NotFoundError(InputError):
-    """A function that is nowhere; ``found`` and ``expected`` are for a message at the line of the scenario."""
+    """A function that is nowhere; ``found`` and ``expected`` are for a message at the line of the scenario that has
+    ``name``, a function or its module.
+    """
 
-    def __init__(self, found: str, expected: str) -> None:
+    def __init__(self, found: str, expected: str, name: str) -> None:
         super().__init__(f"found {found}, expected {expected}")
-        self.found, self.expected = found, expected
+        self.found, self.expected, self.name = found, expected, name
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,8 @@ def code_of(model: UserModel, folder: Path) -> UserCode:
     ScenarioError
         If a file of it is no Python.
     """
-    modules = [name.partition(":")[0] for name in (model.function, *functions(model.arguments))]
-    root = _root(modules[0], folder)
+    modules = [name.partition(":")[0] for _, name in _functions(model)]
+    root, *_ = [_root(module, folder) for module in modules]
     found: dict[str, Path] = {}
     foreign: set[str] = set()
     waiting = list(dict.fromkeys(modules))
@@ -78,17 +80,27 @@ def code_of(model: UserModel, folder: Path) -> UserCode:
     return UserCode(root, tuple(sorted(set(found.values()))), tuple(packages))
 
 
-def functions(arguments: Any) -> Iterator[str]:
-    """Yield the functions that ``arguments`` name."""
+def key_of(model: UserModel, name: str) -> str:
+    """Return the key of ``model`` at which a function, or the first one of a module, is named."""
+    return next((key for key, function in _functions(model) if name in (function, function.partition(":")[0])), "")
+
+
+def _functions(model: UserModel) -> Iterator[tuple[str, str]]:
+    """Yield all functions that a model names, each behind its dotted key."""
+    yield "function", model.function
+    yield from _named("arguments", model.arguments)
+
+
+def _named(key: str, arguments: Any) -> Iterator[tuple[str, str]]:
     match arguments:
         case dict():
-            for item in arguments.values():
-                yield from functions(item)
+            for name, item in arguments.items():
+                yield from _named(f"{key}.{name}", item)
         case list() | tuple():
             for item in arguments:
-                yield from functions(item)
+                yield from _named(key, item)
         case str() if is_function(arguments):
-            yield arguments
+            yield key, arguments
 
 
 def shown(file: Path | str) -> str:
@@ -111,6 +123,7 @@ def _root(module: str, folder: Path) -> Path:
         f"no file of {named}",
         f"{module.replace('.', '/')}.py in {shown(folder)}{'/' if str(folder) != '/' else ''} or {named} of an "
         "installed package",
+        module,
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 from math import prod
+from pathlib import Path
 
 import jax
 import pytest
 
+from dcsim import units
 from dcsim.catalogue.reader import Entry
 from dcsim.catalogue.shelf import Shelf
 from dcsim.scenario.models import DetectorModel, MixtureModel, ModelSpec
@@ -139,3 +141,15 @@ def test_a_preset_is_traced_whole(name: str) -> None:
     costs = traced(name)
     assert costs.warnings == ()
     assert sum(gradient.elements for gradient in costs.gradients) == costs.parameters == counted(name)
+
+
+def test_the_page_of_presets_is_that_of_today() -> None:
+    """Of every model the parameters in full, and the FLOPs to the four digits in print."""
+    page = (Path(__file__).parents[2] / "docs/explanation/presets.md").read_text("utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| ")]
+    printed = {name: (parameters, flops) for name, _, parameters, flops, *_ in rows if name != "model"}
+    assert list(printed) == sorted(PRESETS)
+    for name, (parameters, flops) in printed.items():
+        costs = traced(name)
+        assert parameters == f"{costs.parameters:,}", name
+        assert units.parse(flops, "flop") == pytest.approx(products(costs) + all_else(costs), rel=1e-3), name

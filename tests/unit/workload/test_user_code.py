@@ -12,7 +12,7 @@ from dcsim.errors import ScenarioError
 from dcsim.scenario.user import UserModel
 from dcsim.workload.costs import CostRequest, costs
 from dcsim.workload.operation import StepCosts
-from dcsim.workload.user import NotFoundError, code_of
+from dcsim.workload.user import NotFoundError, code_of, key_of
 
 STEP = """
 import jax
@@ -206,6 +206,17 @@ def test_a_module_that_is_nowhere(folder: Path) -> None:
 def test_a_function_that_is_nowhere_names_the_nearest(folder: Path) -> None:
     with pytest.raises(NotFoundError, match=r'no function "stepp" in .*mine\.py.*did you mean "step"'):
         traced(described("mine:stepp"), folder)
+
+
+def test_what_is_nowhere_is_blamed_on_the_key_that_names_it(folder: Path) -> None:
+    arguments = {"w": "mine:absent", "x": {"a": ["absent:make", 3]}}
+    model = UserModel.model_validate({"function": "mine:step", "arguments": arguments})
+    assert key_of(model, "mine:step") == "function"
+    assert key_of(model, "mine:absent") == "arguments.w"
+    assert key_of(model, "absent") == "arguments.x.a"
+    with pytest.raises(NotFoundError, match=r'no file of the module "absent"') as caught:
+        traced(model, folder)
+    assert caught.value.name == "absent"
 
 
 def test_code_that_cannot_be_imported_names_its_line(folder: Path) -> None:
