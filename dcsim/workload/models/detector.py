@@ -30,6 +30,7 @@ JOINT = True
 """The loss of a batch is by the objects in it."""
 _BOX = 4
 _NEGATIVES = 3.0  # anchors of the background that count, for each that holds something
+_HALF = 0.5  # intersection over union from which a box is an object's
 _SCALE = 20.0  # first scale of the normalized fourth stage
 # The stages of VGG in units of the first width; between two of them a pool halves sides and rounds up.
 _STAGES = (1, 2, 4, 8, 8)
@@ -108,15 +109,19 @@ def judge(parameters: Weights, batch: dict[str, jax.Array], spec: DetectorModel)
     logits, offsets = predictions(parameters, batch["inputs"], spec)
     truth = {name: batch[name] for name in ("labels", "boxes")}
     losses = jax.vmap(lambda *one: multibox(*jax.tree.map(lambda part: part[None], one)))(logits, offsets, truth)
+    return objectives.Verdict(losses, located(logits, offsets, truth, jnp.asarray(places.boxes(spec))))
+
+
+def located(logits: jax.Array, offsets: jax.Array, batch: dict[str, jax.Array], anchors: jax.Array) -> jax.Array:
+    """Return 1 for every image whose surest detection has the class and at least half the box of an object, else 0."""
     sure = jax.nn.softmax(logits)[:, :, 1:]
     place = sure.max(axis=2).argmax(axis=1)
-    anchors = jnp.asarray(places.boxes(spec))
     rows = jnp.arange(logits.shape[0])
     found = places.decode(offsets[rows, place], anchors[place])
     label = 1 + sure[rows, place].argmax(axis=1)
-    near = places.overlap(found[:, None], places.decode(batch["boxes"], anchors)) >= 0.5
-    right = (near & (batch["labels"] == label[:, None])).any(axis=1)
-    return objectives.Verdict(losses, right.astype(jnp.float32))
+    near = places.overlap(found[:, None], places.decode(batch["boxes"], anchors)) >= _HALF
+    right: jax.Array = (near & (batch["labels"] == label[:, None])).any(axis=1)
+    return right.astype(jnp.float32)
 
 
 def multibox(logits: jax.Array, boxes: jax.Array, batch: dict[str, jax.Array]) -> jax.Array:

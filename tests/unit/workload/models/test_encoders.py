@@ -29,6 +29,20 @@ def sample(spec: EncoderModel, seed: int = 0) -> dict[str, jax.Array]:
     return {n: jax.random.randint(next(keys), array.shape, 0, top[n]) for n, array in encoder.batch(spec, 4).items()}
 
 
+def test_the_accuracy_of_an_encoder_is_the_share_of_hidden_tokens_found() -> None:
+    """Without weights every place has the logits of the head's bias, here 3 for token 5 of 20: of three hidden tokens
+    two are found. Of each of these the loss is ln(e^3 + 19) - 3, of the other ln(e^3 + 19); of the second task ln 2.
+    """
+    spec = EncoderModel.model_validate(BERT)
+    shapes = jax.eval_shape(lambda: encoder.init(jax.random.key(0), spec))
+    empty = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    empty["head_bias"] = empty["head_bias"].at[5].set(3.0)
+    given = {**sample(spec), "labels": jnp.full((4, 3), 5).at[:, 1].set(6)}
+    found = quick(lambda: encoder.judge(empty, given, spec))()
+    np.testing.assert_allclose(found.right, 2 / 3, rtol=1e-6)
+    np.testing.assert_allclose(found.losses, np.log(np.exp(3) + 19) - 2 + np.log(2), rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     "changes",
     [{}, {"norm_place": "before", "positions": "rotary", "norm": "rms", "activation": "swiglu", "tied_head": False},

@@ -118,6 +118,23 @@ def test_three_of_the_background_count_for_each_object() -> None:
     assert float(detector.multibox(logits, boxes, batch)) == pytest.approx(expected, rel=1e-5)
 
 
+def test_the_surest_detection_is_right_by_class_and_box() -> None:
+    """Four anchors in a row, the object on the second. Shifted by 0.33 of its width a box has 0.67 / 1.33 = 0.504 of
+    the union with the object's, shifted by 0.34 it has 0.66 / 1.34 = 0.493. An offset of 1 is a tenth of an anchor.
+    """
+    row = np.array([[0.1 * place, 0.5, 0.1, 0.1] for place in range(1, 5)], np.float32)
+    truth = {"labels": jnp.array([[0, 2, 0, 0]]), "boxes": jnp.asarray(anchors.encode(row[1], row))[None]}
+
+    def right(label: int, shift: float, surest: int = 1) -> float:
+        logits = jnp.zeros((1, 4, 4)).at[0, surest, label].set(5.0).at[0, 3, 0].set(9.0)  # the ground does not count
+        offsets = truth["boxes"].at[0, surest, 0].add(10 * shift)
+        return float(detector.located(logits, offsets, truth, jnp.asarray(row))[0])
+
+    assert [right(2, 0.0), right(2, 0.33), right(2, 0.34)] == [1, 1, 0]
+    assert [right(1, 0.0), right(3, 0.0)] == [0, 0]
+    assert right(2, 0.0, surest=0) == 1, "whichever anchor tells it"
+
+
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [(SMALL, 16 * 16 * 3 + 1), (UNET, 8 * 8 * 4), (DetectorModel(family="detector"), 300 * 300 * 3 + 8 * 9)],
