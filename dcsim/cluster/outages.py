@@ -78,7 +78,7 @@ class Outages:
     def _give_up(self, owner: str, link: str) -> None:
         for job in set(self._hall.occupants.values()):
             if isinstance(job, TrainingJob) and job.name == owner:
-                job.kill(f"a transfer stood still at the dead link {link}, with no other path, until it timed out")
+                job.kill(f"no path past the dead link {link} before its transfers timed out")
 
     def _note(self, kind: str, target: str, detail: str) -> None:
         self._hall.records.events.append(self._hall.clock.now, kind, target, detail)

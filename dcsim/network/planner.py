@@ -10,7 +10,7 @@ from dcsim.network.collectives import ring_latency_s, ring_share
 from dcsim.network.layout import FabricLayout
 from dcsim.network.links import Links
 from dcsim.network.rails import Rails
-from dcsim.network.rings import Place, Rank, Rings, cards_beside, rings
+from dcsim.network.rings import Place, Rank, Rings, cards_beside, check_apart, rings
 from dcsim.network.route import Leg, Route, RouteBuilder, Routes
 from dcsim.network.routing import NO_LINK, Routing
 from dcsim.network.tree import Floats, Indices
@@ -88,6 +88,7 @@ class Planner:
 
     def exchange(self, ranks: Sequence[Rank], wave: Wave) -> Route:
         """Return the route of a wave of a schedule; see :meth:`Fabric.exchange`."""
+        check_apart(ranks, self._links.endpoints)
         builder, amount = RouteBuilder(), wave.rounds * wave.share
         endpoints, accelerators = np.array(ranks, dtype=np.int64).T
         sources, targets = wave.sources, wave.targets

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from dcsim.errors import RunError
 from dcsim.network.layout import Endpoint
 from dcsim.network.tree import Indices
 
@@ -89,7 +90,14 @@ class Rings:
 
 
 def rings(ranks: Sequence[Rank], endpoints: Sequence[Endpoint]) -> Rings:
-    """Return the rings over ``ranks``, (endpoint, accelerator) each, in logical order."""
+    """Return the rings over ``ranks``, (endpoint, accelerator) each, in logical order.
+
+    Raises
+    ------
+    RunError
+        If two ranks are at one accelerator.
+    """
+    check_apart(ranks, endpoints)
     runs: list[tuple[int, list[int]]] = []
     for endpoint, accelerator in ranks:
         if not runs or runs[-1][0] != endpoint:
@@ -101,6 +109,18 @@ def rings(ranks: Sequence[Rank], endpoints: Sequence[Endpoint]) -> Rings:
     visits = tuple(_visit(endpoint, tuple(accelerators), endpoints[endpoint]) for endpoint, accelerators in runs)
     channels = min((len(visit.cards) for visit in visits), default=0) if len(visits) > 1 else 1
     return Rings(len(ranks), visits, channels)
+
+
+def check_apart(ranks: Sequence[Rank], endpoints: Sequence[Endpoint]) -> None:
+    """Raise :class:`RunError` where two ranks are at one accelerator."""
+    if len(set(ranks)) == len(ranks):
+        return
+    place = next(place for number, place in enumerate(ranks) if place in ranks[:number])
+    one, other = [number for number, each in enumerate(ranks) if each == place][:2]
+    raise RunError(
+        f"rank {other} is at {endpoints[place[0]].name} gpu {place[1]}, where rank {one} is already, expected an "
+        "accelerator of its own for every rank"
+    )
 
 
 def _visit(endpoint: int, accelerators: tuple[int, ...], kind: Endpoint) -> Visit:

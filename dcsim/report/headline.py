@@ -13,6 +13,7 @@ from dcsim.results import dictionary
 from dcsim.results.result import Metric, Result
 
 _TIGHT, _OVER = 0.1, -1e-9  # headroom below which a limit is called near, or exceeded
+_KILLED = " was killed after "  # what the warning of a job that was killed says
 _AMPLE = 0.5  # headroom above which nobody asks how to lift a limit
 
 
@@ -95,7 +96,10 @@ def _model(model: Any) -> str:
 
 def badges(result: Result) -> list[Badge]:
     """Return the verdicts: finished or not, checks, faults, limits."""
-    found = [_ending(result)]
+    warnings = [str(warning) for warning in result.manifest.get("warnings") or ()]
+    killed = [warning for warning in warnings if _KILLED in warning]
+    # Why a job never ended is what its user has to know first.
+    found = [_ending(result), *(Badge(_reason(warning), "bad") for warning in killed)]
     checks = list(result.manifest.get("checks") or ())
     failed = [check for check in checks if not check.get("passed")]
     if failed:
@@ -110,10 +114,16 @@ def badges(result: Result) -> list[Badge]:
     if worst and worst[0].mood != "good":
         word = "over limit" if worst[0].mood == "bad" else "at limit" if worst[0].headroom <= 0.0 else "near limit"
         found.append(Badge(f"{word}: {shorten(worst[0].what, 40)}", worst[0].mood))
-    if result.manifest.get("warnings"):
-        count = len(result.manifest["warnings"])
+    if len(warnings) > len(killed):
+        count = len(warnings) - len(killed)
         found.append(Badge(f"{count} warning{'s' if count > 1 else ''}", "warn"))
     return found
+
+
+def _reason(killed: str) -> str:
+    """Return "job killed: reason" of a warning "job was killed after so many steps: reason"."""
+    name, _, rest = killed.partition(_KILLED)
+    return f"{name} killed: {rest.partition(': ')[2]}"
 
 
 def _ending(result: Result) -> Badge:

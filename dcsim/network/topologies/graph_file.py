@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dcsim import units
 from dcsim.errors import UnitError
@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 _KEY = "topology.file"
 _LARGEST_BYTES = 256 * 2**20
 _MOST_TOLD = 5
+_EXAMPLE = 'a rate above zero on every edge, such as "400 Gbit/s"; take an edge out that is not to be used'
 _SMALL = 400  # nodes up to which the bisection is found by maximum flow
+
+
+class _Fault(NamedTuple):
+    """What is wrong in a file, and what was expected in its place."""
+
+    found: str
+    expected: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +64,12 @@ class GraphFile:
             order, found = _order(drawn, cards)
         if not found:
             graph = _built(drawn, order, cards)
-            found = list(_apart(graph))
+            found = list(_apart(graph, order))
         if found:
+            told = found[:_MOST_TOLD]
             more = f"; and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
-            raise MisfitError(
-                _KEY, f"{self.path.name}: {'; '.join(found[:_MOST_TOLD])}{more}", "a network as described"
-            )
+            expected = "; ".join(dict.fromkeys(each.expected for each in told))
+            raise MisfitError(_KEY, f"{self.path.name}: {'; '.join(each.found for each in told)}{more}", expected)
         return graph
 
     def _read(self) -> nx.MultiGraph[str]:
@@ -91,25 +99,27 @@ def _rate(edge: dict[str, Any]) -> float:
     return units.parse(str(edge.get("rate", "")), "data rate")
 
 
-def _problems(drawn: nx.MultiGraph[str]) -> Iterator[str]:
+def _problems(drawn: nx.MultiGraph[str]) -> Iterator[_Fault]:
     """Yield nodes of no known kind, hosts without a cable, cables without a rate or with a wrong latency."""
     for name, attributes in drawn.nodes(data=True):
         kind = attributes.get("kind")
         if kind not in ("host", "switch"):
-            yield f'node {name} has kind "{kind}", expected host or switch'
+            yield _Fault(f'node {name} of kind "{kind}"', "nodes with kind host or switch")
         elif kind == "host" and not drawn.degree(name):
-            yield f"host {name} has no cable"
+            yield _Fault(f"host {name} without a cable", "an edge from every host to a switch")
     for low, high, edge in drawn.edges(data=True):
         try:
             if not _rate(edge) > 0.0:
-                yield f"the cable {low} - {high} has a rate of zero"
+                yield _Fault(f"the cable {low} - {high} with a rate of zero", _EXAMPLE)
             if units.parse(str(edge.get("latency", "0 s")), "time") < 0.0:
-                yield f"the cable {low} - {high} has a latency below zero"
+                yield _Fault(f"the cable {low} - {high} with a latency below zero", 'a latency such as "5 us"')
         except UnitError as error:
-            yield f"the cable {low} - {high}: {error}"
+            key, expected = ("rate", _EXAMPLE) if "rate" in str(error) else ("latency", 'a latency such as "5 us"')
+            given = f'with {key} "{edge[key]}"' if key in edge else f"without a {key}"
+            yield _Fault(f"the cable {low} - {high} {given}", expected)
 
 
-def _order(drawn: nx.MultiGraph[str], cards: Cards) -> tuple[list[str], list[str]]:
+def _order(drawn: nx.MultiGraph[str], cards: Cards) -> tuple[list[str], list[_Fault]]:
     """Return the host of every card, and what is wrong with it."""
     hosts = _hosts(drawn)
     named: dict[str, list[str]] = {}
@@ -118,11 +128,20 @@ def _order(drawn: nx.MultiGraph[str], cards: Cards) -> tuple[list[str], list[str
             named.setdefault(str(drawn.nodes[host]["card"]), []).append(host)
     wanted = [f"{cards.names[endpoint]} nic {card}" for endpoint, card in cards.places()]
     if not named:
-        lack = [f"{len(hosts)} hosts, expected {len(wanted)}, one for every network card"]
+        lack = [_Fault(f"{len(hosts)} hosts", f"{len(wanted)}, one for every network card of the cluster")]
         return hosts[: len(wanted)], lack if len(hosts) < len(wanted) else []
-    found = [f'card "{card}" placed {len(at)} times' for card, at in named.items() if len(at) > 1]
-    found += [f'no host is card "{card}"' for card in wanted if card not in named]
-    found += [f'card "{card}" is not in the cluster' for card in named if card not in set(wanted)]
+    every = f'every card of the cluster at one host, from "{wanted[0]}" to "{wanted[-1]}"'
+    found = [
+        _Fault(f'card "{card}" at {len(at)} hosts, {" and ".join(at)}', every)
+        for card, at in named.items()
+        if len(at) > 1
+    ]
+    found += [
+        _Fault(f'host {at[0]} with card "{card}", which no server has', every)
+        for card, at in named.items()
+        if card not in set(wanted)
+    ]
+    found += [_Fault(f'card "{card}" at no host', every) for card in wanted if card not in named]
     return [named[card][0] for card in wanted if card in named], found
 
 
@@ -156,17 +175,20 @@ def _built(drawn: nx.MultiGraph[str], order: list[str], cards: Cards) -> nx.Mult
     return graph
 
 
-def _apart(graph: nx.MultiGraph[str]) -> Iterator[str]:
-    """Yield the hosts that cannot reach host 0: hosts hand nothing on."""
+def _apart(graph: nx.MultiGraph[str], drawn: list[str]) -> Iterator[_Fault]:
+    """Yield the hosts that cannot reach host 0, by their names as ``drawn``: hosts hand nothing on."""
     hosts = _hosts(graph)
     seen, front, ends = set(hosts[:1]), hosts[:1], set(hosts[1:])
     while front:
         front = [near for name in front if name not in ends for near in graph[name]]
         front = list(dict.fromkeys(name for name in front if name not in seen))
         seen.update(front)
-    lost = [host for host in hosts if host not in seen]
+    lost = [name for host, name in zip(hosts, drawn, strict=True) if host not in seen]
     if lost:
-        yield f"{len(lost)} of {len(hosts)} hosts have no path to host 0, {lost[0]} the first of them"
+        yield _Fault(
+            f"{len(lost)} of {len(hosts)} hosts without a path to host {drawn[0]}, {lost[0]} the first of them",
+            "one network: edges that join its parts by their switches",
+        )
 
 
 def _max_flow(graph: nx.MultiGraph[str], halves: tuple[list[str], list[str]]) -> float:

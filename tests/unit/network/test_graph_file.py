@@ -98,15 +98,18 @@ def slip_strange(graph: nx.MultiGraph) -> None:
 @pytest.mark.parametrize(
     ("slip", "told"),
     [
-        (slip_kind, 'node s0 has kind "router", expected host or switch'),
-        (slip_rate, "the cable h0 - s0: found '400', expected a rate such as"),
-        (slip_zero, "the cable h0 - s0 has a rate of zero"),
-        (slip_latency, "found '2.5', expected a time such as"),
-        (slip_apart, "1 of 3 hosts have no path to host 0, host 2 the first of them"),
-        (slip_lonely, "host h1 has no cable"),
+        (slip_kind, 'node s0 of kind "router", expected nodes with kind host or switch'),
+        (
+            slip_rate,
+            'the cable h0 - s0 with rate "400", expected a rate above zero on every edge, such as "400 Gbit/s"',
+        ),
+        (slip_zero, "the cable h0 - s0 with a rate of zero, expected a rate above zero"),
+        (slip_latency, 'the cable s0 - s1 with latency "2.5", expected a latency such as "5 us"'),
+        (slip_apart, "1 of 3 hosts without a path to host h0, h2 the first of them, expected one network"),
+        (slip_lonely, "host h1 without a cable, expected an edge from every host"),
         (slip_few, "2 hosts, expected 3, one for every network card"),
-        (slip_twice, 'card "train/0 nic 0" placed 2 times; no host is card "train/1 nic 0"'),
-        (slip_strange, 'card "train/7 nic 0" is not in the cluster'),
+        (slip_twice, 'card "train/0 nic 0" at 2 hosts, h0 and h1; card "train/1 nic 0" at no host'),
+        (slip_strange, 'host h2 with card "train/7 nic 0", which no server has'),
     ],
 )
 def test_what_is_wrong_with_a_file_is_told(tmp_path: Path, slip: object, told: str) -> None:

@@ -13,6 +13,7 @@ from dcsim.network.layout import Endpoint, FabricLayout, InnerLink
 from dcsim.network.play import play
 from dcsim.network.rings import rings
 from dcsim.parallel.schedule import ring_all_reduce
+from dcsim.parallel.waves import Wave
 
 GB = 1e9
 
@@ -136,3 +137,12 @@ def test_hops_of_one_length_give_the_latency_of_all_rounds() -> None:
     net.clock.run(net.clock.process(play(net, ring_all_reduce(5), net.rings(everyone(5, 1)).order(0), GB, "a")))
     assert net.clock.now == pytest.approx(8 * 1e-3 + 1.6 * 0.1, rel=1e-9)
     assert took(fabric(5, 1, 1, hop_s=1e-3), GB, everyone(5, 1)) == pytest.approx(net.clock.now, rel=1e-9)
+
+
+@pytest.mark.parametrize("ranks", [[(0, 0), (0, 0)], [(0, 0), (1, 0), (0, 1), (1, 0)]])
+def test_two_ranks_at_one_accelerator_are_refused(ranks: list[tuple[int, int]]) -> None:
+    net, name = fabric(2, 1, 2), f"train/{ranks[-1][0]} gpu 0"
+    with pytest.raises(RunError, match=f"rank {len(ranks) - 1} is at {name}, where rank {len(ranks) // 3} is already"):
+        net.all_reduce(ranks)
+    with pytest.raises(RunError, match="an accelerator of its own for every rank"):
+        net.exchange(ranks, Wave(np.array([0]), np.array([1]), 1.0))

@@ -174,6 +174,13 @@ def test_badges_tell_the_verdict(synthetic: ModuleType) -> None:
     ]
 
 
+def test_badges_tell_first_why_a_job_was_killed(synthetic: ModuleType) -> None:
+    warnings = ["a was killed after 3 of 9 steps: no path past the dead link x before its transfers timed out", "other"]
+    found = headline.badges(synthetic.result(manifest=synthetic.manifest() | {"warnings": warnings}))
+    assert found[1].text == "a killed: no path past the dead link x before its transfers timed out"
+    assert (found[1].mood, found[-1].text) == ("bad", "1 warning")
+
+
 def test_tiles_carry_interval_provenance_and_bound() -> None:
     metrics = {
         "jobs.a.energy": Metric(1.0, "J"),
