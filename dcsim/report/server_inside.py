@@ -19,14 +19,15 @@ def text(name: str) -> str:
 
     shelf = Shelf()
     found = inside(shelf.take(Server, name), shelf)
-    return "" if found is None else f"\n\ninside, by line rates in one direction\n\n{_tree(found)}\n\n{_rates(found)}"
+    return "" if found is None else f"\n\ninside, by line rates in one direction\n\n{tree(found)}\n\n{_rates(found)}"
 
 
-def _tree(of: ServerInside) -> str:
+def tree(of: ServerInside) -> str:
     """Return the tree of the host, a line for each PCIe switch."""
     graph, lines = of.graph(), []
     for socket in range(of.sockets):
-        lines.append(f"socket {socket}")
+        stores = [node for node in graph[f"socket {socket}"] if node.startswith("nic")]
+        lines.append(f"socket {socket}" + (f": {', '.join(stores)}, for storage" if stores else ""))
         for switch in (node for node in graph[f"socket {socket}"] if node.startswith("pcie")):
             lines.append(f"  {switch}: {', '.join(node for node in graph[switch] if not node.startswith('socket'))}")
     if of.nvswitches:

@@ -14,7 +14,7 @@ from dcsim.network.layout import Endpoint
 from dcsim.network.rings import cards_beside
 from dcsim.network.topologies.base import MisfitError
 from dcsim.network.topologies.server import Rates, ServerInside
-from dcsim.report import parts
+from dcsim.report import parts, server_inside
 
 RATES = Rates(nvlink=300e9, pcie=32e9, socket=40e9, nic=25e9)
 TOLD = ["dgx-v100", "dgx-a100", "dgx-a100-40", "dgx-h100", "hgx-h200", "hgx-h800", "dgx-b200", "dgx-b300"]
@@ -24,6 +24,7 @@ SERVERS = [
     ServerInside(4, 2, 1, 1, 0, RATES),
     ServerInside(16, 8, 4, 8, 12, RATES),
     ServerInside(4, 4, 1, 4, 1, RATES),
+    ServerInside(8, 8, 2, 8, 4, RATES, storage_nics=2),
 ]
 
 
@@ -83,6 +84,11 @@ def test_a_part_that_does_not_tell_has_no_inside() -> None:
 def test_shares_that_are_not_equal_are_refused() -> None:
     with pytest.raises(MisfitError, match="accelerators: found 6, expected a multiple of 4"):
         ServerInside(6, 8, 2, 4, 0, RATES).facts()
+
+
+def test_cards_for_storage_are_printed_beside_their_sockets() -> None:
+    text = server_inside.tree(ServerInside(4, 4, 2, 2, 1, RATES, storage_nics=2))
+    assert "socket 0: nic 4, for storage\n  pcie 0: gpu 0, gpu 1, nic 0, nic 1\nsocket 1: nic 5, for storage" in text
 
 
 def test_the_catalogue_prints_the_tree() -> None:
