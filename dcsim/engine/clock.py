@@ -57,6 +57,11 @@ class Clock:
             self._settling[action] = None
             self.timeout(0.0).callbacks.append(lambda _: self._run_settled(action))
 
+    @property
+    def idle(self) -> bool:
+        """Whether no event is due at this instant: what would settle may then be run at the end of a callback."""
+        return self._environment.peek() > self.now
+
     def _run_settled(self, action: Callable[[], None]) -> None:
         del self._settling[action]
         action()

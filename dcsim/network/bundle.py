@@ -36,7 +36,7 @@ class Bundle:
 
     def links_of(self, which: Indices) -> Indices:
         """Return the links of routes ``which``, one route after the other."""
-        return self.links[gather(self.starts, which)[0]]
+        return self.links[gather(self.starts, which)]
 
 
 class Bundles:

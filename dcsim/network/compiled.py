@@ -65,6 +65,10 @@ class Kernel:
             return self.many, table.floats, table.ints
         return self.few, *table.views
 
+    def ledger_of(self, table: Table, slots: Indices) -> tuple[Loops, Any, Any]:
+        """Return the ledger for the flows in ``slots`` and all their links; see :meth:`ledger`."""
+        return self.ledger(table, 0 if self.compiled else int(table.ints[1][refill.SIZE, slots].sum()))
+
 
 INTERPRETED = Kernel(
     refill.change,

@@ -104,13 +104,12 @@ class Sharing:
 
     def retire(self, slots: Indices, now_s: float) -> float:
         """Book flows that have ended, as :func:`ledger.retire` does, and return the bytes that they have sent [B]."""
-        size = int(self.table.ints[1][refill.SIZE, slots].sum())
-        loops, floats, ints = self.kernel.ledger(self.table, size)
+        loops, floats, ints = self.kernel.ledger_of(self.table, slots)
         return loops.retire(floats, ints, slots, now_s)
 
     def _corrected(self, went: Indices, came: Indices, now_s: float) -> None:
         """Correct what the change reaches."""
-        slots = np.concatenate((went, came))
+        slots = np.concatenate((went, came)) if len(went) and len(came) else went if len(went) else came
         rows = self.kernel.rows(self.table)
         if self.table.listed:
             _, _, tried = self.kernel.change(*rows, slots, len(went), now_s)

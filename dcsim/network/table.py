@@ -40,7 +40,7 @@ class Table:
         slots[refill.END] = slots[refill.DUE] = np.inf
         self.present: NDArray[np.bool_] = np.zeros(_SLOTS, dtype=bool)
         self._taken: NDArray[np.bool_] = np.zeros(_SLOTS, dtype=bool)
-        self._used = self._used_entries = self._live_entries = 0
+        self._used = self._used_entries = 0
         self.count = 0  # flows present
         # Whether the links' lists hold exactly the flows that were present at the last correction.
         self.listed = False
@@ -76,14 +76,12 @@ class Table:
         self._taken[slots] = True
         first = self._used_entries
         self._used, self._used_entries = self._used + count, first + entries
-        self._live_entries += entries
         return slots, first
 
     def remove(self, slots: Indices) -> None:
         """Free slots whose flows are no longer present."""
         if len(slots):
             self._taken[slots] = False
-            self._live_entries -= int(self.ints[1][refill.SIZE, slots].sum())
             self._used -= len(slots)
 
     def appear(self, slots: Indices) -> None:
@@ -133,7 +131,8 @@ class Table:
             self._more_slots(slots)
         capacity = self.floats[2].shape[1]
         if self._used_entries + entries > capacity:
-            wanted = 4 * (self._live_entries + entries)
+            live = int(self.ints[1][refill.SIZE, self.in_use].sum())
+            wanted = 4 * (live + entries)
             self._compact(max(capacity, wanted))
 
     def _more_slots(self, wanted: int) -> None:
@@ -154,7 +153,7 @@ class Table:
         ints[: refill.NEXT, : len(places)] = self.ints[2][: refill.NEXT, places]
         self.ints[1][refill.FIRST, slots] = starts[:-1]
         self.floats, self.ints = (*self.floats[:2], floats, self.floats[3]), (*self.ints[:2], ints)
-        self._used_entries = self._live_entries = len(places)
+        self._used_entries = len(places)
         self.listed, self._views = False, None
 
 

@@ -20,6 +20,7 @@ from dcsim.network.stalls import Stalls
 from dcsim.network.tree import Floats, Indices
 
 _NEVER = float("inf")
+_FEW = 16  # links; NumPy is quicker with more
 _ONE = np.zeros(1, dtype=np.int64)
 
 
@@ -71,6 +72,7 @@ class Traffic:
         self._bundles = Bundles(senders)
         self._table = self._sharing.table
         self._users = np.zeros(len(self.capacities), dtype=np.int64)
+        self._users_view = memoryview(self._users)  # the quick way to single numbers
         self._of_owner: dict[str, dict[Transfer, None]] = {}
         self._open_transfers: dict[int, Transfer] = {}
         self._opened = 0
@@ -229,7 +231,10 @@ class Traffic:
         return transfer
 
     def _use(self, transfer: Transfer, change: int) -> None:
-        if len(transfer.which) == 1:
+        if len(transfer.which) == 1 and len(transfer.links) <= _FEW:
+            for link in transfer.links.tolist():
+                self._users_view[link] += change
+        elif len(transfer.which) == 1:
             self._users[transfer.links] += change
         else:
             np.add.at(self._users, transfer.links, change)
@@ -243,10 +248,10 @@ class Traffic:
             self._begin(transfer, flows)
 
     def _beginning(self, transfer: Transfer, flows: Indices | None) -> Callable[[], None]:
-        return lambda: self._begin(transfer, flows)
+        return lambda: self._begin(transfer, flows, rung=True)
 
-    def _begin(self, transfer: Transfer, flows: Indices | None) -> None:
-        """Let flows share links whose latency is over."""
+    def _begin(self, transfer: Transfer, flows: Indices | None, *, rung: bool = False) -> None:
+        """Let flows share links whose latency is over, ``rung`` if an alarm calls, which does nothing else."""
         bundle = transfer.bundle
         which, sizes_bytes = transfer.which, transfer.sizes_bytes
         if flows is not None:
@@ -261,19 +266,26 @@ class Traffic:
             which, sizes_bytes = which[moves], sizes_bytes[moves]
             self._ended(transfer, count - len(which))
         if len(which):
-            self._admit(transfer, which, sizes_bytes)
+            self._admit(transfer, which, sizes_bytes, rung=rung)
 
-    def _admit(self, transfer: Transfer, which: Indices, sizes_bytes: Floats) -> None:
+    def _admit(self, transfer: Transfer, which: Indices, sizes_bytes: Floats, *, rung: bool = False) -> None:
         """Let flows share links from now on."""
         bundle, table = transfer.bundle, self._table
-        entries = int(bundle.sizes[which].sum())
-        slots, first = table.take(len(which), entries)
-        loops, floats, ints = self._sharing.kernel.ledger(table, entries)
+        links = transfer.links if which is transfer.which else bundle.links_of(which)
+        slots, first = table.take(len(which), len(links))
+        loops, floats, ints = self._sharing.kernel.ledger(table, len(links))
         at = first, transfer.number, self._clock.now
         loops.place(floats, ints, bundle.tables, (slots, which, sizes_bytes), at)
         self.holds.touch(transfer.links, transfer.owner)
         self._sharing.come(slots)
-        self._clock.settle(self._solve)
+        self._settle(rung and self._clock.idle)
+
+    def _settle(self, at_once: bool) -> None:
+        """Solve after the events that are due at this instant; ``at_once`` if none is, which saves an event."""
+        if at_once:
+            self._solve()
+        else:
+            self._clock.settle(self._solve)
 
     def _solve(self) -> None:
         """Give every flow its rate and every link its load from now on."""
@@ -293,17 +305,18 @@ class Traffic:
 
     def _finish(self) -> None:
         """End the flows that have nothing left."""
-        self._next, self._next_s = None, _NEVER
-        slots = np.flatnonzero(self._table.slots[refill.DUE] <= self._clock.now)
+        self._next, self._next_s, now_s = None, _NEVER, self._clock.now
+        (slots,) = (self._table.slots[refill.DUE] <= now_s).nonzero()
         if not len(slots):  # dropped at this very instant
             return
         owners = self._table.ints[1][refill.OWNER, slots].tolist()
-        self._booked += self._sharing.retire(slots, self._clock.now)
+        self._booked += self._sharing.retire(slots, now_s)
         self._sharing.go(slots)
-        self._clock.settle(self._solve)
+        alone = self._clock.idle
         # In the order in which they began: slots are used again, so theirs depends on what was there before.
-        for number, count in sorted(Counter(owners).items()):
+        for number, count in sorted(Counter(owners).items()) if len(owners) > 1 else [(owners[0], 1)]:
             self._ended(self._open_transfers[number], count)
+        self._settle(alone)
 
     def _release(self, slots: Indices) -> None:
         rows = self._table.slots

@@ -10,24 +10,21 @@ from dcsim.network import refill
 from dcsim.network.tree import Floats, Indices
 
 
-def gather(starts: Indices, which: Indices) -> tuple[Indices | slice, Indices]:
-    """Return the entries of routes ``which``, one route after the other, and how many each has."""
+def gather(starts: Indices, which: Indices) -> Indices | slice:
+    """Return the entries of routes ``which``, one route after the other."""
     if len(which) == 1:
-        at = int(which[0])
-        start, stop = int(starts[at]), int(starts[at + 1])
-        return slice(start, stop), np.array([stop - start])
+        at = which.item()
+        return slice(starts.item(at), starts.item(at + 1))
     if len(which) == len(starts) - 1 and np.array_equal(which, np.arange(len(which))):
-        return slice(None), np.diff(starts)
-    first = starts[which]
-    sizes = starts[which + 1] - first
-    ends = np.cumsum(sizes)
-    return np.repeat(first - (ends - sizes), sizes) + np.arange(int(sizes.sum())), sizes
+        return slice(None)
+    first, sizes = starts[which], starts[which + 1] - starts[which]
+    return np.repeat(first - (np.cumsum(sizes) - sizes), sizes) + np.arange(int(sizes.sum()))
 
 
 def place(floats: Any, ints: Any, bundle: Any, flows: Any, at: tuple[int, int, float]) -> None:
     """Write the rows and entries of flows that begin."""
     (starts, links, amounts, rates, tokens), (slots, which, sizes_bytes), (entry, owner, now_s) = bundle, flows, at
-    places, sizes = gather(starts, which)
+    places, sizes = gather(starts, which), starts[which + 1] - starts[which]
     rows, whole, ends = floats[1], ints[1], np.cumsum(sizes)
     ints[2][refill.LINK, entry : entry + int(ends[-1])] = links[places]
     floats[2][refill.AMOUNT, entry : entry + int(ends[-1])] = amounts[places]
