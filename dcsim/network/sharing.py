@@ -17,7 +17,7 @@ _SMALL = 64  # flows; a set of so few is solved whole when it is not known
 _LARGE = 8  # a change of one flow in so many or more may be one that returns, and is solved whole when it is not known
 _STRANGE = 8  # small changes in a row to sets not known, after which they are corrected instead
 _ASK = 10_000  # corrections
-_WORTH = 16  # flows given a rate that is known take as long as one correction
+_WORTH = 100  # flows and links that are given what is known take as long as one correction
 _REMEMBERED = 2_000_000  # numbers in remembered solutions
 
 Key = tuple[int, int, int]
@@ -135,7 +135,7 @@ class Sharing:
         """Take the solution for the present set of flows and state of links, or find and remember it; return whether it
         was known.
         """
-        slots = np.flatnonzero(self.table.present)
+        (slots,) = self.table.present.nonzero()
         tokens = self.table.ints[1][refill.TOKEN : refill.TOKEN + 2, slots]
         state = self._states.setdefault(frozenset(self._deviating.items()), len(self._states))
         low, high = tokens.sum(axis=1).tolist()
@@ -155,7 +155,9 @@ class Sharing:
     def _order(self, found: Solution, slots: Indices, names: Indices) -> Indices:
         """Return ``slots`` in the order of a solution: often that of the last time, when sorting can be saved."""
         last, table = found.slots, self.table
-        if not (table.present[last].all() and np.array_equal(table.ints[1][refill.TOKEN, last], found.names)):
+        if len(slots) < 2:
+            return slots
+        if not (table.present[last].all() and np.all(table.ints[1][refill.TOKEN, last] == found.names)):
             found.slots = slots[np.argsort(names, kind="stable")]
         return found.slots
 
@@ -187,7 +189,7 @@ class Sharing:
         loops, floats, ints = self.kernel.ledger(table, len(slots))
         loops.share_out(floats, ints, slots, solution.shares, now_s)
         self._loaded, table.listed = used, False
-        self._count(len(slots) // _WORTH)
+        self._count((len(slots) + len(loaded) + len(used)) // _WORTH)
         self.load.levels.changed()
 
     def _compact(self, entries: Indices) -> tuple[Indices, Indices]:

@@ -83,6 +83,8 @@ class Table:
         if len(slots):
             self._taken[slots] = False
             self._used -= len(slots)
+            if not self._used:
+                self._used_entries = 0
 
     def appear(self, slots: Indices) -> None:
         """Let flows be present."""

@@ -24,29 +24,35 @@ def gather(starts: Indices, which: Indices) -> Indices | slice:
 def place(floats: Any, ints: Any, bundle: Any, flows: Any, at: tuple[int, int, float]) -> None:
     """Write the rows and entries of flows that begin."""
     (starts, links, amounts, rates, tokens), (slots, which, sizes_bytes), (entry, owner, now_s) = bundle, flows, at
-    places, sizes = gather(starts, which), starts[which + 1] - starts[which]
-    rows, whole, ends = floats[1], ints[1], np.cumsum(sizes)
-    ints[2][refill.LINK, entry : entry + int(ends[-1])] = links[places]
-    floats[2][refill.AMOUNT, entry : entry + int(ends[-1])] = amounts[places]
-    whole[refill.FIRST, slots], whole[refill.SIZE, slots] = entry + ends - sizes, sizes
+    places, rows, whole = gather(starts, which), floats[1], ints[1]
+    used = links[places]
+    ints[2][refill.LINK, entry : entry + len(used)] = used
+    floats[2][refill.AMOUNT, entry : entry + len(used)] = amounts[places]
+    sizes = starts[which + 1] - starts[which]
+    before = np.cumsum(sizes) - sizes
+    if len(slots) == 1:  # one place is far faster to reach by a number
+        slots, which, sizes_bytes, sizes, before = (x.item() for x in (slots, which, sizes_bytes, sizes, before))
+    whole[refill.FIRST, slots], whole[refill.SIZE, slots] = entry + before, sizes
     whole[refill.OWNER, slots], whole[refill.WHICH, slots] = owner, which
-    whole[refill.TOKEN : refill.TOKEN + 2, slots] = tokens[:, which]
-    rows[[[refill.CAP], [refill.WEIGHT], [refill.SENT]], slots] = rates[:, which]
+    whole[refill.TOKEN, slots], whole[refill.TOKEN + 1, slots] = tokens[0, which], tokens[1, which]
+    for row, rate in zip((refill.CAP, refill.WEIGHT, refill.SENT), rates, strict=True):
+        rows[row, slots] = rate[which]
     rows[refill.LEFT, slots] = rows[refill.BYTES, slots] = sizes_bytes
     rows[refill.SINCE, slots], rows[refill.RATE, slots] = now_s, 0.0
 
 
 def load_links(floats: Any, loaded: Indices, solution: Any, now_s: float) -> None:
     """Give links the levels and loads of a solution, and take them off the links that were ``loaded`` before."""
-    links, (used, levels, loads) = floats[0], solution
-    links[refill.PENDING, used] = loads
-    gone = loaded[links[refill.PENDING, loaded] == np.inf]
-    links[refill.PENDING, used], links[refill.LEVEL, used] = np.inf, levels
-    links[refill.LEVEL, gone] = np.inf
-    moved = loads != links[refill.LOAD, used]
-    where = np.concatenate((gone, used[moved]))
-    links[refill.LOAD, where] = np.concatenate((np.zeros(len(gone)), loads[moved]))
-    _publish(floats, where, now_s)
+    (_, level, pending, load, held), (used, levels, loads) = floats[0], solution
+    pending[used] = loads
+    gone = loaded[pending[loaded] == np.inf]
+    pending[used], level[used] = np.inf, levels
+    level[gone] = np.inf
+    moved = loads != load[used]
+    for where, new in ((gone, np.zeros(len(gone))), (used[moved], loads[moved])):
+        if len(where):
+            load[where] = new
+            _publish(floats[3], where, new + held[where], now_s)
 
 
 def share_out(floats: Any, _ints: Any, slots: Indices, shares: Floats, now_s: float) -> None:
@@ -62,7 +68,10 @@ def retire(floats: Any, ints: Any, slots: Indices, now_s: float) -> float:
     """Book flows that have ended, and return the bytes that they have put on sending links [B]."""
     rows, flows = floats[1], ints[1]
     first, sizes = flows[refill.FIRST, slots], flows[refill.SIZE, slots]
-    places = np.repeat(first - (np.cumsum(sizes) - sizes), sizes) + np.arange(int(sizes.sum()))
+    if len(slots) == 1:
+        places: Indices | slice = slice(first.item(), first.item() + sizes.item())
+    else:
+        places = np.repeat(first - (np.cumsum(sizes) - sizes), sizes) + np.arange(int(sizes.sum()))
     left = rows[refill.LEFT, slots] - rows[refill.RATE, slots] * (now_s - rows[refill.SINCE, slots])
     of_level = np.repeat(left / rows[refill.WEIGHT, slots], sizes)
     booked = floats[2][refill.AMOUNT, places] * of_level
@@ -73,15 +82,14 @@ def retire(floats: Any, ints: Any, slots: Indices, now_s: float) -> float:
     return float(sent)
 
 
-def _publish(floats: Any, where: Indices, now_s: float) -> None:
-    """Do what :func:`refill.publish` does once the loads of links are set."""
-    links, rows = floats[0], floats[3]
-    values, elapsed_s = rows[refill.VALUE, where], now_s - rows[refill.START, where]
-    rows[refill.INTEGRAL, where] += values * elapsed_s
-    peaks = rows[refill.PEAK, where]
-    rows[refill.PEAK, where] = np.where(elapsed_s > 0.0, np.maximum(peaks, values), peaks)
-    rows[refill.START, where] = now_s
-    rows[refill.VALUE, where] = links[refill.LOAD, where] + links[refill.HELD, where]
+def _publish(loads: Floats, where: Indices, values: Floats, now_s: float) -> None:
+    """Do what :func:`refill.publish` does, for links that are to have ``values``."""
+    value, integral, start, peak = loads
+    old, elapsed_s = value[where], now_s - start[where]
+    integral[where] += old * elapsed_s
+    peaks = peak[where]
+    peak[where] = np.where(elapsed_s > 0.0, np.maximum(peaks, old), peaks)
+    start[where], value[where] = now_s, values
 
 
 def _proceed(rows: Floats, slots: Indices, rates: Floats, now_s: float) -> None:
