@@ -60,7 +60,7 @@ class Table:
     def views(self) -> tuple[list[memoryview], list[memoryview]]:
         """Views of ``floats`` and ``ints``: the quick way to single numbers for the interpreter."""
         if self._views is None:
-            self._views = [_view(table) for table in self.floats], [_view(table) for table in self.ints]
+            self._views = [view(table) for table in self.floats], [view(table) for table in self.ints]
         return self._views
 
     @property
@@ -166,5 +166,6 @@ def _wider(table: Numbers, more: int) -> Numbers:
     return cast(Numbers, wider)
 
 
-def _view(table: Any) -> memoryview:
+def view(table: Any) -> memoryview:
+    """Return a view of an array: the quick way to single numbers for the interpreter."""
     return memoryview(table)

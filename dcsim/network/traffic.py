@@ -17,6 +17,7 @@ from dcsim.network.meetings import Meetings
 from dcsim.network.route import Route, Routes
 from dcsim.network.sharing import Sharing
 from dcsim.network.stalls import Stalls
+from dcsim.network.table import view
 from dcsim.network.tree import Floats, Indices
 
 _NEVER = float("inf")
@@ -72,7 +73,7 @@ class Traffic:
         self._bundles = Bundles(senders)
         self._table = self._sharing.table
         self._users = np.zeros(len(self.capacities), dtype=np.int64)
-        self._users_view = memoryview(self._users)  # the quick way to single numbers
+        self._users_view = view(self._users)
         self._of_owner: dict[str, dict[Transfer, None]] = {}
         self._open_transfers: dict[int, Transfer] = {}
         self._opened = 0
