@@ -29,18 +29,22 @@ def command(verb: Callable[..., int]) -> Callable[..., None]:
         raise typer.Exit(guarded(partial(verb, **given, **values)))
 
     plain = [p.replace(annotation=hints[p.name]) for p in signature(verb).parameters.values() if p.name not in groups]
-    grouped = [parameter(field, kind) for kind in groups.values() for field in fields(kind)]
+    grouped = [option for kind in groups.values() for option in options(kind)]
     parameters = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in (*plain, *grouped)]
     called.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     called.__annotations__ = {p.name: p.annotation for p in parameters}
     return called
 
 
-def parameter(field: Field[Any], owner: Any) -> Parameter:
-    """Return a field of a group of options as a parameter of its own."""
+def options(group: Any) -> list[Parameter]:
+    """Return the fields of a group of options as parameters of their own."""
+    hints = get_type_hints(group, include_extras=True)
+    return [_option(field, hints[field.name]) for field in fields(group)]
+
+
+def _option(field: Field[Any], annotation: Any) -> Parameter:
     default = field.default if field.default_factory is MISSING else field.default_factory()
     default = Parameter.empty if default is MISSING else default
-    annotation = get_type_hints(owner, include_extras=True)[field.name]
     return Parameter(field.name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 

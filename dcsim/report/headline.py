@@ -91,7 +91,7 @@ def _does(job: Mapping[str, Any]) -> str:
 def _model(model: Any) -> str:
     if not isinstance(model, Mapping):
         return str(model)
-    return str(model.get("function") or f"a {model.get('family', 'model')} of its own")
+    return str(model.get("function") or f"its own {model.get('family', 'model')}")
 
 
 def badges(result: Result) -> list[Badge]:
