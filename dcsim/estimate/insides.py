@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 
 from dcsim.catalogue.inventory import Inventory, PoolParts
 from dcsim.errors import Problem
+from dcsim.network.inside import missing
+from dcsim.network.topologies.base import MisfitError
+from dcsim.network.topologies.server import Rates, ServerInside
 from dcsim.scenario.root import Scenario
 
 Report = Callable[..., Problem]
@@ -25,10 +28,6 @@ def problems(scenario: Scenario, inventory: Inventory, report: Report) -> Iterat
 
 def _faults(parts: PoolParts) -> Iterator[tuple[str, str, str]]:
     """Yield key, what was found and what is expected."""
-    from dcsim.network.inside import missing  # brings NumPy
-    from dcsim.network.topologies.base import MisfitError
-    from dcsim.network.topologies.server import Rates, ServerInside
-
     server = parts.server
     if server.rank_nics < 1:
         most = f"at most {server.nics - 1}, so that a card is left for ranks: the server has {server.nics} nics in all"
