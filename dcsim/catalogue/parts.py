@@ -64,7 +64,7 @@ class Accelerator(Value):
         None, description="tiles of a product computed at once: streaming multiprocessors, compute units"
     )
     fastest_tdp: Power | None = Field(
-        None, description="power at which the fastest board of its kind would have this one's peak; its own if left out"
+        None, description="power of the reference board of its kind at this one's peak; its own if left out"
     )
     efficiency: Efficiency | None = Field(
         None, description="measured times of kernels, in place of shares of the peak (dcsim calibrate writes them)"

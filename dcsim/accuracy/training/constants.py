@@ -101,12 +101,15 @@ OWN: Mapping[str, Mapping[str, float]] = MappingProxyType(
 
 DEFINED: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
-        "megatron-2021": {"hidden_data": 0.0},
-        "deepspeed-2022": {"hidden_data": 0.0},
+        "megatron-2021": {"hidden_data": 0.0, "unstated": 1.0},
+        "deepspeed-2022": {"hidden_data": 0.0, "unstated": 1.0},
         "torchtitan-2024": {"hidden_tensor": 0.0},
     }
 )
-"""Constants by definition of an era: gradients were reduced after the backward pass, unless weights were sharded."""
+"""Constants by definition of an era: gradients were reduced after the backward pass, unless weights were sharded.
+
+All layers were recomputed before Korthikanti et al. (2022) recomputed parts of them.
+"""
 
 GENERATIONS = ("volta", "ampere", "hopper", "blackwell", "cdna2", "cdna3", "tpu", "tpu-e", "tpu-6", "gaudi")
 ERAS = (

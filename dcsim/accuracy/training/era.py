@@ -1,6 +1,6 @@
 """The software era of a run: which named set of efficiency parameters applies, by a written rule.
 
-The rule reads the columns ``software`` and ``release`` only:
+The rule reads the columns ``software`` and ``release``, and where they tell neither framework nor year, the device:
 
 1. MaxText, T5X, Pax, JAX and XLA: ``maxtext``.
 2. Megatron-Bridge: ``bridge-2026``.
@@ -11,7 +11,9 @@ The rule reads the columns ``software`` and ``release`` only:
 7. DeepSpeed, GPT-NeoX and metaseq up to 2023: ``deepspeed-2022``.
 8. Megatron-LM up to 2023: ``megatron-2021``; later: ``te-fp8-2024``.
 9. Anything else: by the year of its release, ``megatron-2021`` up to 2022, ``flash-2023`` in 2023, ``te-fp8-2024`` up
-   to mid 2025, ``bridge-2026`` after; without a year, ``te-fp8-2024``.
+   to mid 2025, ``bridge-2026`` after.
+10. Without a year, what was usual on the device: ``megatron-2021`` on V100 and MI250X, and on A100 in fp16;
+    ``flash-2023`` on A100 else; ``bridge-2026`` on Blackwell; ``maxtext`` on TPUs; ``te-fp8-2024`` on all others.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ _BY_WORD = (
     (("torchtitan", "meta)"), "torchtitan-2024"),
     (("foundry", "composer", "mosaic", "lightning", "fsdp"), "flash-2023"),
 )
+_USUAL = {"volta": "megatron-2021", "cdna2": "megatron-2021", "blackwell": "bridge-2026"}
 _EARLY = (("deepspeed", "neox", "metaseq", "fairseq", "colossal"), "deepspeed-2022")
 
 
@@ -45,8 +48,15 @@ def year_of(release: str) -> float | None:
     return float(found.group(1)) + (float(found.group(2) or 1.0) - 1.0) / 12.0
 
 
-def era_of(software: str, release: str) -> str:
-    """Return the era by the rule of this module."""
+def usual_era(generation: str, precision: str) -> str:
+    """Return the era that was usual on devices of a generation: rule 10."""
+    if generation == "ampere":
+        return "megatron-2021" if precision.lower() == "fp16" else "flash-2023"
+    return "maxtext" if generation.startswith("tpu") else _USUAL.get(generation, "te-fp8-2024")
+
+
+def era_of(software: str, release: str, usual: str = "te-fp8-2024") -> str:
+    """Return the era by the rule of this module; ``usual`` is that of the device."""
     name, year = software.lower(), year_of(release)
     for words, era in _BY_WORD:
         if any(word in name for word in words):
@@ -54,7 +64,7 @@ def era_of(software: str, release: str) -> str:
     if any(word in name for word in _EARLY[0]):
         return _EARLY[1] if year is None or year < 2024.0 else "te-fp8-2024"
     if year is None:
-        return "te-fp8-2024"
+        return usual
     if year < 2023.0:
         return "megatron-2021"
     if year < 2024.0:

@@ -53,6 +53,13 @@ KNOWN = MappingProxyType(
     {
         # DeepSeek-AI, DeepSeek-V3 Technical Report (2024), section 4.2: one module predicts a second token.
         "deepseek-v3": {**_LATENT, "dense_layers": 3.0, "extra_layers": 1.0},
+        "deepseek-r1": {**_LATENT, "dense_layers": 3.0, "extra_layers": 1.0},
+        # DeepSeek-AI, DeepSeek-V2 (2024), section 3.1.2 (recalled): two shared experts of 1,536, one dense layer.
+        "deepseek-v2-lite": {**_LATENT, "query_rank": 0.0, "ffn": 10944.0, "shared_ffn": 2816.0, "dense_layers": 1.0},
+        "deepseek-v2": {**_LATENT, "ffn": 12288.0, "shared_ffn": 3072.0, "dense_layers": 1.0},
+        # Meta, config.json of Llama 4 (2025) (recalled): one shared expert; every other layer of Maverick is dense.
+        "llama4-maverick": {"gated": 1.0, "ffn": 16384.0, "shared_ffn": 8192.0, "dense_layers": 24.0},
+        "llama4-scout": {"gated": 1.0, "shared_ffn": 8192.0},
         # Moonshot AI, Kimi K2 (2025): DeepSeek-V3's attention with 64 heads, one dense layer, no further tokens.
         "kimi-k2": {**_LATENT, "dense_layers": 1.0},
         # OpenAI, gpt-oss model card (2025): heads of 64, every other layer sees 128 tokens.

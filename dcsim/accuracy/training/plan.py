@@ -41,13 +41,22 @@ class Plan:
 
 
 _USUAL_TENSOR = 8.0
+_FULL = 0.4  # of the memory, for weights and what belongs to them: blanked plans of the table are nearest
 _DENSE_KEEPS = ("hopper", "blackwell")  # where recent recipes of dense models recompute nothing unless they say so
 _ONE_MICRO = 2.0**18  # tokens of a device up to which sharded weights are gathered once a step: an assumption
 _EVERY_OTHER = 0.35  # of a layer where attention and every other matrix product are kept
+_BRIM = 0.9  # of the memory, for all that training holds: an assumption
+_TUNED = re.compile("nemo|bridge|core|mlperf|megascale|hai|maxtext|jax|t5x|pax", re.IGNORECASE)
+"""Frameworks whose recipes recompute parts by a list, which leaves most of the layers alone."""
+
 _RECOMPUTED = (
     # Words of the column and the share of the layers' forward pass that runs again.
     ("full", 1.0),
+    ("every layer", 1.0),
+    ("all layers", 1.0),
     ("none", 0.0),
+    ("false", 0.0),
+    ("true", 1.0),
     ("minimal", 0.1),
     ("qkv_proj", 0.7),
     # PaLM, Appendix B: hardware over model FLOP utilization, 57.8 / 46.2 = 1.25, is 3/4 of a forward pass more.
@@ -64,13 +73,17 @@ def plan_of(case: Case, model: Model, sheet: DataSheet, software: str) -> Plan |
         return "the table does not state the number of devices"
     told = " ".join(case.text(column) for column in ("notes", "model", "software"))
     adapters = 1.0 if re.search(r"\bq?lora\b", told, re.IGNORECASE) else 0.0
-    sizes = _sizes(case, model, sheet, (devices, adapters))
-    tensor, pipeline, context, data = sizes
+    tensor, pipeline, context, data = _sizes(case, model, sheet, (devices, adapters))
+    if tensor * pipeline * context > devices * 1.001:
+        asked = f"tp {tensor:g} x pp {pipeline:g} x cp {context:g}"
+        return f"{asked} needs {tensor * pipeline * context:g} devices, the table states {devices:g}"
     batch = _batch(case, data)
     if batch is None:
         batch = data * _usual_batch(model, pipeline)
     micro, count = _micro(case, batch, (data, pipeline), software)
     recomputed, core, unstated = _recompute(case, software)
+    if unstated and not _TUNED.search(software) and _overflows(case, model, sheet, (tensor, context, micro, data)):
+        recomputed, unstated = 1.0, 0.0
     if adapters or (sheet.generation in _DENSE_KEEPS and not model.experts and "mlperf" not in software.lower()):
         unstated = 0.0
     virtual = case.positive("virtual_stages")
@@ -97,31 +110,40 @@ def plan_of(case: Case, model: Model, sheet: DataSheet, software: str) -> Plan |
 def _sizes(case: Case, model: Model, sheet: DataSheet, given: tuple[float, float]) -> tuple[float, float, float, float]:
     """Return tensor, pipeline, context and data sizes.
 
-    Where the table has none: TPUs shard everything over all devices; others split tensors inside the node and add
-    stages until weights and optimizer states fit half of the memory.
+    Where the table has none: TPUs and sharded weights need no further split; others split tensors inside the node and
+    add stages until what a device holds fits most of its memory.
     """
     devices, adapters = given
     tensor, pipeline, context = (case.positive(column) for column in ("tp", "pp", "cp"))
     data = case.positive("dp")
     node = case.positive("node_size") or sheet.domain
     context = context or 1.0
-    if sheet.generation.startswith("tpu"):
+    if sheet.generation.startswith("tpu") or _sharding(case, sheet) >= EVERYTHING:
         tensor, pipeline = tensor or 1.0, pipeline or 1.0
-    state = parameters(model) * (3.0 if adapters else 18.0)
+    own, shared = _held_bytes(case, sheet, adapters)
+    space = _FULL * sheet.memory / parameters(model) - shared / devices
     if tensor is None:
-        wanted = state / (0.5 * sheet.memory)
-        tensor = 1.0
-        limit = min(node, _USUAL_TENSOR, devices / (pipeline or 1.0))
-        while tensor < min(wanted, limit) and tensor * 2.0 <= limit:
+        tensor, limit = 1.0, min(node, _USUAL_TENSOR, devices / (pipeline or 1.0))
+        while own > space * tensor * (pipeline or 1.0) and tensor * 2.0 <= limit:
             tensor *= 2.0
     if pipeline is None:
         pipeline = 1.0
-        while state / (tensor * pipeline) > 0.5 * sheet.memory and tensor * pipeline * 2.0 <= devices:
+        while own > space * tensor * pipeline and tensor * pipeline * context * 2.0 <= devices:
             pipeline *= 2.0
     whole = tensor * pipeline * context
     if data is None or data * whole > devices * 1.001:
         data = max(devices / whole, 1.0)
     return tensor, pipeline, context, data
+
+
+def _held_bytes(case: Case, sheet: DataSheet, adapters: float) -> tuple[float, float]:
+    """Return bytes for a parameter that a replica holds, and that data-parallel ranks share: weights, gradients, Adam.
+
+    Adapters train next to nothing of what they hold.
+    """
+    if adapters:
+        return 2.0, 0.0
+    return (4.0, 12.0) if _sharding(case, sheet) >= OPTIMIZER else (16.0, 0.0)
 
 
 def _batch(case: Case, data: float) -> float | None:
@@ -170,6 +192,20 @@ def _recompute(case: Case, software: str) -> tuple[float, float, float]:
     return share, 1.0 if "selective" in words and share == 0.0 else 0.0, 0.0
 
 
+def _overflows(case: Case, model: Model, sheet: DataSheet, sizes: tuple[float, float, float, float]) -> bool:
+    """Return whether activations of all layers do not fit beside what a device holds, so that they are recomputed.
+
+    34 bytes for an element of the stream (Korthikanti et al., 2022, section 4.1), for as many micro batches as stages.
+    """
+    tensor, context, micro, data = sizes
+    own, shared = _held_bytes(case, sheet, 0.0)
+    devices = case.positive("n_devices") or 1.0
+    whole = _sharding(case, sheet) >= EVERYTHING
+    each = (own if whole else own * data * context) / devices + shared / devices
+    kept = 34.0 * micro * model.sequence / context * model.hidden * model.layers / tensor
+    return parameters(model) * each + kept > _BRIM * sheet.memory
+
+
 def _virtual(model: Model, pipeline: float, software: str) -> float:
     """Return the chunks of a stage where none are stated: recent frameworks interleave about six, older ones do not."""
     if not re.search(r"nemo|bridge|core|meta\)|mlperf|megascale", software.lower()):
@@ -189,6 +225,8 @@ def _sequence(case: Case, software: str, tensor: float) -> float:
 
 def _sharding(case: Case, sheet: DataSheet) -> float:
     words = case.text("dp_sharding").lower()
+    if "hsdp" in words:
+        return EVERYTHING
     if "grad_op" in words or "zero2" in words or "zero-2" in words:
         return GRADIENTS
     if "fsdp" in words or "zero3" in words or "zero-3" in words:

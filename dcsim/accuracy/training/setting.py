@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from dcsim.accuracy.training.case import Case
 from dcsim.accuracy.training.device import DataSheet, data_sheet, link_rate, network_rate
-from dcsim.accuracy.training.era import era_of, year_of
+from dcsim.accuracy.training.era import era_of, usual_era, year_of
 from dcsim.accuracy.training.metric import Target, target_of
 from dcsim.accuracy.training.model import Model, model_of
 from dcsim.accuracy.training.plan import Plan, plan_of
@@ -72,7 +72,8 @@ def setting_of(case: Case) -> Setting | str:
     if sheet.generation.startswith("tpu"):
         domain = _slice(case, sheet)
         plan = replace(plan, replicas=max((case.positive("n_devices") or 1.0) / domain, 1.0))
-    era = era_of(_system(case, software), case.text("release"))
+    usual = usual_era(sheet.generation, case.text("precision"))
+    era = era_of(_system(case, software), case.text("release"), usual)
     return Setting(
         case, model, plan, sheet, _formats(case, plan, sheet), era,
         link_rate(case, sheet, plan.tensor), network_rate(case, sheet, domain), domain, _slowed(case),

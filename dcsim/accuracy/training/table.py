@@ -127,4 +127,5 @@ def _without(case: Case, reason: str, seen: bool) -> Row:
         "style": "unknown",
         "era": "unknown",
     }
-    return Row(case.id, metric, "s", measured, None, fitted=seen, reason=reason, groups=groups)
+    unit = "s" if metric == "step_s" else ""
+    return Row(case.id, metric, unit, measured, None, fitted=seen, reason=reason, groups=groups)

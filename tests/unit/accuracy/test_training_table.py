@@ -15,6 +15,7 @@ from dcsim.accuracy.training.constants import FITTED, shipped
 from dcsim.accuracy.training.device import data_sheet, network_rate
 from dcsim.accuracy.training.era import era_of
 from dcsim.accuracy.training.model import model_of
+from dcsim.accuracy.training.plan import Plan
 from dcsim.accuracy.training.setting import Setting, setting_of
 from dcsim.errors import InputError
 
@@ -169,3 +170,44 @@ def test_power_is_counted_for_what_a_data_sheet_promises() -> None:
     assert b200 is not None and gb200 is not None and pcie is not None
     assert b200.power == pytest.approx((1000.0 / 1200.0) / (b200.rate16 / gb200.rate16), abs=1e-3)
     assert pcie.power == pytest.approx((350.0 / 700.0) / (756.0 / 989.0), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "era"),
+    [("V100-32GB", "fp16", "megatron-2021"), ("A100-80GB", "bf16", "flash-2023"), ("GB200", "fp8", "bridge-2026"),
+     ("TPU-v5e", "bf16", "maxtext"), ("MI300X", "fp8", "te-fp8-2024")],
+)  # fmt: skip
+def test_unknown_software_without_a_year_is_what_was_usual_on_the_device(device: str, precision: str, era: str) -> None:
+    given = {"device": device, "precision": precision, "layers": "24", "hidden": "2048", "n_devices": "8"}
+    found = setting_of(Case({**given, "global_batch": "64", "step_s": "1", "software": "my own"}))
+    assert isinstance(found, Setting)
+    assert found.era == era
+
+
+def plan_of_row(**texts: str) -> Plan:
+    given = {"device": "A100-40GB", "n_devices": "64", "model": "llama2-70b", "step_s": "1", "global_batch": "64"}
+    found = setting_of(Case({**given, **texts}))
+    assert isinstance(found, Setting)
+    return found.plan
+
+
+def test_blank_sizes_are_what_the_memory_asks_for() -> None:
+    # 69 G parameters of 16 B ask for 1.1 TB: 16 GB of each device take 8 tensor ranks and 16 stages or as many as go.
+    alone = plan_of_row()
+    assert (alone.tensor, alone.pipeline, alone.data) == (8.0, 8.0, 1.0)
+    # Weights that all ranks share out need no further split.
+    sharded = plan_of_row(dp_sharding="fsdp")
+    assert (sharded.tensor, sharded.pipeline, sharded.data) == (1.0, 1.0, 64.0)
+
+
+def test_layers_are_recomputed_where_nothing_is_stated_and_activations_do_not_fit() -> None:
+    given = {"software": "llm-foundry", "dp_sharding": "fsdp", "n_devices": "8", "seq": "2048", "global_batch": "512"}
+    large = plan_of_row(**given, model="llama2-7b", micro_batch="8")
+    # 34 B x 8 x 2048 x 4096 x 32 layers = 73 GB, of 40 GB; an eighth of it fits.
+    small = plan_of_row(**given, model="llama2-7b", micro_batch="1")
+    assert (large.recomputed, small.recomputed) == (1.0, 0.0)
+
+
+def test_more_ranks_than_devices_are_refused() -> None:
+    found = setting_of(Case({"device": "H100", "n_devices": "16", "tp": "8", "pp": "4", "model": "llama2-7b"}))
+    assert found == "tp 8 x pp 4 x cp 1 needs 32 devices, the table states 16"
