@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,8 +17,7 @@ Rank = tuple[int, int]
 Place = tuple[int, int, int]  # endpoint, accelerator, network card
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(NamedTuple):
     """Consecutive ranks of a ring on one endpoint: their accelerators in order, and the cards they reach, each once.
 
     ``cards`` are the network cards of the endpoint and ``entries`` the position in ``accelerators`` at which a ring
