@@ -146,9 +146,8 @@ class TrainingJob:
         stages, self.step_alone_s = alone.stages, alone.duration_s
         split = self.plan.split
         self.step_parts = {} if split is None else placed_parts(split.at(1.0), stages)
-        named = (
-            "by kind" if self.plan.program.mesh or split is not None else self.plan.parts.job.parallel.reduction.kind
-        )
+        mixed = self.plan.program.mesh or split is not None
+        named = "by kind" if mixed else self.plan.parts.job.reduction.kind
         self.collectives = tuple(collective_rows(stages, named))
         self.step_spans = tuple(span_rows(stages))
         self._stepping = self._steps_of(allocation)

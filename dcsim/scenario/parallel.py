@@ -68,6 +68,7 @@ class Federated(Value):
     )
 
 
+Reduction = Plain | Library | Hierarchical | ParameterServer | Federated
 Reduce = Annotated[
     Annotated[Literal["ring", "tree", "library", "hierarchical", "parameter-server", "federated"], Tag(BARE)]
     | Annotated[Plain, Tag("Plain")]
@@ -149,7 +150,12 @@ class Parallel(Value):
         "computed",
         description="the format in which what products and activation functions read waits for the backward pass",
     )
-    reduce: Reduce = Field("ring", description="the schedule by which gradients are summed over the replicas")
+    reduce: Reduce | None = Field(
+        None,
+        description="the schedule by which gradients are summed over the replicas; what a library takes for each size "
+        "(library) unless given, and a ring in a job with execute, whose gradients are really summed in the schedule "
+        "that is simulated: what a library takes differs from size to size",
+    )
     compression: Compression | None = Field(None, description="how gradients are made smaller before they travel")
     bucket: DataSize = Field(
         units.parse("25 MiB", "data"), description="gradients are all-reduced in buckets of about this size"
@@ -224,9 +230,11 @@ class Parallel(Value):
         return self.schedule or ("interleaved" if self.virtual > 1 else "1f1b")
 
     @property
-    def reduction(self) -> Plain | Library | Hierarchical | ParameterServer | Federated:
+    def reduction(self) -> Reduction:
         """The schedule with its defaults: a bare name stands for a block with nothing but its kind."""
         match self.reduce:
+            case None:
+                return Library(kind="library")
             case "ring" | "tree":
                 return Plain(kind=self.reduce)
             case "library":

@@ -23,7 +23,7 @@ from dcsim.scenario.learning import Execute
 from dcsim.scenario.models import CnnModel, MlpModel, ModelSpec, TransformerModel
 from dcsim.scenario.names import Name
 from dcsim.scenario.optimizers import Optimizer
-from dcsim.scenario.parallel import Parallel, spelled_out
+from dcsim.scenario.parallel import Parallel, Plain, Reduction, spelled_out
 from dcsim.scenario.search import Search, put
 from dcsim.scenario.smaller import STUDENTS, WITH_UNITS, Distil, Prune, described, has_units
 from dcsim.scenario.steps import Steps, count
@@ -223,6 +223,12 @@ class Job(Value):
             raise InputError(f"{place}: expected {context.get('expected') or first['msg']}") from None
         # The name of a trial is none that a scenario may have, so it is no one else's.
         return found.model_copy(update={"name": name, "arrive": arrive})
+
+    @property
+    def reduction(self) -> Reduction:
+        """How gradients are summed: around a ring where they really are and nothing is named, which math follows."""
+        ring = self.execute is not None and self.parallel.reduce is None
+        return Plain(kind="ring") if ring else self.parallel.reduction
 
     @property
     def ranks(self) -> int:

@@ -116,7 +116,7 @@ def plan_of(parts: JobParts, loaded: Loaded, inventory: Inventory) -> JobPlan:
     if parts.job.parallel.split:
         return split_plan(parts, loaded, pool, servers)
     plan = job_plan(parts, traced(parts, loaded), pool, servers)
-    if not isinstance(parts.job.parallel.reduction, Library):
+    if not isinstance(parts.job.reduction, Library):
         return plan
     from dcsim.estimate import library  # brings NumPy
 

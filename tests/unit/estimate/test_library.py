@@ -121,3 +121,10 @@ def test_what_no_library_has_there_is_refused() -> None:
         prepare(load(QUICKSTART, keys))
     (problem,) = caught.value.problems
     assert "jobs.pretrain.parallel.reduce.algorithm: found in-switch, expected what NVLink 3" in str(problem)
+
+
+def test_only_planned_jobs_ask_a_library_by_default() -> None:
+    """The job "learn" of the quickstart sums its gradients around the ring that is simulated."""
+    pretrain, learn = prepare(load(QUICKSTART)).jobs
+    assert pretrain.library is not None
+    assert learn.library is None

@@ -38,8 +38,13 @@ def test_a_name_or_a_block_says_the_reduction(text: str, reduction: object) -> N
     assert parallel.reduction == reduction
 
 
-def test_a_ring_unless_told_otherwise() -> None:
-    assert load(SAMPLE).scenario.jobs[1].parallel.reduction == Plain(kind="ring")
+def test_a_library_chooses_unless_told_otherwise_and_a_ring_where_math_follows_it() -> None:
+    job = load(SAMPLE).scenario.jobs[1]
+    assert job.execute is not None
+    assert job.reduction == Plain(kind="ring")
+    assert job.model_copy(update={"execute": None}).reduction == Library(kind="library")
+    named = load(SAMPLE, [f"{KEY}=library"]).scenario.jobs[1]
+    assert named.reduction == Library(kind="library")
 
 
 @pytest.mark.parametrize(
