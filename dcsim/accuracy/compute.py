@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dcsim.scenario.workload import ModelSpec
 
 _PRECISION = "fp32"
-_STEPS = Effort(rounds=9, seconds=0.03, group=4)
+_STEPS = Effort(rounds=7, seconds=0.03, group=4)
 _UNIT = "CPU seconds of one thread, at the pace of the calibration"
 
 

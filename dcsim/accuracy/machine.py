@@ -11,6 +11,7 @@ from dcsim.accuracy import entry
 from dcsim.accuracy.calibration import Timings, calibrate
 from dcsim.accuracy.entry import Machine, this_machine
 from dcsim.catalogue.parts import Accelerator, Software
+from dcsim.errors import InputError
 from dcsim.workload.measure import Effort, Timing, one_thread, timed
 
 Progress = Callable[[str], None]
@@ -19,7 +20,8 @@ BUDGET_S = 140.0
 
 _EFFORT = Effort(rounds=7, seconds=0.003, group=24)
 _SEED = 20260701
-_ENOUGH = 200  # products and convolutions for a fit
+_LEAST = 100  # products and convolutions without which there is no fit
+_ENOUGH = 200  # of them after an interrupt
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,31 +70,42 @@ def measured(name: str, machine: Machine, timings: Timings) -> Measured:
 def time_kernels(progress: Progress, budget_s: float = BUDGET_S) -> Timings:
     """Time the micro-kernels, inside :func:`dcsim.workload.measure.one_thread`.
 
-    Of products and convolutions, whose order is random, those are left out that do not begin within ``budget_s`` [s].
-    An interrupt ends the measurement; what was timed by then is kept if it is enough for a fit.
+    Of products and convolutions, whose order is random, those are left out that do not begin within ``budget_s`` [s],
+    of other kernels those that do not within half of it. An interrupt ends the measurement; what was timed by then is
+    kept if it is enough for a fit.
+
+    Raises
+    ------
+    InputError
+        If the machine is too busy for a fit.
     """
     from dcsim.workload import micro_kernels, micro_products, runtime
     from dcsim.workload.pace import Pace
 
-    until = time.monotonic() + budget_s
+    begin = time.monotonic()
     runtime.prepare()
     pace = Pace()
-    kernels = [micro_kernels.empty(), *micro_kernels.kernels()]
+    kernels = list(micro_kernels.kernels())
     products, convolutions = list(micro_products.products()), list(micro_products.convolutions())
     shapes = [*products, *convolutions]
-    Random(_SEED).shuffle(shapes)
-    tell = counting(progress, "calibrating", len(kernels) + len(shapes))
-    empty, *others = collected(timed(kernels, _EFFORT, pace), tell)
+    for drawn in (kernels, shapes):
+        Random(_SEED).shuffle(drawn)
+    tell = counting(progress, "calibrating", 1 + len(kernels) + len(shapes))
+    half = replace(_EFFORT, until=begin + budget_s / 2.0)
+    empty, *others = collected(timed([micro_kernels.empty(), *kernels], half, pace), tell)
     found: list[Timing] = []
     partial = False
     try:
-        for group in timed(shapes, replace(_EFFORT, until=until), pace):
+        for group in timed(shapes, replace(_EFFORT, until=begin + budget_s), pace):
             found += group
-            tell(len(kernels) + len(found))
+            tell(1 + len(others) + len(found))
     except KeyboardInterrupt:
         if len(found) < _ENOUGH:
             raise
         partial = True
+    if len(found) < _LEAST:
+        timed_by_then = f"{len(found)} of {len(shapes)} products and convolutions timed in {budget_s:.0f} s"
+        raise InputError(f"calibrate: found {timed_by_then}, expected {_LEAST} at least: the machine is too busy")
     factor = pace.settle()
     empty, *others = (timing.times(factor) for timing in (empty, *others))
     found = [timing.times(factor) for timing in found]

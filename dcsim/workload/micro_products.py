@@ -32,11 +32,12 @@ _MOST, _LEAST = 8e8, 1e5  # FLOPs of a sample
 _SLOW = 4e7  # FLOPs of a convolution whose window is larger than its image, at most: such are slow
 _FIRST, _SMALL, _WINDOWS = (1, 3, 3), (3, 4, 8, 8, 12, 16, 16), (1, 3, 3, 3, 5)
 _LARGE_SIDES = (32, 40, 56, 64, 96, 112, 150, 200, 256)
+_MIDDLE, _MIDDLE_SIDES = (8, 16, 20, 24, 32, 48, 64, 96, 128), (12, 16, 24, 32, 40, 48, 64, 96)  # of most layers
 _TRIPS = 2
 _EVEN = 0.8  # share of layers whose inputs are no odd number
 _DENSE, _LAYERS, _JOINT, _ATTENTION, _BATCHED = 32, 24, 36, 12, 8
 _LARGEST = 1.5e9  # FLOPs of a layer
-_PAIRS, _VECTOR, _NARROW, _IMAGES, _OVER, _RISING, _LOOPED = 8, 6, 8, 40, 14, 8, 32
+_PAIRS, _VECTOR, _NARROW, _IMAGES, _OVER, _RISING, _LOOPED, _USUAL = 8, 6, 8, 40, 14, 8, 32, 16
 
 
 def products() -> Iterator[Program]:
@@ -85,6 +86,8 @@ def convolutions() -> Iterator[Program]:
     for _ in range(_LOOPED):
         images, kernel = _sizes(random, _Draw(_CHANNELS, _CHANNELS, _WINDOWS, limit=_SLOW))[:2]
         yield from _looped(images, kernel)
+    for _ in range(_USUAL):
+        yield from _drawn(random, _Draw(_MIDDLE, _MIDDLE, (3,), _MIDDLE_SIDES))
 
 
 @dataclass(frozen=True, slots=True)

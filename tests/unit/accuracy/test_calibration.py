@@ -267,6 +267,22 @@ def test_an_interrupt_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytes
     assert (len(found["rows"]), found["summary"]["partial"]) == (1, "interrupted after 1 of 2 cases")
 
 
+def test_a_machine_too_busy_to_be_calibrated_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[float] = []
+
+    def slow(programs: list[object], effort: Effort, pace: object) -> Iterator[list[Timing]]:
+        limits.append(effort.until)
+        if len(limits) == 1:
+            yield [timing("empty"), timing("one", elementwise(2**10, 1, 0))]
+
+    monkeypatch.setattr(machine, "timed", slow)
+    with pytest.raises(
+        InputError, match=r"found 0 of 6\d\d products and convolutions timed in 10 s, expected 100 at least"
+    ):
+        machine.time_kernels(lambda words: None, 10.0)
+    assert limits[1] - limits[0] == pytest.approx(5.0)  # the other kernels have half of the time
+
+
 def test_errors_are_at_the_pace_of_the_calibration_and_stated_as_timed() -> None:
     slow = replace(timing("one", product(1, 64, 256, 32)), slowness=1.5)
     rows = [row(case, replace(slow, raw_s=2.0 * slow.seconds), DEVICE) for case in CASES[1:4:2]]
