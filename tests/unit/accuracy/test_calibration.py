@@ -277,7 +277,7 @@ def test_a_machine_too_busy_to_be_calibrated_is_told_so(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(machine, "timed", slow)
     with pytest.raises(
-        InputError, match=r"found 0 of 6\d\d products and convolutions timed in 10 s, expected 100 at least"
+        InputError, match=r"found 0 of \d+ products and convolutions timed in 10 s, expected 100 at least"
     ):
         machine.time_kernels(lambda words: None, 10.0)
     assert limits[1] - limits[0] == pytest.approx(5.0)  # the other kernels have half of the time
