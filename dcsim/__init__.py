@@ -99,7 +99,7 @@ def sweep(
     from dcsim.studies.sweep import execute, opened
 
     with opened(load_study(study), Path(folder)) as ready:
-        execute(ready, local(ready.context(allow_code), processes), lambda _: None)
+        execute(ready, local(lambda: ready.context(allow_code), processes), lambda _: None)
     return read(Path(folder))
 
 

@@ -167,7 +167,7 @@ def _evaluated(ready: Sweep, asked: Asked, search: Callable[[LoadedStudy, Evalua
     from dcsim.report.progress import Meter, looked_at
     from dcsim.studies.evaluation import Evaluation
 
-    executor = _executor(asked.workers, ready.context(asked.consent.allow_code))
+    executor = _executor(asked.workers, lambda: ready.context(asked.consent.allow_code))
     with Meter(ready.name, sys.stderr, looked_at) as meter:
         evaluation = Evaluation(ready, executor, (lambda _: None) if asked.consent.quiet else meter)
         try:
@@ -199,7 +199,7 @@ def _execute(ready: Sweep, workers: Workers, consent: Consent) -> bool:
     if not ready.todo:
         return True
     try:
-        executor = _executor(workers, ready.context(consent.allow_code))
+        executor = _executor(workers, lambda: ready.context(consent.allow_code))
         if consent.quiet:
             execute(ready, executor, lambda _: None)
             return True
@@ -231,13 +231,14 @@ def _processes(workers: Workers) -> int:
     return workers.jobs or os.cpu_count() or 1
 
 
-def _executor(workers: Workers, context: Context) -> Executor:
+def _executor(workers: Workers, make: Callable[[], Context]) -> Executor:
     if workers.executor == "dask":
         from dcsim.studies.executors.cluster import Cluster, connect
 
-        return Cluster(context, connect(workers.scheduler))
+        client = connect(workers.scheduler)
+        return Cluster(make(), client)
     if workers.scheduler is not None:
         raise InputError("--scheduler: found an address without --executor dask, expected both")
     from dcsim.studies.executors import local
 
-    return local(context, _processes(workers))
+    return local(make, _processes(workers))

@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
@@ -45,6 +45,16 @@ class _Outcome:
 Enough = Callable[[list[dict[str, Metric]]], bool]
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a point of a study keeps of a run: no tables, which take as long to build as a short run takes."""
+
+    metrics: Mapping[str, Metric]
+    replications: int
+    partial: bool
+    stopped: str
+
+
 def run(prepared: Prepared, progress: Callable[[Progress], None] | None = None, enough: Enough | None = None) -> Result:
     """Simulate a prepared scenario; an interrupt or an overheated site ends the run where it is: the result is partial.
 
@@ -57,6 +67,26 @@ def run(prepared: Prepared, progress: Callable[[Progress], None] | None = None, 
     RunError
         If nothing more can happen although jobs are not done, or if a conservation check fails.
     """
+    return _result(prepared, *_replicate(prepared, progress, enough))
+
+
+def measure(prepared: Prepared, enough: Enough | None = None) -> Measured:
+    """Simulate as :func:`run` does, with the same checks, and return the metrics alone.
+
+    Raises
+    ------
+    RunError
+        As :func:`run` does.
+    """
+    first, found = _replicate(prepared, None, enough)
+    _checked(first.center)
+    return Measured(metrics.combine(found), len(found), first.partial, first.stopped)
+
+
+def _replicate(
+    prepared: Prepared, progress: Callable[[Progress], None] | None, enough: Enough | None
+) -> tuple[_Outcome, list[dict[str, Metric]]]:
+    """Run until there are enough replications; return how the first ended, and the metrics of each."""
     scenario = prepared.loaded.scenario
     first = _simulate(prepared, scenario.seed, progress)
     found = [metrics.collect(first.center)]
@@ -66,7 +96,7 @@ def run(prepared: Prepared, progress: Callable[[Progress], None] | None = None, 
         partial = again.partial
         if not partial:
             found.append(metrics.collect(again.center))
-    return _result(prepared, replace(first, partial=partial), found)
+    return replace(first, partial=partial), found
 
 
 def _simulate(prepared: Prepared, seed: int, progress: Callable[[Progress], None] | None) -> _Outcome:
@@ -121,11 +151,7 @@ def _replication_seed(seed: int, number: int) -> int:
 
 def _result(prepared: Prepared, outcome: _Outcome, replications: list[dict[str, Metric]]) -> Result:
     center = outcome.center
-    verdicts = checks(center)
-    broken = [check for check in verdicts if not check.passed]
-    if broken:
-        text = "; ".join(f"{c.name}: {c.left!r} against {c.right!r} {c.unit}" for c in broken)
-        raise RunError(f"conservation is violated, the results would be wrong: {text}")
+    verdicts = _checked(center)
     return Result(
         name=prepared.loaded.scenario.name,
         digest=prepared.digest,
@@ -136,6 +162,16 @@ def _result(prepared: Prepared, outcome: _Outcome, replications: list[dict[str, 
         scenario_text=dump(prepared.loaded.scenario),
         partial=outcome.partial,
     )
+
+
+def _checked(center: DataCenter) -> list[Check]:
+    """Return the conservation checks of a run; refuse to go on where one fails."""
+    verdicts = checks(center)
+    broken = [check for check in verdicts if not check.passed]
+    if broken:
+        text = "; ".join(f"{c.name}: {c.left!r} against {c.right!r} {c.unit}" for c in broken)
+        raise RunError(f"conservation is violated, the results would be wrong: {text}")
+    return verdicts
 
 
 def _replicated(replications: list[dict[str, Metric]]) -> dict[str, pd.DataFrame]:

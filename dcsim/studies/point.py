@@ -20,7 +20,8 @@ from dcsim.scenario.load import Loaded
 from dcsim.scenario.study import Replications
 
 if TYPE_CHECKING:
-    from dcsim.results.result import Metric, Result
+    from dcsim.results.result import Metric
+    from dcsim.simulate.running import Measured
 
 # What a simulation may raise; one bad point must not take the others with it.
 _POINT_ERRORS = (DcsimError, ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
@@ -73,32 +74,36 @@ def simulate_point(context: Context, point: Point) -> Row | None:
     """Simulate one point; None if it was interrupted, a row with the reason if it cannot be simulated."""
     began = time.perf_counter()
     try:
-        result, replications = _simulate(context, point)
+        digest, found = _simulate(context, point)
     except _POINT_ERRORS as error:
         reason = str(error) if isinstance(error, DcsimError) else f"{type(error).__name__}: {error}"
         return Row(point.key, point.number, point.changes, time.perf_counter() - began, reason=reason or "unknown")
-    stopped = str(result.manifest.get("stopped", ""))
-    if result.partial and not stopped:
+    if found.partial and not found.stopped:
         return None
-    metrics = {} if stopped else result.metrics
+    metrics = {} if found.stopped else found.metrics
     kept = {name: _cell(metrics[name]) for name in sorted(metrics) if _kept(name, context.keep)}
     wall_s = time.perf_counter() - began
-    return Row(point.key, point.number, point.changes, wall_s, result.digest, replications, stopped, kept)
+    return Row(point.key, point.number, point.changes, wall_s, digest, found.replications, found.stopped, kept)
 
 
-def _simulate(context: Context, point: Point) -> tuple[Result, int]:
+def _simulate(context: Context, point: Point) -> tuple[str, Measured]:
+    """Return the digest and what was measured of a point, whose run folder is written where that was asked for."""
     from dcsim.simulate import prepare, running
 
     changes = dict(point.changes)
     if context.replications.count is not None:
         changes.setdefault("replications", context.replications.count)
     prepared = prepare(context.base.replace(changes, "axes"), context.allow_code)
-    result = running.run(prepared, enough=_enough(context.replications))
-    if context.runs is not None and not result.partial:
+    enough = _enough(context.replications)
+    if context.runs is None:
+        return prepared.digest, running.measure(prepared, enough)
+    result = running.run(prepared, enough=enough)
+    if not result.partial:
         from dcsim.results import store
 
         store.save(result, context.runs / point.key)
-    return result, int(result.manifest["replications"])
+    about = result.manifest
+    return result.digest, running.Measured(result.metrics, about["replications"], result.partial, about["stopped"])
 
 
 def _enough(replications: Replications) -> Any:

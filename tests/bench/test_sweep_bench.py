@@ -52,6 +52,14 @@ def test_a_thousand_points_of_the_smallest_scenario(tmp_path: Path) -> None:
     print(f"first point after {start_s:.2f} s; {1e3 * (wall_s - busy_s - start_s) / 1000:.3f} ms overhead a point")
 
 
+def test_what_a_worker_imports_before_its_first_point() -> None:
+    code = "import sys, time, dcsim.studies.executors.worker; print(time.process_time(), 'pandas' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    spent, pandas = run.stdout.split()
+    print(f"\nfork server: {float(spent):.2f} s CPU from the start of Python to all that simulating imports")
+    assert pandas == "False"
+
+
 def test_three_hundred_points_on_dask(tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
     file = _study(tmp_path, 300)

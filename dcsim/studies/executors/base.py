@@ -36,10 +36,10 @@ class Executor(ABC):
 
 
 class Chunks:
-    """Bundles points into chunks of some 75 ms by the time that points took so far; the first ones go alone."""
+    """Bundles points into chunks of ``chunk_s`` [s] by the time that points took so far; the first ones go alone."""
 
-    def __init__(self, points: Iterable[Point]) -> None:
-        self._points = iter(points)
+    def __init__(self, points: Iterable[Point], chunk_s: float = _CHUNK_S) -> None:
+        self._points, self._chunk_s = iter(points), chunk_s
         self._count, self._wall_s = 0, 0.0
 
     def note(self, row: Row) -> None:
@@ -49,8 +49,8 @@ class Chunks:
 
     def next(self) -> Chunk:
         """Return the next chunk, empty when all points are handed out."""
-        mean_s = self._wall_s / self._count if self._count else _CHUNK_S
-        size = max(1, min(_LARGEST_CHUNK, int(_CHUNK_S / max(mean_s, 1e-6))))
+        mean_s = self._wall_s / self._count if self._count else self._chunk_s
+        size = max(1, min(_LARGEST_CHUNK, int(self._chunk_s / max(mean_s, 1e-6))))
         return tuple(islice(self._points, size))
 
 

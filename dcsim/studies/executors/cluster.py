@@ -17,6 +17,7 @@ from dcsim.studies.point import Context, Point
 
 _TIMEOUT = "10s"
 _CHUNKS_AHEAD = 2
+_CHUNK_S = 0.5  # a task costs Dask some milliseconds, whatever is in it
 _LOSSES = 5
 _ASK_EVERY_S = 1.0  # how many threads there are: workers come and go
 
@@ -45,7 +46,7 @@ class Cluster(Executor):
 
         address = self.client.scheduler.address
         try:
-            yield from _Crew(self.client, self.context).rows(Chunks(points))
+            yield from _Crew(self.client, self.context).rows(Chunks(points, _CHUNK_S))
         except (CommClosedError, OSError, TimeoutError, RuntimeError) as error:
             # A client that has given up says so by errors of many kinds.
             if isinstance(error, RuntimeError) and self.client.status == "running":

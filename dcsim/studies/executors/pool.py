@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from multiprocessing import forkserver
 
 from dcsim.results.rows import Row
 from dcsim.studies.executors.base import Chunk, Chunks, Executor, died
@@ -68,9 +69,15 @@ class Pool(Executor):
         self._pool = None
 
     def _start(self) -> ProcessPoolExecutor:
+        warm()
         server = multiprocessing.get_context("forkserver")
-        server.set_forkserver_preload(["dcsim.studies.executors.worker"])
         return ProcessPoolExecutor(self._processes, server, begin, (self._context,))
+
+
+def warm() -> None:
+    """Start the fork server, which imports what workers need while this process goes on; a second call does nothing."""
+    forkserver.set_forkserver_preload(["dcsim.studies.executors.worker"])
+    forkserver.ensure_running()
 
 
 def _cleared(pool: ProcessPoolExecutor, suspects: _Suspects) -> Iterator[Row]:

@@ -10,7 +10,8 @@ import os
 import threading
 from dataclasses import dataclass
 
-import pandas  # noqa: F401  (preloaded for all workers, as is all that simulating imports)
+import networkx  # noqa: F401  (preloaded for all workers, as is all that simulating imports; pandas is not needed)
+import numpy.random  # noqa: F401
 
 from dcsim.results.rows import Row
 from dcsim.simulate import running  # noqa: F401
