@@ -48,11 +48,13 @@ def load(path: str | PathLike[str], settings: Sequence[str] = (), seed: int | No
 
 
 def run(
-    scenario: str | PathLike[str] | Loaded,
+    scenario: str | PathLike[str] | Loaded | Scenario,
     progress: Callable[[Progress], None] | None = None,
     allow_code: bool = False,
 ) -> Result:
-    """Simulate a scenario, given as a file or as what :func:`load` returned.
+    """Simulate a scenario, given as a file, as what :func:`load` returned, or as a :class:`Scenario`.
+
+    Files that a :class:`Scenario` names are looked for in the current folder, those of a file beside it.
 
     ``allow_code`` lets it execute functions of the user's own that the scenario names as models.
 
@@ -67,9 +69,11 @@ def run(
         If the simulation could not be finished.
     """
     from dcsim import simulate
+    from dcsim.scenario.load import Loaded, located
 
-    loaded = load(scenario) if isinstance(scenario, str | PathLike) else scenario
-    return simulate.run(simulate.prepare(loaded, allow_code), progress)
+    if not isinstance(scenario, Loaded):
+        scenario = load(scenario) if isinstance(scenario, str | PathLike) else located(scenario)
+    return simulate.run(simulate.prepare(scenario, allow_code), progress)
 
 
 def compare(results: Sequence[Result]) -> Comparison:

@@ -18,7 +18,7 @@ from dcsim.scenario.positions import Positions
 from dcsim.scenario.root import Scenario
 from dcsim.scenario.schema import json_schema
 
-__all__ = ["Loaded", "digest_input", "dump", "json_schema", "load"]
+__all__ = ["Loaded", "digest_input", "dump", "json_schema", "load", "located"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,9 @@ class Loaded:
         """Return a problem at a dotted path such as ``jobs.pretrain.parallel.data``, at the line of what is there."""
         return self.positions.problem(path, found, expected, suggestion)
 
-    def replace(self, changes: Mapping[str, object] | Sequence[str], origin: str = "--set") -> Loaded:
+    def replace(
+        self, changes: Mapping[str, object] | Sequence[str] = (), origin: str = "--set", **named: object
+    ) -> Loaded:
         """Return this scenario with some values changed.
 
         Parameters
@@ -60,6 +62,9 @@ class Loaded:
             Values by dotted path, or texts ``"PATH=VALUE"``.
         origin
             What problems name in place of a file.
+        named
+            Values by path with two underscores in place of each dot: ``jobs__pretrain__steps=200``. They are put in
+            place after ``changes``.
 
         Raises
         ------
@@ -70,7 +75,17 @@ class Loaded:
             parsed = [(path, from_plain(value, origin)) for path, value in changes.items()]
         else:
             parsed = settings.read(changes, origin)
+        parsed += [(name.replace("__", "."), from_plain(value, "replace")) for name, value in named.items()]
         return _validated(settings.apply(self.positions.root, parsed), self.path, self.files, [])
+
+
+def located(scenario: Scenario, folder: str | PathLike[str] = "") -> Loaded:
+    """Return a scenario that is at hand as a value, as if it had been read from a file in ``folder``.
+
+    Files that it names, such as a climate's, are looked for there; the current folder unless given.
+    """
+    path = Path(folder) / f"{scenario.name}.yaml"
+    return Loaded(scenario, path, (), Positions(from_plain(digest_input(scenario), "scenario")))
 
 
 def load(path: str | PathLike[str], changes: Sequence[str] = (), seed: int | None = None) -> Loaded:

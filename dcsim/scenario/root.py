@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -79,3 +80,22 @@ class Scenario(Value):
     faults: tuple[Fault, ...] = ()
     replications: Annotated[int, Whole(1, 10_000)] = 1
     record: Record = Record()
+
+    def replace(self, changes: Mapping[str, object] | None = None, /, **named: object) -> Scenario:
+        """Return this scenario with some values changed, checked as a file is.
+
+        Parameters
+        ----------
+        changes
+            Values by dotted path; a list item goes by its name: ``{"jobs.pretrain.batch.global": 256}``.
+        named
+            Values by path with two underscores in place of each dot: ``jobs__pretrain__steps=200, seed=3``.
+
+        Raises
+        ------
+        ScenarioError
+            If a path does not exist, with the nearest that does, or the scenario is no longer valid.
+        """
+        from dcsim.scenario.load import located
+
+        return located(self).replace(changes or {}, "replace", **named).scenario
