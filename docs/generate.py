@@ -79,8 +79,8 @@ def python() -> Iterator[str]:
         "Everything is typed. Values are SI floats; frames carry their units in `frame.attrs`. "
         "Examples are in [Use dcsim from Python](../../how-to/use-from-python.md)."
     )
-    for function in (dcsim.load, dcsim.run, dcsim.compare, dcsim.sweep, Loaded.replace):
-        name = function.__qualname__ if function is Loaded.replace else f"dcsim.{function.__name__}"
+    for function in (dcsim.load, dcsim.run, dcsim.compare, dcsim.sweep, Loaded.replace, dcsim.Scenario.replace):
+        name = function.__qualname__ if "." in function.__qualname__ else f"dcsim.{function.__name__}"
         yield f"## {name}"
         called = textwrap.fill(name + _signature(function), 84, subsequent_indent="    ")
         yield f"```text\n{called}\n\n{inspect.getdoc(function)}\n```"

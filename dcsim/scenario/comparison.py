@@ -25,7 +25,9 @@ class Variants(Value):
     variants: dict[str, dict[str, Any]] = Field(
         min_length=2, description="what each variant sets, by path as in --set; nothing is the base itself"
     )
-    replications: Annotated[int, Whole(1, 10_000)] | None = None
+    replications: Annotated[int, Whole(1, 10_000)] | None = Field(
+        None, description="runs of each variant; as many as the base scenario says unless given"
+    )
     objectives: dict[str, Literal["minimize", "maximize"]] = Field({}, description="what to choose by")
 
 

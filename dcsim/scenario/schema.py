@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from dcsim.scenario.meanings import explain
 from dcsim.scenario.root import Scenario
 
 
 def json_schema() -> dict[str, Any]:
     """Return the schema by draft 7, which editors support, with unions as plain ``anyOf``, which they complete."""
-    schema = _draft_7(Scenario.model_json_schema(by_alias=True, ref_template="#/definitions/{model}"))
+    plain = Scenario.model_json_schema(by_alias=True, ref_template="#/definitions/{model}")
+    for name, block in {"Scenario": plain, **plain.get("$defs", {})}.items():
+        explain(name, block)
+    schema = _draft_7(plain)
     schema["definitions"] = schema.pop("$defs", {})
     schema["properties"]["include"] = {
         "description": "files that this one is laid over, relative to it",

@@ -54,11 +54,17 @@ class Axis(Value):
 class Combine(Value):
     """How the axes make points: every combination, one after the other side by side, or a sample of the space."""
 
-    how: Literal["product", "zip"] = "product"
+    how: Literal["product", "zip"] = Field(
+        "product", description="every combination, or the first values of all axes, then the second ones, and on"
+    )
     zip: tuple[tuple[str, ...], ...] = Field((), description="groups of axes that move together; all else multiplies")
-    sample: Method | None = None
+    sample: Method | None = Field(
+        None, description="how points are drawn between the bounds of the axes; not unless given"
+    )
     points: Count | None = Field(None, description="size of the sample")
-    seed: Annotated[int, Whole(0, 2**32 - 1)] = 0
+    seed: Annotated[int, Whole(0, 2**32 - 1)] = Field(
+        0, description="of what is drawn; the points are the same for the same seed"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -75,16 +81,20 @@ class Combine(Value):
 class Until(Value):
     """Replicate until the 95 % interval of a metric is narrow."""
 
-    metric: str
+    metric: str = Field(description="whose interval is looked at")
     half_width: Fraction = Field(description="half the interval over the mean")
-    at_most: Annotated[int, Whole(2, 10_000)] = 20
+    at_most: Annotated[int, Whole(2, 10_000)] = Field(
+        20, description="replications, however wide the interval still is"
+    )
 
 
 class Replications(Value):
     """How often each point is simulated, with random numbers of its own each time and common to all points."""
 
-    count: Annotated[int, Whole(1, 10_000)] | None = None
-    until: Until | None = None
+    count: Annotated[int, Whole(1, 10_000)] | None = Field(
+        None, description="runs of each point; as many as the base scenario says unless given"
+    )
+    until: Until | None = Field(None, description="run each point until an interval is narrow enough")
 
     @model_validator(mode="before")
     @classmethod
@@ -160,17 +170,25 @@ class Search(Value):
 
     trials: Count = Field(100, description="candidates to look at in all")
     batch: Count = Field(8, description="candidates chosen at once, whatever the number of processes")
-    sampler: Literal["tpe", "nsga2", "random"] = "tpe"
-    seed: Annotated[int, Whole(0, 2**32 - 1)] = 0
-    prune: Prune | None = None
+    sampler: Literal["tpe", "nsga2", "random"] = Field(
+        "tpe", description="of Optuna: Bayesian by tree-structured Parzen estimators, genetic, or at random"
+    )
+    seed: Annotated[int, Whole(0, 2**32 - 1)] = Field(
+        0, description="of what is drawn; the points are the same for the same seed"
+    )
+    prune: Prune | None = Field(None, description="drop poor candidates after short runs; none unless given")
 
 
 class Sensitivity(Value):
     """How dcsim sensitivity samples the space between the bounds."""
 
-    method: Literal["morris", "sobol"] = "morris"
+    method: Literal["morris", "sobol"] = Field(
+        "morris", description="of SALib: screening with few points, or shares of the variance with intervals"
+    )
     samples: Count = Field(16, description="trajectories of morris, a power of two of base samples for sobol")
-    seed: Annotated[int, Whole(0, 2**32 - 1)] = 0
+    seed: Annotated[int, Whole(0, 2**32 - 1)] = Field(
+        0, description="of what is drawn; the points are the same for the same seed"
+    )
 
 
 class Study(Value):
@@ -180,15 +198,15 @@ class Study(Value):
     study: Name = Field(description="name of the study")
     base: str = Field(description="the scenario that is varied, relative to this file")
     axes: dict[str, Axis] = Field(min_length=1, description="values by path of the scenario, as in --set")
-    combine: Combine = Combine()
-    replications: Replications = Replications()
+    combine: Combine = Field(Combine(), description="how the values of the axes make points")
+    replications: Replications = Field(Replications(), description="how often each point is simulated")
     keep: tuple[str, ...] = Field(("*",), min_length=1, description="metrics to keep, * for any text")
     objectives: dict[str, Literal["minimize", "maximize"]] = Field({}, description="what dcsim optimize is after")
     constraints: tuple[Annotated[str, BeforeValidator(_constraint)], ...] = Field(
         (), description="what a point must keep: a metric after its run, an axis before it"
     )
-    search: Search = Search()
-    sensitivity: Sensitivity = Sensitivity()
+    search: Search = Field(Search(), description="how dcsim optimize looks for the best points")
+    sensitivity: Sensitivity = Field(Sensitivity(), description="how dcsim sensitivity samples the axes")
     limit: Count = Field(10_000, description="more points than this need --yes")
     outputs: tuple[Literal["csv", "runs"], ...] = Field(
         (), description="also points.csv; also the run folder of every point"

@@ -11,8 +11,12 @@ import jsonschema
 import pytest
 
 from dcsim.errors import ScenarioError
+from dcsim.scenario.base import Value
+from dcsim.scenario.comparison import Variants
 from dcsim.scenario.include import Reader
 from dcsim.scenario.load import digest_input, dump, json_schema, load
+from dcsim.scenario.meanings import unused
+from dcsim.scenario.study import Study
 
 SAMPLE = Path(__file__).parent / "sample.yaml"
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
@@ -55,6 +59,31 @@ def test_the_digest_sees_every_change_and_no_spelling() -> None:
 @pytest.fixture(scope="module")
 def schema() -> dict[str, Any]:
     return json_schema()
+
+
+def _keys(name: str, schema: dict[str, Any]) -> dict[str, str]:
+    """What is said of every key, by block and key."""
+    parts = schema.get("definitions", {}) | schema.get("$defs", {})
+    return {
+        f"{block}.{key}": entry.get("description", "")
+        for block, each in {name: schema, **parts}.items()
+        for key, entry in each.get("properties", {}).items()
+    }
+
+
+@pytest.mark.parametrize("model", [Study, Variants])
+def test_every_key_of_studies_and_comparisons_says_what_it_means(model: type[Value]) -> None:
+    found = _keys(model.__name__, model.model_json_schema(by_alias=True))
+    assert [key for key, text in found.items() if not text] == []
+
+
+def test_every_key_says_what_it_means_and_no_meaning_is_left_over(schema: dict[str, Any]) -> None:
+    found = _keys("Scenario", schema)
+    assert len(found) > 300
+    assert [key for key, text in found.items() if not text] == []
+    assert unused(set(found)) == set()
+    assert found["ServerPool.count"] == "servers in the pool"
+    assert schema["properties"]["site"]["allOf"] == [{"$ref": "#/definitions/Site"}]  # beside its text, by draft 7
 
 
 def walk(value: Any) -> Iterator[dict[str, Any]]:
