@@ -68,7 +68,13 @@ def _interactive(output: ReportOutput, folder: Path) -> int:
     from dcsim.results import store, study
 
     interactive.plotly()
-    found = study.load(folder) if study.is_study_folder(folder) else store.load(folder)
+    of_study = study.is_study_folder(folder)
+    if of_study and output.growth:
+        raise InputError(
+            "--growth: found it with --interactive on a study, whose points are not drawn over time; "
+            f"expected one of the two, such as: dcsim report {folder} --growth '{output.growth[0]}'"
+        )
+    found = study.load(folder) if of_study else store.load(folder)
     say(f"report   {interactive.write(found, output.out or folder / 'interactive.html', output.outlook())}")
     return DONE
 

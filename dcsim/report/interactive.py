@@ -6,7 +6,9 @@ The script alone has about 5 MB, so this page is larger than the report and stan
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from html import escape
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,7 @@ def write(what: Result | Comparison | StudyResult, path: Path, outlook: Outlook)
     elif isinstance(what, StudyResult):
         name, graphs = what.name, _study(what)
     else:
-        name, graphs = f"{len(what.labels)} variants compared", _comparison(what)
+        name, graphs = f"{len(what.labels)} variants compared", _comparison(what, outlook)
     path.write_text(render("interactive.html.j2", _values(name, graphs)), "utf-8")
     return path
 
@@ -90,7 +92,8 @@ def _run(result: Result, outlook: Outlook) -> _GRAPHS:
     found, start = resources(result), capacity.start_of(result)
     graphs = [("demand", "Demand against capacity", _demand(found)), ("power", "Power", _power(result))]
     if start is not None:
-        graphs.append(("growth", "When it runs out", _growth(found, outlook, start.year + (start.month - 1) / 12.0)))
+        curves = [(each.name, each.role, each.used) for each in found]
+        graphs.append(("growth", "When it runs out", _growth(curves, outlook, _year(start))))
     graphs.append(("links", "Links and accelerators", _loads(result)))
     return tuple(graph for graph in graphs if graph[2].data)
 
@@ -124,22 +127,28 @@ def _power(result: Result) -> Any:
     return figure
 
 
-def _growth(found: Sequence[Resource], outlook: Outlook, start: float) -> Any:
-    """Draw every resource at every growth; a menu chooses the growth."""
+def _year(start: datetime) -> float:
+    return start.year + (start.month - 1) / 12.0
+
+
+def _growth(curves: Sequence[tuple[str, str, float]], outlook: Outlook, start: float) -> Any:
+    """Draw every (name, role, share used now) at every growth; a menu chooses the growth."""
     figure = _figure("Year", "Demand [% of capacity]")
     years = np.linspace(0.0, _YEARS, 121)
     for place, grown in enumerate(outlook.growths):
         factors = np.array([grown.factor(float(year)) for year in years])
-        for resource in found:
-            line = (start + years, 100.0 * resource.used * factors)
-            _line(figure, resource.name, resource.role, line, visible=place == len(outlook.growths) // 2)
+        for name, role, used in curves:
+            line = (start + years, 100.0 * used * factors)
+            _line(figure, name, role, line, visible=place == len(outlook.growths) // 2)
     figure.add_hline(y=100.0, line_dash="dash", line_color=style.color("idle"))
     figure.update_yaxes(range=[0.0, 150.0])
     buttons = [
         {
             "label": escape(described(grown)),
             "method": "update",
-            "args": [{"visible": [n // max(1, len(found)) == place for n in range(len(found) * len(outlook.growths))]}],
+            "args": [
+                {"visible": [n // max(1, len(curves)) == place for n in range(len(curves) * len(outlook.growths))]}
+            ],
         }
         for place, grown in enumerate(outlook.growths)
     ]
@@ -168,15 +177,27 @@ def _line(figure: Any, name: str, role: str, line: tuple[Any, Any], **more: Any)
     )
 
 
-def _comparison(comparison: Comparison) -> _GRAPHS:
-    """Draw every metric that differs, relative to the first result."""
+def _comparison(comparison: Comparison, outlook: Outlook) -> _GRAPHS:
+    """Draw every metric that differs, relative to the first result, and what runs out first in each as demand grows."""
     figure = _figure("", "Relative to the first [%]")
     for place, label in enumerate(comparison.labels):
         rows = [row for row in comparison.rows if row.differs(1e-3) and row.differences[place] is not None]
         changes = [100.0 * (1.0 + (row.differences[place] or 0.0)) for row in rows]
         figure.add_bar(x=[escape(row.title) for row in rows], y=changes, name=escape(label))
     figure.update_layout(hovermode="closest", barmode="group", height=560, margin_b=160)
-    return (("metrics", "Metrics that differ", figure),)
+    graphs = (("metrics", "Metrics that differ", figure), ("growth", "When it runs out", _limits(comparison, outlook)))
+    return tuple(graph for graph in graphs if graph[2].data)
+
+
+def _limits(comparison: Comparison, outlook: Outlook) -> Any:
+    """Draw what is used most in each result at every growth."""
+    starts = [start for result in comparison.results if (start := capacity.start_of(result)) is not None]
+    curves = []
+    for label, result, role in zip(comparison.labels, comparison.results, cycle(style.ROLES), strict=False):
+        if starts and (found := resources(result)):
+            tightest = max(found, key=lambda each: each.used)
+            curves.append((f"{label}: {tightest.name}", role, tightest.used))
+    return _growth(curves, outlook, _year(starts[0])) if curves else _figure("", "")
 
 
 def _study(found: StudyResult) -> _GRAPHS:

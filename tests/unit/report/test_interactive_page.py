@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +14,7 @@ from dcsim.errors import InputError
 from dcsim.report import interactive
 from dcsim.report.capacity import Outlook
 from dcsim.results import Result, compare
+from dcsim.results.growth import parse
 
 EVIL = "</script><b>evil"
 
@@ -35,3 +37,11 @@ def test_pages_of_a_run_and_of_a_comparison(result: Result, synthetic: ModuleTyp
     assert all(f'id="{name}"' in text for name in ("demand", "power", "growth", "links"))
     both = compare(synthetic.variants(), [EVIL, "b", "c", "d"])
     assert EVIL not in interactive.write(both, tmp_path / "both.html", Outlook()).read_text("utf-8")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("plotly") is None, reason="Plotly is not installed")
+def test_a_comparison_grows_as_it_is_told(synthetic: ModuleType, tmp_path: Path) -> None:
+    both = compare(synthetic.variants(), ["a", "b", "c", "d"])
+    text = interactive.write(both, tmp_path / "both.html", Outlook((parse("double: 100 %/year"),))).read_text("utf-8")
+    assert 'id="growth"' in text
+    assert re.findall(r'"label":"(\w+)', text) == ["double"]
