@@ -9,8 +9,8 @@ from typing import Any
 
 from dcsim.report.numbers import percent, shorten, show
 from dcsim.report.tables import number
-from dcsim.results import dictionary
-from dcsim.results.result import Metric, Result
+from dcsim.results import dictionary, known_errors
+from dcsim.results.result import Metric, Provenance, Result
 
 _TIGHT, _OVER = 0.1, -1e-9  # headroom below which a limit is called near, or exceeded
 _KILLED = " was killed after "  # what the warning of a job that was killed says
@@ -32,15 +32,18 @@ class Badge:
 
 @dataclass(frozen=True)
 class Tile:
-    """One decision number with what stands under it."""
+    """One decision number with what stands under it; ``error`` says how far off such numbers were where measured,
+    ``reach`` what the interval is."""
 
     label: str
     value: str
     interval: str
-    provenance: str
+    provenance: Provenance
     bound_by: str
     notes: tuple[str, ...]
     name: str = ""
+    error: str = ""
+    reach: str = "95 % interval"
 
 
 @dataclass(frozen=True)
@@ -221,7 +224,15 @@ def _tile(result: Result, name: str, job: str, notes: list[str]) -> Tile:
         metric.bound_by,
         tuple(notes),
         name,
+        known_errors.short(known_errors.known_error(result, name), metric.provenance),
+        _reach(result, metric),
     )
+
+
+def _reach(result: Result, metric: Metric) -> str:
+    """Say what an interval holds: a calibrated number of one run has that of the model, not of chance."""
+    of_model = metric.provenance == "calibrated" and int(result.manifest.get("replications") or 1) == 1
+    return "four of five runs keep" if of_model else "95 % interval"
 
 
 def _interval(name: str, metric: Metric) -> str:

@@ -13,6 +13,7 @@ from dcsim.report.figures import Drawing
 from dcsim.report.numbers import show
 from dcsim.report.plain import verdicts
 from dcsim.report.tables import Cell, Column, View
+from dcsim.results import known_errors
 from dcsim.results.comparison import Comparison
 from dcsim.results.result import Result
 from dcsim.results.standing import Objective
@@ -187,27 +188,19 @@ def _checks(result: Result) -> View:
     return View("checks", "Conservation checks", heads, tuple(rows))
 
 
-# What holds a headline number against measurements, by the beginnings of its name.
-_HELD_AGAINST = (
-    ("jobs.", "published training runs: dcsim accuracy training; this machine: dcsim accuracy compute"),
-    ("site.", "no published runs are at hand for it: hold it against a meter of yours before you rely on it"),
-)
-
-
 def _headline(result: Result) -> View:
-    """Return what every decision number rests on, and what it can be held against."""
+    """Return what every decision number rests on, and how far off such numbers were where they were measured."""
     heads = (
         Column("number"),
         Column("value", "", True),
-        Column("95 % interval"),
-        Column("rests on"),
-        Column("held against"),
+        Column("interval"),
+        Column("rests on, and how far off such numbers were"),
     )
     rows = []
     for tile in headline.tiles(result):
-        against = next((words for start, words in _HELD_AGAINST if tile.name.startswith(start)), "")
-        interval = tile.interval or "one run, no interval"
-        rows.append((Cell(tile.label), Cell(tile.value), Cell(interval), Cell(tile.provenance), Cell(against)))
+        error = known_errors.words(known_errors.known_error(result, tile.name), tile.provenance)
+        interval = f"{tile.interval} ({tile.reach})" if tile.interval else "one run, no interval"
+        rows.append((Cell(tile.label), Cell(tile.value), Cell(interval), Cell(error)))
     return View("headline", "What the decision numbers rest on", heads, tuple(rows))
 
 

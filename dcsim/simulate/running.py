@@ -18,6 +18,7 @@ from dcsim.engine import Check, Interruption
 from dcsim.errors import RunError
 from dcsim.results.result import Metric, Result
 from dcsim.scenario.dump import dump
+from dcsim.scenario.transformers import MixtureModel
 from dcsim.simulate import metrics, tables
 from dcsim.simulate.assemble import DataCenter, assemble
 from dcsim.simulate.checks import checks
@@ -204,6 +205,7 @@ def _manifest(prepared: Prepared, outcome: _Outcome, verdicts: list[Check]) -> d
         "stopped": outcome.stopped,
         "carbon_scope": center.facility.summary().carbon_scope,
         "jobs": [plan.parts.job.name for plan in center.prepared.jobs],
+        "held_against": dict(_held_against(center)),
         "weights": {job.name: job.weights_digest for job in center.every_job if job.weights_digest},
         "gradient_difference": {job.name: job.gradient_difference for job in center.every_job if job.weights_digest},
         "checks": [
@@ -218,6 +220,17 @@ def _manifest(prepared: Prepared, outcome: _Outcome, verdicts: list[Check]) -> d
             for c in verdicts
         ],
     }
+
+
+def _held_against(center: DataCenter) -> Iterator[tuple[str, str]]:
+    """Yield the jobs whose steps an accuracy study covers, and which: a key of ``known_errors.STUDIES``."""
+    for plan in center.prepared.jobs:
+        if plan.split is not None:
+            tpu = (plan.device.accelerator.generation or "").startswith("tpu")
+            mixture = isinstance(plan.parts.model, MixtureModel)
+            yield plan.parts.job.name, "steps-mixtures" if mixture else "steps-tpu" if tpu else "steps"
+        elif plan.library is not None:
+            yield plan.parts.job.name, "collectives"
 
 
 @cache
