@@ -36,7 +36,8 @@ class KnownError:
     @property
     def words(self) -> str:
         """Return the errors, what they are of, and how to compute them."""
-        return f"{self.short}: {self.of}, {self.measurements} measurements that no constant saw ({self.command})"
+        of = f"{self.measurements} measurements of {self.of} that no constant saw"
+        return f"{self.short}, by {of} ({self.command})"
 
 
 STUDIES: Final[Mapping[str, KnownError]] = MappingProxyType(
@@ -70,4 +71,5 @@ def _told(found: KnownError | None, provenance: Provenance, text: str) -> str:
     rests = provenance.replace("-", " ")
     if found is None:
         return rests if provenance == "measured" else f"{rests}, no measured error"
-    return f"{rests}, {text}" if found.whole else f"{rests}; its {found.of}: {text}"
+    # What follows from a calibrated step, such as the finish, rests on more than it.
+    return f"{rests}, {text}" if found.whole and provenance == "calibrated" else f"{rests}; {found.of}: {text}"

@@ -45,7 +45,7 @@ def test_every_headline_number_tells_its_error_or_that_nobody_knows_it() -> None
     assert _tile("jobs.a.mfu", "", Metric(0.4, "1")).error == "first principles, no measured error"
     assert _tile("site.pue", "steps", Metric(1.2, "1")).error == "first principles, no measured error"
     joined = _tile("jobs.a.finish", "collectives", Metric(9.0, "s", 8.0, 10.0))
-    assert joined.error.startswith("first principles; its collectives across nodes: measured error 5.5 %")
+    assert joined.error.startswith("first principles; collectives across nodes: measured error 5.5 %")
     assert joined.reach == "95 % interval"
 
 
@@ -57,4 +57,4 @@ def test_the_page_tells_it_beside_the_number_and_how_to_compute_it(tmp_path: Pat
     tiles, trust = text.split('id="trust"')
     assert "measured error 4.5 %, nine of ten within 16 %" in tiles
     assert "first principles, no measured error" in tiles
-    assert "46 measurements that no constant saw (dcsim accuracy training)" in trust
+    assert "46 measurements of steps on TPUs that no constant saw (dcsim accuracy training)" in trust
