@@ -161,6 +161,31 @@ def _unit_sample(study: Study, dimensions: int) -> Iterator[Sequence[float]]:
         yield from sobol.random_base2(max(0, count - 1).bit_length())[:count].tolist()
 
 
+def factors(loaded: LoadedStudy) -> dict[tuple[str, ...], list[Changes]]:
+    """Return what a search moves: the axes one by one, and those that are zipped together, with their joint values.
+
+    An axis that moves alone has no values here, as it may have bounds instead.
+
+    Raises
+    ------
+    ScenarioError
+        If zipped axes differ in length or have bounds without a number of points.
+    """
+    groups = [] if loaded.study.combine.sample else _groups(loaded, {})
+    known: dict[str, list[Any]] = {}
+    for path in (path for group in groups if len(group) > 1 for path in group):
+        try:
+            known[path] = values(loaded.study.axes[path])
+        except ValueError as error:
+            raise ScenarioError([loaded.problem(f"axes.{path}", "bounds on a zipped axis", str(error))]) from None
+    _groups(loaded, known)
+    moved: dict[tuple[str, ...], list[Changes]] = {}
+    for group in groups or [(path,) for path in loaded.study.axes]:
+        rows = zip(*(known[path] for path in group), strict=True) if len(group) > 1 else ()
+        moved[group] = [dict(zip(group, row, strict=True)) for row in rows]
+    return moved
+
+
 def _all_values(loaded: LoadedStudy) -> dict[str, list[Any]]:
     return {path: found for path, found in _each(loaded, values).items() if found is not None}
 
@@ -188,8 +213,8 @@ def _groups(loaded: LoadedStudy, known: dict[str, list[Any]]) -> list[tuple[str,
     together = [axes] if combine.how == "zip" else list(combine.zip)
     groups = list(dict.fromkeys(next((group for group in together if path in group), (path,)) for path in axes))
     problems = []
-    for group in groups if known else []:
-        lengths = {path: len(known[path]) for path in group}
+    for group in groups:
+        lengths = {path: len(known[path]) for path in group if path in known}
         if len(set(lengths.values())) > 1:
             listed = ", ".join(f"{path}: {length}" for path, length in lengths.items())
             problems.append(loaded.problem("combine", f"zipped axes of {listed} values", "as many values on each"))

@@ -15,7 +15,7 @@ from dcsim.results.rows import Row
 from dcsim.results.search import Candidate, Found
 from dcsim.results.standing import pareto
 from dcsim.scenario.study import Axis, Constraint, LoadedStudy, Search, quantity
-from dcsim.studies.axes import Changes, span, values
+from dcsim.studies.axes import Changes, factors, span, values
 from dcsim.studies.evaluation import Evaluation, value, violation
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class _Hunt:
     """A search under way."""
 
     def __init__(self, loaded: LoadedStudy, evaluation: Evaluation) -> None:
-        self._study, self._evaluation = loaded.study, evaluation
+        self._study, self._evaluation, self._factors = loaded.study, evaluation, factors(loaded)
         bounds = loaded.study.bounds
         self._on_axes = [bound for bound in bounds if bound.name in loaded.study.axes]
         self._on_metrics = [bound for bound in bounds if bound.name not in loaded.study.axes]
@@ -61,15 +61,22 @@ class _Hunt:
         """Ask for candidates, simulate them, and tell what they are worth."""
         trials = [self._optuna.ask() for _ in range(size)]
         self.asked += size
-        asked = {
-            trial.number: {path: _suggest(trial, path, axis) for path, axis in self._study.axes.items()}
-            for trial in trials
-        }
+        asked = {trial.number: self._candidate(trial) for trial in trials}
         live = [trial for trial in trials if self._allowed(trial, asked[trial.number])]
         for horizon in self._study.search.prune.values if self._study.search.prune else ():
             live = self._shortened(live, asked, horizon)
         for trial, row in zip(live, self._evaluation.rows([asked[trial.number] for trial in live]), strict=True):
             self._tell(trial, asked[trial.number], row)
+
+    def _candidate(self, trial: Trial) -> Changes:
+        """Let the search choose every value; axes that are zipped move together."""
+        chosen: Changes = {}
+        for group, joint in self._factors.items():
+            if joint:
+                chosen |= joint[trial.suggest_categorical(" + ".join(group), range(len(joint)))]
+            else:
+                chosen[group[0]] = _suggest(trial, group[0], self._study.axes[group[0]])
+        return {path: chosen[path] for path in self._study.axes}
 
     def _allowed(self, trial: Trial, changes: Changes) -> bool:
         """Fail a candidate that misses a constraint on an axis, unsimulated."""

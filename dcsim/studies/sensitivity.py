@@ -16,7 +16,7 @@ from dcsim.errors import InputError, RunError
 from dcsim.results.rows import Row
 from dcsim.results.search import Effect, Ranking
 from dcsim.scenario.study import Axis, LoadedStudy
-from dcsim.studies.axes import Changes, span, values
+from dcsim.studies.axes import Changes, factors, span, values
 from dcsim.studies.evaluation import Evaluation, value
 
 Floats = NDArray[np.float64]
@@ -31,16 +31,17 @@ def sensitivity(loaded: LoadedStudy, evaluation: Evaluation) -> tuple[Ranking, .
     Raises
     ------
     InputError
-        If there is one axis only, or SALib is not installed.
+        If there is one axis only, all are zipped together, or SALib is not installed.
     RunError
         If a point failed: an index without it would be wrong.
     """
     study = loaded.study
-    if len(study.axes) < 2:
-        raise InputError(f"{loaded.path}: axes: found one, expected at least two to rank")
-    problem = {"num_vars": len(study.axes), "names": list(study.axes), "bounds": [[0.0, 1.0]] * len(study.axes)}
+    moved = factors(loaded)
+    if len(moved) < 2:
+        raise InputError(f"{loaded.path}: axes: found one that moves by itself, expected at least two to rank")
+    problem = {"num_vars": len(moved), "names": [*map(_name, moved)], "bounds": [[0.0, 1.0]] * len(moved)}
     sample = _sample(loaded, problem)
-    rows = evaluation.rows([_changes(loaded, shares) for shares in sample])
+    rows = evaluation.rows([_changes(loaded, moved, shares) for shares in sample])
     failed = [row for row in rows if row.reason]
     if failed:
         raise RunError(
@@ -68,9 +69,19 @@ def _sample(loaded: LoadedStudy, problem: dict[str, Any]) -> Floats:
     return np.asarray(rows, dtype=np.float64)
 
 
-def _changes(loaded: LoadedStudy, shares: Sequence[float]) -> Changes:
-    pairs = zip(loaded.study.axes.items(), shares, strict=True)
-    return {path: _at(axis, float(share)) for (path, axis), share in pairs}
+def _name(group: tuple[str, ...]) -> str:
+    """Return how axes that move together are called, such as ``site.cooling.economizer + supply``."""
+    return " + ".join((group[0], *(path.rpartition(".")[2] for path in group[1:])))
+
+
+def _changes(loaded: LoadedStudy, moved: dict[tuple[str, ...], list[Changes]], shares: Sequence[float]) -> Changes:
+    chosen: Changes = {}
+    for (group, joint), share in zip(moved.items(), shares, strict=True):
+        if joint:
+            chosen |= joint[min(int(share * len(joint)), len(joint) - 1)]
+        else:
+            chosen[group[0]] = _at(loaded.study.axes[group[0]], float(share))
+    return {path: chosen[path] for path in loaded.study.axes}
 
 
 def _at(axis: Axis, share: float) -> Any:
@@ -88,7 +99,7 @@ def _ranking(loaded: LoadedStudy, design: _Design, rows: Sequence[Row], metric: 
     if not np.all(np.isfinite(found)) or np.ptp(found) == 0.0:
         return None
     columns = _analyze(loaded, design, found)
-    effects = [Effect(axis, *map(float, cells)) for axis, *cells in zip(loaded.study.axes, *columns, strict=True)]
+    effects = [Effect(axis, *map(float, cells)) for axis, *cells in zip(design[0]["names"], *columns, strict=True)]
     effects.sort(key=lambda effect: -effect.total)
     return Ranking(metric, rows[0].metrics[metric][1], float(found.min()), float(found.max()), tuple(effects))
 

@@ -72,6 +72,33 @@ def test_a_constraint_keeps_the_best_out_of_what_it_forbids(folder: Path) -> Non
     assert len(found.candidates) + found.failed == 12
 
 
+ZIPPED = STUDY.replace(
+    "  cluster.servers.train.count: [2, 3, 4]\n",
+    "  jobs.digits.parallel.data: [8, 16]\n  cluster.servers.train.count: [1, 2]\n"
+    "combine: {zip: [[jobs.digits.parallel.data, cluster.servers.train.count]]}\n",
+)  # any other pair needs more accelerators than there are, or leaves servers idle
+
+
+def test_zipped_axes_move_together_in_a_search(folder: Path) -> None:
+    found, _ = _search(folder, "objectives: {site.energy: minimize}\n", ZIPPED)
+    pairs = {
+        (c.changes["jobs.digits.parallel.data"], c.changes["cluster.servers.train.count"]) for c in found.candidates
+    }
+    assert found.failed == 0
+    assert pairs == {(8, 1), (16, 2)}
+
+
+def test_zipped_axes_rank_as_one(folder: Path) -> None:
+    (folder / "study.yaml").write_text(ZIPPED + "sensitivity: {samples: 2}\nobjectives: {site.energy: minimize}\n")
+    loaded = load_study(folder / "study.yaml")
+    with opened(loaded, folder / "out", search=True) as ready:
+        evaluation = Evaluation(ready, Serial(ready.context()), lambda _: None)
+        (ranking,) = sensitivity(loaded, evaluation)
+        evaluation.close()
+    names = {effect.axis for effect in ranking.effects}
+    assert names == {"jobs.digits.steps", "jobs.digits.parallel.data + count"}
+
+
 def test_two_objectives_give_points_that_nothing_beats(folder: Path) -> None:
     found, _ = _search(folder, "objectives: {site.energy: minimize, jobs.digits.finish: maximize}\n")
     for one in found.best:
