@@ -92,7 +92,7 @@ def _cleared(pool: ProcessPoolExecutor, suspects: _Suspects) -> Iterator[Row]:
                 yield died(point)
             raise
         del suspects.points[key]
-        yield from (row for row in rows if row is not None)
+        yield from _uninterrupted(rows)
 
 
 def _spread(pool: ProcessPoolExecutor, chunks: Chunks, suspects: _Suspects, ahead: int) -> Iterator[Row]:
@@ -107,11 +107,19 @@ def _spread(pool: ProcessPoolExecutor, chunks: Chunks, suspects: _Suspects, ahea
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                 rows = future.result()
                 del waiting[future]
-                yield from (row for row in rows if row is not None)
+                yield from _uninterrupted(rows)
     except BrokenProcessPool:
         for future, chunk in waiting.items():
             if future.done() and future.exception() is None:
-                yield from (row for row in future.result() if row is not None)
+                yield from _uninterrupted(future.result())
             else:
                 suspects.points.update((point.key, point) for point in chunk)
         raise
+
+
+def _uninterrupted(rows: list[Row | None]) -> Iterator[Row]:
+    """Yield the rows of a chunk; an interrupt that reached a worker is one of the sweep, should we have missed it."""
+    for row in rows:
+        if row is None:
+            raise KeyboardInterrupt
+        yield row
