@@ -24,8 +24,9 @@ _LINE_ROLES = ("compute", "communication", "storage", "power", "cooling", "fault
 
 
 def points(found: StudyResult) -> Drawing:
-    """One panel a metric that varies; a study of one axis, or a sample, is drawn as dots."""
-    metrics = [name for name in found.metrics if _varies(found.done[name])][:_MOST]
+    """One panel a metric that varies, objectives first; a study of one axis, or a sample, is drawn as dots."""
+    aims = [name for name in found.about.get("objectives") or () if name in found.metrics]
+    metrics = [name for name in dict.fromkeys([*aims, *found.metrics]) if _varies(found.done[name])][:_MOST]
     if not metrics:
         return Drawing("points", "No metric differs between the points.")
     across, lines = _roles(found)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Kept = NDArray[np.bool_]
 _LEFT, _TOP, _HEIGHT, _BOTTOM, _RIGHT = 78.0, 24.0, 260.0, 46.0, 190.0
+_CROWDED = (0.25, 0.035)  # of the range, across and up: what a name covers
 _MOST_NAMES = 16
 _NOTICED = 1e-3  # a smaller difference is nothing to choose by
 
@@ -103,6 +104,11 @@ def _pair(aims: Sequence[Aim], kept: Kept) -> tuple[Aim, Aim] | None:
     return next((pair for pair in pairs if len(_best(pair, kept)) > 1), pairs[0] if pairs else None)
 
 
+def _near(one: tuple[float, float], two: tuple[float, float], reach: tuple[float, float]) -> bool:
+    """Return whether the names of two points would lie on each other; of such points the better one is named."""
+    return all(abs(a - b) <= share * span for a, b, share, span in zip(one, two, _CROWDED, reach, strict=True))
+
+
 def _dots(axes: Axes, pair: Sequence[Aim], labels: Sequence[str], which: tuple[Kept, Sequence[int]]) -> None:
     kept, best = which
     across, up = (aim.values / aim.scale.divisor for aim in pair)
@@ -111,12 +117,13 @@ def _dots(axes: Axes, pair: Sequence[Aim], labels: Sequence[str], which: tuple[K
     axes.plot(across[~kept], up[~kept], "x", color=style.color("idle"), ms=5)
     axes.plot(across[kept], up[kept], "o", ms=6, markerfacecolor=style.color("paper"), markeredgecolor=blue)
     axes.plot(across[front], up[front], "o-", color=blue, ms=7, lw=1.2, zorder=5)
-    named = range(len(labels)) if len(labels) <= _MOST_NAMES else front[:_MOST_NAMES]
-    seen: set[tuple[float, float]] = set()
+    named = dict.fromkeys([*front, *range(len(labels))] if len(labels) <= _MOST_NAMES else front[:_MOST_NAMES])
+    reach = (float(np.ptp(across)), float(np.ptp(up)))
+    seen: list[tuple[float, float]] = []
     for place in named:
         point = (float(across[place]), float(up[place]))
-        if point not in seen:
-            seen.add(point)
+        if not any(_near(point, other, reach) for other in seen):
+            seen.append(point)
             text = shorten(labels[place], 44)
             axes.annotate(text, point, xytext=(8, 3), textcoords="offset points", fontsize=style.SMALL_PX)
     axes.set_xlabel(f"{shorten(pair[0].title, 50)} {pair[0].scale.label}".rstrip())
