@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,7 +13,7 @@ import typer
 
 from dcsim.command import DONE, INTERRUPTED, complain, say
 from dcsim.errors import InputError
-from dcsim.options import Argument, Option
+from dcsim.options import Argument, Option, Settings
 
 if TYPE_CHECKING:
     from dcsim.scenario.study import LoadedStudy
@@ -36,6 +36,16 @@ class Workers:
     jobs: Annotated[int | None, Option("--jobs", "-j", metavar="N", min=1, help="Processes; one a core.")] = None
     executor: Annotated[Literal["local", "dask"], Option(help="This machine, or a Dask cluster.")] = "local"
     scheduler: Annotated[str | None, Option(metavar="ADDRESS", help="Of the Dask scheduler.")] = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """Of a scenario: what is other than in its file, and for which job a plan is looked for."""
+
+    settings: Settings = field(default_factory=list)
+    job: Annotated[
+        str | None, Option("--job", metavar="NAME", help="Whose plan, where several jobs leave it open.")
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -79,18 +89,20 @@ def sweep(workers: Workers, consent: Consent, study: StudyFile, out: Out = None)
     return DONE
 
 
-def optimize(workers: Workers, consent: Consent, study: Asking, out: Out = None) -> int:
+def optimize(workers: Workers, consent: Consent, asked: Question, study: Asking, out: Out = None) -> int:
     """Find the best points of a study, or the plan of a job.
 
     By the objectives and constraints of the study; of a scenario whose job has parallel: auto, the fastest plan that
-    fits, and all that none beats.
+    fits, and all that none beats. With several such jobs, --job says whose; the others take their fastest plan.
 
-    Example: dcsim optimize scenarios/studies/cheapest-token.yaml
+    Example: dcsim optimize scenarios/parallel-plan.yaml --job pretrain
     """
     from dcsim.scenario.document import says
 
     if says(study, "jobs"):
-        return _plans(study, out, consent.quiet)
+        return _plans(study, asked, out, consent.quiet)
+    if asked.settings or asked.job is not None:
+        raise InputError(f"{study}: found --set or --job with a study file, expected a scenario; write axes into it")
     from dcsim.studies import optimize as search
 
     return _searched(Asked(workers, consent, study, out), search.optimize)
@@ -106,15 +118,15 @@ def sensitivity(workers: Workers, consent: Consent, study: StudyFile, out: Out =
     return _searched(Asked(workers, consent, study, out), ranking.sensitivity)
 
 
-def _plans(file: Path, out: Path | None, quiet: bool) -> int:
+def _plans(file: Path, asked: Question, out: Path | None, quiet: bool) -> int:
     """Search the plans of a scenario's job, simulate the best few, and write and tell what was found."""
     from dcsim.report import plans as told
     from dcsim.report.progress import teller
     from dcsim.scenario.load import load
     from dcsim.studies import plans
 
-    loaded = load(str(file))
-    found = plans.search(loaded)
+    loaded = load(str(file), asked.settings)
+    found = plans.search(loaded, asked.job)
     tell = teller(None if quiet else sys.stderr)
 
     def say_which(place: int) -> None:

@@ -9,24 +9,31 @@ from dcsim.catalogue import resolve
 from dcsim.errors import InputError
 from dcsim.estimate.auto_plan import Searched, searched
 from dcsim.scenario.load import Loaded
+from dcsim.scenario.suggest import nearest
 
 _STEPS = 20  # of each simulation: no more is needed for the time of a step
 
 
-def search(loaded: Loaded) -> Searched:
-    """Return the plans of the one job with ``parallel: auto``.
+def search(loaded: Loaded, job: str | None = None) -> Searched:
+    """Return the plans of the job that is named, or of the only one, with ``parallel: auto``.
 
     Raises
     ------
     InputError
-        If there is none, more than one, or no plan for it.
+        If there is none, several of which none is named, or no plan for it.
     """
     inventory = resolve(loaded)
-    waiting = [parts for parts in inventory.jobs if parts.job.parallel.auto]
-    if len(waiting) != 1:
-        names = ", ".join(parts.job.name for parts in waiting) or "none"
-        raise InputError(f"{loaded.path}: found {names} with parallel: auto, expected one job, or a study file")
-    return searched(waiting[0], loaded, inventory)
+    waiting = {parts.job.name: parts for parts in inventory.jobs if parts.job.parallel.auto}
+    if not waiting:
+        raise InputError(f"{loaded.path}: found none with parallel: auto, expected one job, or a study file")
+    if job is None and len(waiting) > 1:
+        rule = f"whose plan is looked for: --job {' or --job '.join(waiting)}"
+        raise InputError(f"{loaded.path}: found {len(waiting)} jobs with parallel: auto, expected {rule}")
+    name = job or next(iter(waiting))
+    if name not in waiting:
+        rule = "; ".join(filter(None, (f"{' or '.join(waiting)}, with parallel: auto", nearest(name, waiting))))
+        raise InputError(f'--job: found "{name}", expected {rule}')
+    return searched(waiting[name], loaded, inventory)
 
 
 def simulated(loaded: Loaded, found: Searched, most: int, tell: Callable[[int], None]) -> dict[int, float]:

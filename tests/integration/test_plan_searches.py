@@ -9,6 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from dcsim import cli
+from dcsim.scenario.load import load
+from dcsim.studies import plans
 
 SCENARIO = """
 dcsim: 1
@@ -53,6 +55,38 @@ def test_the_best_plan_is_written_and_runs(file: Path, tmp_path: Path) -> None:
     assert run.exit_code == 0, run.output
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text("utf-8"))["metrics"]
     assert metrics["jobs.pretrain.step_time"]["value"] == pytest.approx(best["simulated_s"], rel=1e-9)
+
+
+def test_of_several_jobs_one_is_named(file: Path) -> None:
+    other = SCENARIO.partition("jobs:\n")[2].replace("pretrain", "other")
+    file.write_text(SCENARIO + other, encoding="utf-8")
+    done = dcsim("optimize", file)
+    assert done.exit_code == 2
+    assert "found 2 jobs with parallel: auto, expected whose plan is looked for: --job pretrain or --job other" in (
+        " ".join(done.stderr.split())
+    )
+    done = dcsim("optimize", file, "--job", "othr")
+    assert done.exit_code == 2
+    assert '--job: found "othr", expected pretrain or other, with parallel: auto; did you mean "other"?' in (
+        " ".join(done.stderr.split())
+    )
+
+
+def test_keys_are_changed_before_plans_are_looked_for(file: Path) -> None:
+    done = dcsim("optimize", file, "--set", "jobs.pretrain.modle=llama2-7b")
+    assert done.exit_code == 2
+    assert "--set: jobs.pretrain" in done.stderr
+    found = plans.search(load(file, ["jobs.pretrain.parallel={auto: true, accelerators: 8, context: 1}"]), "pretrain")
+    assert found.question.ranks == 8
+    assert (found.found.plans.context == 1.0).all()
+
+
+def test_studies_say_themselves_what_varies(tmp_path: Path) -> None:
+    study = tmp_path / "study.yaml"
+    study.write_text("dcsim: 1\nstudy: x\nbase: auto.yaml\naxes: {seed: [1, 2]}\n", encoding="utf-8")
+    done = dcsim("optimize", study, "--set", "seed=3")
+    assert done.exit_code == 2
+    assert "found --set or --job with a study file, expected a scenario" in " ".join(done.stderr.split())
 
 
 def test_a_scenario_without_a_plan_to_choose_is_refused(file: Path) -> None:

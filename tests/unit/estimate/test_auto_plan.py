@@ -71,6 +71,22 @@ def test_keys_that_are_given_are_kept(tmp_path: Path) -> None:
     assert (found.found.plans.recomputed_core == 1.0).all()
 
 
+def test_keys_that_no_search_chooses_are_kept(tmp_path: Path) -> None:
+    keys = (
+        "{auto: true, accelerators: 8, expert: 8, routing: {nodes: 1, imbalance: 1.2}, recompute: [norms], context: 1"
+    )
+    changes = (f"{KEY}={keys}, context_exchange: all-gather}}", "jobs.pretrain.model=mixtral-8x7b")
+    small = ("jobs.pretrain.model={family: mixture, layers: 4, hidden: 512, heads: 8, context: 512, vocabulary: 1024, "
+             "experts: 8, chosen: 2}",)  # fmt: skip
+    job = prepare(loaded(tmp_path, changes[0], *small)).loaded.scenario.jobs[0]
+    routing = job.parallel.routing
+    assert routing is not None
+    assert (routing.nodes, routing.imbalance, job.parallel.recompute) == (1, 1.2, ("norms",))
+    assert job.parallel.context_exchange == "ring", "without context ranks it says nothing"
+    wide = changes[0].replace("context: 1", "context: 2")
+    assert prepare(loaded(tmp_path, wide, *small)).loaded.scenario.jobs[0].parallel.context_exchange == "all-gather"
+
+
 def test_all_plans_of_the_front_can_be_written_down(tmp_path: Path) -> None:
     scenario = loaded(tmp_path, f"{KEY}={{auto: true, accelerators: 8}}")
     found = plans(scenario)
