@@ -24,7 +24,7 @@ from dcsim.scenario.workload import Job
 
 SHARDINGS = ("none", "optimizer", "gradients", "full")
 _SIZES = ("data", "tensor", "pipeline", "virtual", "context", "expert")
-_KEPT = ("reduce", "overlap", "routing", "activations", *OF_CONTEXT)  # keys that no search chooses
+_KEPT = ("reduce", "overlap", "routing", "activations", "adapters", *OF_CONTEXT)  # keys that no search chooses
 _FAR = 64  # accelerators more or fewer among which a number that has plans is looked for
 
 
@@ -78,6 +78,7 @@ def searched(parts: JobParts, loaded: Loaded, inventory: Inventory) -> Searched:
         work_j=whole_flops(work) * flop_energy(pool.accelerator, float(work.chip.rate[0])),
         zero_bubble=job.parallel.schedule == "zero-bubble",
         replicas=round(float(work.plan.replicas[0])),
+        adapters=float(work.plan.adapters[0]),
         fixed=_fixed(job, model),
     )
     found = search(work, question)

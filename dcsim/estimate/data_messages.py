@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dcsim.compute.kernels import at_least
 from dcsim.estimate import messages
 from dcsim.estimate.work import Layers, Work
-from dcsim.parallel.held import held
+from dcsim.parallel.held import Held, held, trained
 from dcsim.parallel.parallelism import EVERYTHING, GRADIENTS, OPTIMIZER
 
 Floats = NDArray[np.float64]
@@ -31,14 +31,15 @@ def data_messages(work: Work, mean: Layers) -> tuple[DataMessage, ...]:
     Where weights are sharded, both go on with every micro batch.
     """
     plan, shape, precision = work.plan, work.shape, work.precision
-    trained = 1.0 - plan.adapters
-    gradients = trained * gather_data_seconds(work, precision.gradient_bytes)
-    weights = gather_data_seconds(work, precision.weight_bytes)
+    some = trained(shape, plan, work.adapters)
+    gradients = gather_data_seconds(work, some, precision.gradient_bytes)
+    weights = gather_data_seconds(work, held(shape, plan), precision.weight_bytes)
+    updated = gather_data_seconds(work, some, precision.weight_bytes)
     layers = (shape.layers + shape.extra_layers) / plan.pipeline
     head = mean.head.total
     forward = layers * mean.forward_s + head / 3.0 / plan.pipeline
     backward = layers * mean.backward_s + head * 2.0 / 3.0 / plan.pipeline
-    back = np.where(plan.sharding >= OPTIMIZER, trained * weights, gradients)
+    back = np.where(plan.sharding >= OPTIMIZER, updated, gradients)
     whole = plan.sharding >= EVERYTHING
     often = np.where(whole, plan.micro_batches, 1.0)
     gathered = weights * (1.0 + np.where(whole, 1.0, 0.0))
@@ -46,7 +47,7 @@ def data_messages(work: Work, mean: Layers) -> tuple[DataMessage, ...]:
     share = gradients / np.maximum(gathered + gradients, 1e-30)
     joint = plan.sharding >= GRADIENTS
     # Layers are a loop for XLA, so that sums over slices follow it.
-    last = trained * _between(work)
+    last = _between(work)
     return (
         DataMessage(
             "gradients",
@@ -62,28 +63,29 @@ def data_messages(work: Work, mean: Layers) -> tuple[DataMessage, ...]:
     )
 
 
-def gather_data_seconds(work: Work, width: Floats) -> Floats:
-    """Return the time to gather all parameters that a rank holds, ``width`` bytes each, from data-parallel ranks [s].
+def gather_data_seconds(work: Work, own: Held, width: Floats) -> Floats:
+    """Return the time to gather parameters that a rank holds, ``width`` bytes each, from data-parallel ranks [s].
 
     Those of experts are held by fewer ranks alike, which are farther apart.
     """
     plan, shape, links = work.plan, work.shape, work.links
-    own = held(shape, plan)
     sharded = plan.data * plan.context / plan.replicas
     plain = messages.gather_seconds(own.plain * width, messages.members(sharded, plan.tensor, links), links)
     others = np.maximum(sharded * plan.tensor / plan.expert, 1.0)
     far = messages.members(others, np.where(shape.mixture, plan.expert, plan.tensor), links)
-    return plain + np.where(shape.mixture, messages.gather_seconds(own.expert * width, far, links), 0.0)
+    both = plain + np.where(shape.mixture, messages.gather_seconds(own.expert * width, far, links), 0.0)
+    return np.where(own.plain + own.expert > 0, both, 0.0)
 
 
 def _between(work: Work) -> Floats:
     """Sum the shards of gradients over the groups that hold all of them [s]."""
     plan, links = work.plan, work.links
-    own = held(work.shape, plan)
+    own = trained(work.shape, plan, work.adapters)
     sharded = plan.data * plan.context / plan.replicas
     others = np.maximum(sharded * plan.tensor / plan.expert, 1.0)
     shard = (own.plain / sharded + own.expert / others) * work.precision.gradient_bytes
-    return messages.reduce_seconds(shard, messages.members(plan.replicas, plan.tensor * sharded, links), links)
+    each = messages.reduce_seconds(shard, messages.members(plan.replicas, plan.tensor * sharded, links), links)
+    return np.where(shard > 0, each, 0.0)
 
 
 def _exposed(message_s: Floats, window_s: Floats, work: Work) -> Floats:

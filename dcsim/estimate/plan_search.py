@@ -49,6 +49,8 @@ class Question:
     zero_bubble: bool = False
     replicas: int = 1
     """Groups of data-parallel ranks that each hold all shards."""
+    adapters: float = 0.0
+    """1 where only adapters are trained."""
     fixed: tuple[tuple[str, float], ...] = ()
     """Fields of :class:`Parallelism` that are given, with their values."""
 
@@ -184,7 +186,7 @@ def _inside(sizes: tuple[int, int, int, int], question: Question) -> Iterator[Fl
             fixed = {
                 "tensor": tensor, "pipeline": stages, "virtual": virtual, "data": data, "context": context,
                 "expert": expert, "micro": micro, "micro_batches": steps, "balanced": balanced, "zero_bubble": zero,
-                "adapters": 0.0, "replicas": question.replicas,
+                "adapters": question.adapters, "replicas": question.replicas,
             }  # fmt: skip
             yield _table(fixed, free)
 

@@ -26,6 +26,7 @@ from dcsim.estimate.habits import (
 )
 from dcsim.estimate.messages import Links
 from dcsim.estimate.work import Habits, Work
+from dcsim.parallel.adapters import Adapters
 from dcsim.parallel.context import Context
 from dcsim.parallel.kept import Kept
 from dcsim.parallel.legal import as_layers
@@ -105,6 +106,7 @@ def work_of(parts: JobParts, pool: PoolParts, setting: Setting, link_rate: float
         context=context_of(parts.job.parallel),
         routing=routing_of(parts.job.parallel),
         kept=kept_of(parts.job.parallel),
+        adapters=adapters_of(parts.job.parallel),
     )
 
 
@@ -132,7 +134,7 @@ def plan_of(job: Job, model: Decoder, replicas: float = 1.0) -> Parallelism:
         "recomputed_core": computes_again(parallel.recompute, "attention"),
         "balanced": balanced,
         "zero_bubble": parallel.scheduled == "zero-bubble",
-        "adapters": 0.0,
+        "adapters": parallel.adapters is not None,
         "replicas": replicas,
     }
     return Parallelism(**{name: _one(float(number)) for name, number in numbers.items()})
@@ -160,6 +162,16 @@ def kept_of(parallel: Parallel) -> Kept:
         norms=_one(float(computes_again(again, "norms"))),
         functions=_one(float(computes_again(again, "activations"))),
         ups=_one(float(computes_again(again, "up-projections"))),
+    )
+
+
+def adapters_of(parallel: Parallel) -> Adapters:
+    """Return the adapters that are trained in place of the model's own weights."""
+    given = parallel.adapters
+    if given is None:
+        return Adapters()
+    return Adapters(
+        _one(given.rank), _one(float("attention" in given.targets)), _one(float("feed-forward" in given.targets))
     )
 
 

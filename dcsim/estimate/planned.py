@@ -19,8 +19,9 @@ from dcsim.estimate.layout import bubble_seconds, chunks_of
 from dcsim.estimate.training import layers_of, message_seconds, step_parts
 from dcsim.estimate.work import Floats, Layers, Work
 from dcsim.parallel import layer
+from dcsim.parallel.adapters import adapter_products
 from dcsim.parallel.context import key_bytes
-from dcsim.parallel.held import held
+from dcsim.parallel.held import Held, held, trained
 from dcsim.parallel.layer import Product
 from dcsim.parallel.parallelism import EVERYTHING
 from dcsim.parallel.routing import mean_load, reached_domains
@@ -188,20 +189,22 @@ class _Tellers:
     def _data(self) -> list[Traffic]:
         """Gradients and weights of data-parallel ranks, those of experts apart, and sums between replicas."""
         work, plan = self.work, self.work.plan
-        own = held(work.shape, plan)
+        own = trained(work.shape, plan, work.adapters)
+        sent = {"gradients": own, "weights": held(work.shape, plan) if self._whole else own}
         sharded = round(float((plan.data * plan.context / plan.replicas)[0]))
         tensor, expert = self._number("tensor"), self._number("expert")
         others = max(sharded * tensor // expert, 1) if work.shape.mixture[0] else 1
         shards = self._mesh(("shard", sharded), ("tensor", tensor)), self._far(sharded, tensor)
         copies = self._mesh(("copy", others), ("expert", expert)), self._far(others, expert)
-        groups = [("shard", *shards, own.plain), ("copy", *copies, own.expert)]
         widths = {"gradients": work.precision.gradient_bytes, "weights": work.precision.weight_bytes}
         found: list[Traffic] = []
         for one in data_messages(work, self.mean):
             if one.name == "between":
                 found += self._between(float(one.seconds[0]), own.plain / sharded + own.expert / others)
                 continue
-            share = self._share_of_plain(widths[one.name])
+            these = sent[one.name]
+            groups = [("shard", *shards, these.plain), ("copy", *copies, these.expert)]
+            share = self._share_of_plain(these, widths[one.name])
             for (axis, mesh, far, elements), part in zip(groups, (share, 1.0 - share), strict=True):
                 if far and part > 0.0:
                     size = float((elements * widths[one.name])[0]) * self._repeats(one.name)
@@ -220,10 +223,9 @@ class _Tellers:
         mesh = self._mesh(("replica", replicas), ("inside", rest))
         return [Traffic("sums", "data", "after", Group("all-reduce", ("replica",)), mesh, size, seconds, seconds)]
 
-    def _share_of_plain(self, width: Floats) -> float:
+    def _share_of_plain(self, own: Held, width: Floats) -> float:
         """Return the share of parameters that all data-parallel ranks hold alike in the time to gather all of them."""
         work, plan, links = self.work, self.work.plan, self.work.links
-        own = held(work.shape, plan)
         sharded = plan.data * plan.context / plan.replicas
         plain = messages.gather_seconds(own.plain * width, messages.members(sharded, plan.tensor, links), links)
         if not work.shape.mixture[0]:
@@ -264,8 +266,14 @@ def _flops(work: Work) -> tuple[float, float]:
     attention, whole = float(core[0]), float(core[0]) * (2.0 if shape.causal[0] > 0 else 1.0)
     passes = 3.0 + again
     ups = (1.0 - again) * float(work.kept.ups[0]) * _sum(layer.widening_products(shape, plan))
-    executed = layers * (ups + passes * (inside + experts[0]) + (passes + (1.0 - again) * core_again) * attention)
-    return times * (executed + 3.0 * head), times * (layers * 3.0 * (inside + experts[1] + whole) + 3.0 * head)
+    # A matrix that is not trained has no product for its gradient; adapters have all three.
+    frozen, beside = float(plan.adapters[0]), 3.0 * _sum(adapter_products(shape, plan, work.adapters))
+    beside += again * beside / 3.0 - frozen * (inside + experts[0])
+    executed = layers * (
+        ups + beside + passes * (inside + experts[0]) + (passes + (1.0 - again) * core_again) * attention
+    )
+    asked = layers * ((3.0 - frozen) * (inside + experts[1]) + 3.0 * whole) + (3.0 - frozen) * head
+    return times * (executed + (3.0 - frozen) * head), times * asked
 
 
 def _sum(products: Iterable[Product]) -> float:

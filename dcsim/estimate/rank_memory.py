@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcsim.estimate.work import Work
+from dcsim.parallel.adapters import adapter_parameters
 from dcsim.parallel.held import Held, held, plain_parameters
 from dcsim.parallel.kept import Kept, attention_bytes, feed_bytes, stream_bytes_kept
 from dcsim.parallel.layer import tokens
@@ -98,25 +99,34 @@ def _under_way(work: Work, keeps_all: bool) -> Floats:
 def _stage(work: Work, activations: Floats, is_last: float) -> Memory:
     plan, precision = work.plan, work.precision
     own, shared = _held_of(work), _shards(work)
-    trained = 1.0 - plan.adapters
+    frozen = plan.adapters > 0
+    some = Held(np.where(frozen, _adapters(work), own.plain), np.where(frozen, 0.0, own.expert))
     narrow = precision.weight_bytes < _MASTER
     state = _MOMENTS + np.where(narrow, _MASTER, 0.0)
 
-    def spread(width: Floats, level: float) -> Floats:
-        plain = own.plain / np.where(plan.sharding >= level, shared.plain, 1.0)
-        return width * (plain + own.expert / np.where(plan.sharding >= level, shared.expert, 1.0))
+    def spread(parameters: Held, width: Floats, level: float) -> Floats:
+        plain = parameters.plain / np.where(plan.sharding >= level, shared.plain, 1.0)
+        return width * (plain + parameters.expert / np.where(plan.sharding >= level, shared.expert, 1.0))
 
     alone = (plan.pipeline == 1) | (is_last > 0)
     rows = tokens(work.shape, plan) * work.shape.scored
     logits = np.where(alone, _LOGIT_BYTES * rows * work.shape.vocabulary / plan.tensor, 0.0)
     return Memory(
-        weights=spread(np.maximum(precision.weight_bytes, 2.0), EVERYTHING),
-        gradients=trained * spread(precision.gradient_bytes, GRADIENTS),
-        optimizer=trained * spread(state, OPTIMIZER),
+        weights=spread(
+            Held(own.plain + _adapters(work), own.expert), np.maximum(precision.weight_bytes, 2.0), EVERYTHING
+        ),
+        gradients=spread(some, precision.gradient_bytes, GRADIENTS),
+        optimizer=spread(some, state, OPTIMIZER),
         activations=activations + _again(work),
         logits=logits,
         gathered=_gathered(work),
     )
+
+
+def _adapters(work: Work) -> Floats:
+    """Parameters of the adapters of the fullest stage."""
+    share = _layers(work) / (work.shape.layers + work.shape.extra_layers)
+    return adapter_parameters(work.shape, work.adapters) * share / work.plan.tensor
 
 
 def _again(work: Work) -> Floats:

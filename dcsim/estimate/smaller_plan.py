@@ -21,6 +21,7 @@ def remedy(plan: JobPlan, work: Work, capacity: float) -> str:
         domain=round(float(work.links.domain[0])),
         memory_bytes=capacity,
         replicas=round(float(work.plan.replicas[0])),
+        adapters=float(work.plan.adapters[0]),
     )
     found = nearest_fitting(work, work.plan, question)
     if not len(found):

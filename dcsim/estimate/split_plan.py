@@ -11,6 +11,7 @@ from dcsim.estimate.planned import PlannedStep, planned_step
 from dcsim.estimate.planned_program import PlannedProgram, planned_program
 from dcsim.estimate.rank_memory import rank_memory
 from dcsim.estimate.work import Work
+from dcsim.parallel.adapters import adapter_parameters
 from dcsim.parallel.memory import RankMemory
 from dcsim.parallel.routing import dropped_share
 from dcsim.parallel.shape import matrix_parameters
@@ -65,13 +66,15 @@ def _costs(work: Work, model: Decoder) -> StepCosts:
     """Return what of a step's costs does not depend on the plan; its operations are in closed form, none is traced."""
     shape = work.shape
     elements = float((matrix_parameters(shape) + (1.0 - shape.tied) * shape.hidden * shape.vocabulary)[0])
+    few = float(adapter_parameters(shape, work.adapters)[0])
+    kept = few if work.plan.adapters[0] > 0 else elements  # what a checkpoint holds
     return StepCosts(
         operations=(),
         order=(),
         gradients=(),
-        parameters=round(elements),
-        parameter_bytes=elements * float(work.precision.weight_bytes[0]),
-        optimizer_bytes=elements * _STATE_BYTES,
+        parameters=round(elements + few),
+        parameter_bytes=kept * float(work.precision.weight_bytes[0]),
+        optimizer_bytes=kept * _STATE_BYTES,
         residual_bytes=0.0,
         sample_bytes=model.sample_bytes,
         tokens_per_sample=model.tokens_per_sample,

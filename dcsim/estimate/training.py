@@ -18,8 +18,9 @@ from dcsim.estimate import messages
 from dcsim.estimate.data_messages import data_messages
 from dcsim.estimate.work import Layers, Pass, Work
 from dcsim.parallel import layer
+from dcsim.parallel.adapters import adapter_products
 from dcsim.parallel.context import busiest_share, key_bytes
-from dcsim.parallel.held import held
+from dcsim.parallel.held import trained
 from dcsim.parallel.kept import elements_again
 from dcsim.parallel.layer import Product
 from dcsim.parallel.parallelism import OPTIMIZER
@@ -156,13 +157,16 @@ def _layer(work: Work) -> _Layer:
 
 def _forward(work: Work, mean: _Layer) -> Pass:
     matmul = sum((share * _product(one, work) for share, one in mean.products), np.zeros_like(mean.core))
+    matmul = matmul + sum((_product(one, work, narrow=False) for one in _adapters(work)), np.zeros_like(mean.core))
     memory = mean.memory + _cast(mean.products, work)
     return Pass(np.asarray(matmul), mean.core + mean.scores, memory, mean.tensor, mean.context, mean.expert)
 
 
 def _backward(work: Work, mean: _Layer) -> Pass:
-    """Two products for each of the forward pass, one where only adapters are trained: their own are left out."""
-    matmul = sum((share * _gradients(one, work) for share, one in mean.products), np.zeros_like(mean.core))
+    """Two products for each of the forward pass, one for those of matrices that are not trained."""
+    frozen = work.plan.adapters
+    matmul = sum((share * _gradients(one, work, frozen) for share, one in mean.products), np.zeros_like(mean.core))
+    matmul = matmul + sum((_gradients(one, work, narrow=False) for one in _adapters(work)), np.zeros_like(mean.core))
     attention = np.where(work.habits.fused > 0, _FLASH_BACKWARD, 2.0) * mean.core + _BACKWARD * mean.scores
     memory = _BACKWARD * mean.memory + _cast(mean.products, work) + _accumulation(mean.products, work)
     return Pass(np.asarray(matmul), attention, memory, mean.tensor, 2.0 * mean.context, mean.expert)
@@ -172,7 +176,7 @@ def _head(work: Work) -> Pass:
     """Logits and loss, forward and backward together."""
     zero = np.zeros_like(work.shape.hidden)
     (product,) = layer.head_products(work.shape, work.plan)
-    matmul = _product(product, work, narrow=False) + _gradients(product, work, narrow=False)
+    matmul = _product(product, work, narrow=False) + _gradients(product, work, work.plan.adapters, narrow=False)
     logits = product.m * product.n
     memory = kernels.traffic_seconds(_LOSS_BYTES * logits * work.habits.traffic, work.chip)
     heads = 1.0 + work.shape.extra_layers
@@ -184,10 +188,16 @@ def _product(product: Product, work: Work, narrow: bool = True) -> Floats:
     return product.count * kernels.product_seconds(sizes, work.chip, narrow)
 
 
-def _gradients(product: Product, work: Work, narrow: bool = True) -> Floats:
+def _adapters(work: Work) -> tuple[Product, ...]:
+    """Return the products of a layer's adapters, in 16 bits, which kernels add to those beside them."""
+    found = adapter_products(work.shape, work.plan, work.adapters)
+    return tuple(one for one in found if np.any(one.count > 0))
+
+
+def _gradients(product: Product, work: Work, frozen: float | Floats = 0.0, narrow: bool = True) -> Floats:
     inputs = kernels.product_seconds((product.batch, product.m, product.k, product.n), work.chip, narrow)
     weights = kernels.product_seconds((product.batch, product.k, product.n, product.m), work.chip, narrow)
-    return product.count * (inputs + (1.0 - work.plan.adapters) * weights / work.chip.weights)
+    return product.count * (inputs + (1.0 - frozen) * weights / work.chip.weights)
 
 
 def _cast(products: list[tuple[float | Floats, Product]], work: Work) -> Floats:
@@ -350,9 +360,9 @@ def _handing_on(work: Work) -> Floats:
 
 def _optimizer(work: Work) -> Floats:
     plan, shape = work.plan, work.shape
-    own = held(shape, plan)
+    own = trained(shape, plan, work.adapters)
     ranks = plan.data * plan.context
     shards = np.where(plan.sharding >= OPTIMIZER, ranks, 1.0)
     expert_shards = np.where(plan.sharding >= OPTIMIZER, np.maximum(ranks * plan.tensor / plan.expert, 1.0), 1.0)
     elements = own.plain / shards + own.expert / expert_shards
-    return kernels.traffic_seconds((1.0 - plan.adapters) * _ADAM_BYTES * elements, work.chip)
+    return kernels.traffic_seconds(_ADAM_BYTES * elements, work.chip)

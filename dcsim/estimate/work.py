@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dcsim.compute.kernels import Chip
 from dcsim.estimate.messages import Links
+from dcsim.parallel.adapters import Adapters
 from dcsim.parallel.context import Context
 from dcsim.parallel.kept import Kept
 from dcsim.parallel.parallelism import Parallelism, Precision
@@ -77,6 +78,7 @@ class Work:
     context: Context = field(default_factory=Context)
     routing: Routing = field(default_factory=Routing)
     kept: Kept = field(default_factory=Kept)
+    adapters: Adapters = field(default_factory=Adapters)
 
 
 @dataclass(frozen=True, slots=True)

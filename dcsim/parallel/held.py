@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dcsim.parallel.adapters import Adapters, adapter_parameters
 from dcsim.parallel.parallelism import Parallelism
 from dcsim.parallel.shape import (
     Shape,
@@ -33,6 +34,13 @@ def held(shape: Shape, plan: Parallelism) -> Held:
     inside = plain_parameters(shape) + tables(shape, plan) * head_parameters(shape)
     experts = shape.expert_layers * shape.experts * expert_parameters(shape)
     return Held(inside / (plan.tensor * plan.pipeline), experts / (plan.expert * plan.pipeline))
+
+
+def trained(shape: Shape, plan: Parallelism, adapters: Adapters) -> Held:
+    """Return those of them that have gradients and optimizer states: all, or the adapters where only they do."""
+    own, few = held(shape, plan), adapter_parameters(shape, adapters) / (plan.tensor * plan.pipeline)
+    frozen = plan.adapters > 0
+    return Held(np.where(frozen, few, own.plain), np.where(frozen, 0.0, own.expert))
 
 
 def plain_parameters(shape: Shape) -> Floats:

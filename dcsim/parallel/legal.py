@@ -27,6 +27,7 @@ def faults(parallel: Parallel, model: Decoder, batch: Batch) -> Iterator[Fault]:
     yield from _sequence(parallel, model)
     yield from _expert(parallel, model)
     yield from _recompute(parallel, model)
+    yield from _adapters(parallel, model)
 
 
 def divisors(number: int) -> list[int]:
@@ -142,3 +143,14 @@ def _routing(parallel: Parallel, model: Decoder) -> Iterator[Fault]:
         yield Fault("routing", "a block", "nothing: the model is no mixture of experts")
     elif routing.nodes is not None and routing.nodes > model.chosen:
         yield Fault("routing.nodes", str(routing.nodes), f"at most {model.chosen}, the experts that a token goes to")
+
+
+def _adapters(parallel: Parallel, model: Decoder) -> Iterator[Fault]:
+    if parallel.adapters is None:
+        return
+    if isinstance(model, MixtureModel) or model.latent is not None:
+        rule = "nothing: adapters are modelled beside the matrices of dense decoders with plain attention alone"
+        yield Fault("adapters", "a block", rule)
+    elif parallel.adapters.rank > model.hidden:
+        rule = f"at most {model.hidden}, the width of the model, beyond which adapters are larger than its matrices"
+        yield Fault("adapters.rank", str(parallel.adapters.rank), rule)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, Tag, model_validator
 
 from dcsim import units
+from dcsim.scenario.adapters import Adapters
 from dcsim.scenario.base import Count, DataSize, Flag, Quantity, Value, wrong
 from dcsim.scenario.compression import Compression, CompressionSpec, described
 from dcsim.scenario.kinds import BARE, by_kind
@@ -95,7 +96,17 @@ Sharding = Literal["none", "optimizer", "gradients", "full"]
 Exchange = Literal["ring", "all-gather"]
 Order = Literal["balanced", "in-order"]
 Activations = Literal["computed", "fp8"]
-SPLITS: Final = ("tensor", "pipeline", "context", "expert", "routing", "sharding", "recompute", "activations")
+SPLITS: Final = (
+    "tensor",
+    "pipeline",
+    "context",
+    "expert",
+    "routing",
+    "sharding",
+    "recompute",
+    "activations",
+    "adapters",
+)
 """The keys that ask for a parallel plan: with none of them a job is replicas of one accelerator."""
 
 OF_CONTEXT: Final = ("context_exchange", "context_order")
@@ -149,6 +160,9 @@ class Parallel(Value):
     activations: Activations = Field(
         "computed",
         description="the format in which what products and activation functions read waits for the backward pass",
+    )
+    adapters: Adapters | None = Field(
+        None, description="low-rank adapters that are trained in place of the model's own weights"
     )
     reduce: Reduce | None = Field(
         None,

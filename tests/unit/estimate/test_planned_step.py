@@ -20,6 +20,7 @@ from dcsim.estimate.layout import bubble_seconds, chunks_of, layer_counts
 from dcsim.estimate.plan_work import Missing
 from dcsim.estimate.planned import PlannedStep, planned_step, rounds_of, whole_flops
 from dcsim.estimate.planned_program import planned_program
+from dcsim.estimate.rank_memory import rank_memory
 from dcsim.estimate.step_plan import Path, step_plan
 from dcsim.estimate.training import layers_of, step_parts
 from dcsim.estimate.work import Work
@@ -125,6 +126,8 @@ def test_layers_are_dealt_to_chunks(layers: int, stages: int, virtual: int, coun
         ("llama3-70b", {"tensor": 8, "context": 8, "context_exchange": "all-gather", "recompute": "full"}),
         ("llama3-70b", {"data": 4, "tensor": 8, "context": 8, "context_order": "in-order"}),
         ("deepseek-v3", {"data": 64, "pipeline": 16, "expert": 64, "sharding": "optimizer", "schedule": "zero-bubble"}),
+        ("llama3-70b", {"data": 4, "tensor": 8, "pipeline": 2, "adapters": {"rank": 8, "targets": ["attention"]}}),
+        ("llama3-70b", {"data": 32, "sharding": "full", "recompute": "full", "adapters": {}}),
         (
             "deepseek-v3",
             {"data": 64, "pipeline": 16, "expert": 64, "recompute": ["attention", "norms", "up-projections"]},
@@ -218,6 +221,32 @@ def test_parts_of_layers_run_again_in_a_time_of_their_own() -> None:
     assert step.parts["recompute"] == pytest.approx(layers * again_s, rel=1e-9)
     for name in ("matmul", "attention", "memory", "expert"):
         assert step.parts[name] == usual.parts[name]
+
+
+def test_adapters_have_no_gradients_of_other_weights() -> None:
+    plan: dict[str, object] = {"data": 32, "sharding": "optimizer"}
+    whole_work = work("llama3-8b", plan, batch=SMALL)
+    some_work = work("llama3-8b", plan | {"adapters": {"rank": 16}}, batch=SMALL)
+    whole, some = planned_step(whole_work, "1f1b"), planned_step(some_work, "1f1b")
+    # A third of what matrices execute, head included, is for their gradients; adapters have r (k + n) parameters for
+    # every matrix, 6 FLOP each and token: 32 layers of attention and feed-forward matrices.
+    tokens = 256 * 8192 / 32
+    matrices = 32 * (2 * 4096 * (4096 + 1024) + 3 * 4096 * 14336) + 4096 * 128256
+    few = 32 * 16 * (8192 + 2 * (4096 + 1024) + 8192 + 3 * (4096 + 14336))
+    assert whole.flops - some.flops == pytest.approx(2 * tokens * matrices - 6 * tokens * few, rel=1e-9)
+    assert whole.model_flops - some.model_flops == pytest.approx(2 * tokens * matrices, rel=1e-9)
+    assert some.flops * some.ranks == pytest.approx(whole_flops(some_work), rel=1e-9)
+    # Their gradients, and the weights that come back, alone travel: 2 bytes each.
+    assert {one.label: one.size_bytes for one in some.traffic} == pytest.approx(
+        {"gradients": 2 * few, "weights": 2 * few}, rel=1e-9
+    )
+    # 18 bytes of an optimizer's element, a 32nd of them on each rank.
+    rate = float((some_work.chip.bandwidth * some_work.chip.memory)[0])
+    assert some.parts["optimizer"] == pytest.approx(18 * few / 32 / rate, rel=1e-9)
+    memory = rank_memory(some_work)
+    assert float(memory.gradients[0]) == pytest.approx(2 * few, rel=1e-9)
+    assert float(memory.optimizer[0]) == pytest.approx(12 * few / 32, rel=1e-9)
+    assert float((memory.weights - rank_memory(whole_work).weights)[0]) == pytest.approx(2 * few, rel=1e-6)
 
 
 def test_tokens_in_order_make_attention_as_long_as_that_of_the_last_rank() -> None:

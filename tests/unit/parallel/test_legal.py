@@ -65,6 +65,8 @@ def test_sequences_and_experts() -> None:
     ]
     assert found("deepseek-v3", recompute=["norms", "up-projections"]) == []
     assert [key for key, _ in found("mixtral-8x7b", recompute=["norms", "up-projections"])] == ["recompute"]
+    assert [key for key, _ in found("mixtral-8x7b", adapters={})] == ["adapters"]
+    assert [key for key, _ in found("gpt2-small", adapters={"rank": 1000})] == ["adapters.rank"]
     assert found("mixtral-8x7b", expert=3, data=8) == [("expert", "the nearest is 2 or 4")]
     assert found("mixtral-8x7b", expert=8, data=2) == [("expert", "the nearest is 2")]
 

@@ -80,6 +80,7 @@ def test_the_schedule_follows_from_the_chunks(keys: dict[str, object], schedule:
             'mean "norms"?',
         ),
         ("{activations: fp4}", '.activations: found "fp4", expected "computed" or "fp8"; did you mean "fp8"?'),
+        ("{adapters: {rank: 0}}", ".adapters.rank: found 0, expected a whole number of at least 1"),
         ("{context: 2, context_order: any}", '.context_order: found "any", expected "balanced" or "in-order"'),
         ("{tensor: 0}", ".tensor: found 0, expected a whole number of at least 1"),
     ],
