@@ -18,7 +18,8 @@ TINY = {"family": "transformer", "layers": 2, "hidden": 128, "heads": 4, "contex
 
 
 def _job(name: str, **other: Any) -> dict[str, Any]:
-    parallel = {"data": 16, "bucket": "200 kB"} | other.pop("parallel", {})
+    # A ring uses every card of every server in each round, so whatever happens to one of them shows.
+    parallel = {"data": 16, "bucket": "200 kB", "reduce": "ring"} | other.pop("parallel", {})
     batch = {"global": 2 * parallel["data"], "micro": 2}
     plain = {"name": name, "model": TINY, "batch": batch, "parallel": parallel, "steps": 30}
     return plain | {"launch": "1 s", "checkpoint": {"every": "10 steps"}} | other
