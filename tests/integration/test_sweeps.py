@@ -182,7 +182,7 @@ def test_more_points_than_the_limit_need_yes(study_file: Path, tmp_path: Path) -
     command = [sys.executable, "-m", "dcsim", "sweep", str(file), "--out", str(tmp_path / "out")]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 2
-    assert "found 24 points to run, expected at most 10; add --yes" in run.stderr
+    assert f"found {POINTS} points to run, expected at most 10; add --yes" in run.stderr
 
 
 def test_dask_loses_no_point_when_a_worker_is_killed(
