@@ -100,6 +100,8 @@ class _Crew:
             if len(chunk) == 1:
                 return [died(chunk[0])]
         except CancelledError as error:
+            if self._client.status != "running":  # all work is canceled when the scheduler is gone
+                raise OSError(str(error)) from error
             self._lost[chunk[0].key] += 1
             if self._lost[chunk[0].key] > _LOSSES:
                 raise RunError(f"the cluster lost the same work {_LOSSES} times ({error})") from error
