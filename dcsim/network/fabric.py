@@ -387,7 +387,8 @@ class Fabric:
 
     def _ends(self, links: Indices) -> tuple[str, str, int, int]:
         """Return the kinds of nodes that links join, and how many there are of each; a lone end has no other."""
-        names = [self.wiring.names[link] for link in links.tolist() if link < len(self.wiring.names)]
+        known = self.wiring.names
+        names = [known[link] for link in links.tolist() if link < len(known)]
         if not names:
             return "", "", 0, 0
         nodes = {node for name in names for node in name.partition(" #")[0].split(" > ")}
