@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,7 @@ class Dataset:
             self._journal.write(row.to_json() + "\n")
             self._journal.flush()
         except OSError as error:
-            raise RunError(f"{self.folder / JOURNAL}: cannot be written ({error.strerror or error})") from error
+            raise _unwritten(self.folder / JOURNAL, error) from error
         self._count(row)
         self._waiting += 1
         if self._waiting >= self._lines_a_file:
@@ -74,12 +75,13 @@ class Dataset:
             (self.folder / JOURNAL).unlink()
             self._journal = (self.folder / JOURNAL).open("a", encoding="utf-8")
         except OSError as error:
-            raise RunError(f"{self.folder / FOLDER}: cannot be written ({error.strerror or error})") from error
+            raise _unwritten(self.folder / FOLDER, error) from error
         self._waiting = 0
 
     def close(self) -> None:
         """Close the journal."""
-        self._journal.close()
+        with suppress(OSError):  # of a line that could not be written, as was told then
+            self._journal.close()
 
     def _count(self, row: Row) -> None:
         self.done.add(row.key)
@@ -283,6 +285,11 @@ def _aside(path: Path) -> Path:
     names = (path.with_name(f"{path.stem}.broken-{number}") for number in range(1, 10_000))
     aside = next(name for name in names if not name.exists())
     return path.replace(aside)
+
+
+def _unwritten(path: Path, error: OSError) -> RunError:
+    kept = "what is finished is kept; make room and sweep again"
+    return RunError(f"{path}: cannot be written ({error.strerror or error}); {kept}")
 
 
 def _first_line(error: Exception) -> str:
