@@ -76,7 +76,8 @@ def both(simulate: Callable[..., Result]) -> Callable[..., Result]:
 
     def compared(data: dict[str, Any], *settings: str) -> Result:
         fast, slow = simulate(data, *settings, "detail=segment"), simulate(data, *settings, "detail=step")
-        assert fast.manifest["events"] <= slow.manifest["events"]
+        # Jobs that break each other's stretches off gain nothing by them; the tries cost some events.
+        assert fast.manifest["events"] <= 1.05 * slow.manifest["events"]
         assert fast.metrics.keys() == slow.metrics.keys()
         values = {name: metric.value for name, metric in slow.metrics.items()}
         found = {name: metric.value for name, metric in fast.metrics.items()}
