@@ -5,7 +5,7 @@ Every quantity is of one part and in SI units. Prices are purchase prices; a ser
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
@@ -79,6 +79,10 @@ class Accelerator(Value):
         return {k: v for k, v in written.items() if k not in plans and (k != "efficiency" or v is not None)}
 
 
+INSIDE: Final = frozenset({"sockets", "pcie_switches", "nvswitches", "pcie", "socket_link", "storage_nics"})
+"""What a server tells of its inside."""
+
+
 class Server(Value):
     """A server: accelerators, host CPUs, memory, network cards, fans, power supplies."""
 
@@ -117,8 +121,7 @@ class Server(Value):
     def _without_what_it_does_not_tell(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # As of accelerators: digests of scenarios do not depend on an inside that a server does not tell of.
         written: dict[str, Any] = plain(self)
-        inside = ("sockets", "pcie_switches", "nvswitches", "pcie", "socket_link", "storage_nics")
-        return {key: value for key, value in written.items() if key not in inside or value is not None}
+        return {key: value for key, value in written.items() if key not in INSIDE or value is not None}
 
 
 class StorageServer(Value):

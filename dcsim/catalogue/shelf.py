@@ -144,9 +144,7 @@ class Shelf:
                 kind, name, (Fault("based_on", quoted(base), f"{a(kind)} that is not based on this one in turn"),)
             )
         under = _shipped_fields(kind, base) if base == name else self._stacked(kind, base, (*below, name))
-        if kind == MODELS:  # what was published of one model says nothing of another
-            under = {key: entry for key, entry in under.items() if key not in _FACTS}
-        return reader.merge(under, top)
+        return reader.merge(_inherited(kind, under, top), top)
 
     def _known(self, kind: str, word: object) -> tuple[str, str]:
         names = self.names(kind)
@@ -178,6 +176,16 @@ class Shelf:
     def model(self, name: str) -> ModelSpec:
         """Return the shape of a model."""
         return cast(ModelSpec, self.part(MODELS, name))
+
+
+def _inherited(kind: str, under: reader.Fields, top: reader.Fields) -> reader.Fields:
+    """Return what a part takes over from its base, ``under``: not what was said of that alone."""
+    own: frozenset[str] = frozenset()
+    if kind == MODELS:
+        own = _FACTS
+    elif RECORDS[kind] is parts.Server and top.keys() & {"accelerators", "nics"} and not top.keys() & parts.INSIDE:
+        own = parts.INSIDE  # other counts are joined otherwise, and nothing is said of how
+    return {key: entry for key, entry in under.items() if key not in own}
 
 
 def _validate(kind: str, fields: Mapping[str, Any]) -> Part:

@@ -95,6 +95,17 @@ def test_own_parts_inherit_and_replace(tmp_path: Path) -> None:
     assert "my-chip" in catalogue.names("accelerators", own)
 
 
+@pytest.mark.parametrize(
+    ("changes", "switches"), [("price: 1 MUSD", 8), ("accelerators: 4", None), ("accelerators: 4, pcie_switches: 4", 4)]
+)
+def test_a_server_of_other_counts_takes_no_inside_over(tmp_path: Path, changes: str, switches: int | None) -> None:
+    text = GOOD.replace("type: dgx-h100", "type: mine")
+    loaded = _load(tmp_path, f"{text}parts:\n  servers:\n    mine: {{based_on: dgx-h100, {changes}}}\n")
+    (pool,) = resolve(loaded).pools
+    assert pool.server.pcie_switches == switches
+    assert pool.server.sockets == (2 if switches else None)
+
+
 def test_an_own_part_may_replace_a_shipped_one(tmp_path: Path) -> None:
     loaded = _load(tmp_path, GOOD + "parts:\n  psus:\n    titanium: {based_on: titanium, no_load: 2 %}\n")
     psu = resolve(loaded).pools[0].psu
