@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -128,7 +129,11 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(study_file: Path, t
     many.write_text(STUDY.replace(f"[1, {POINTS}]", f"[1, {MANY}]"))
     command = [sys.executable, "-m", "dcsim", "sweep", str(many), "--out", str(folder), "-j", "2"]
     journal = folder / dataset.JOURNAL
-    with subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True) as parent:
+    # Shells start what runs in the background deaf to interrupts, and so its children.
+    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(
+        command, start_new_session=True, stderr=subprocess.PIPE, text=True, preexec_fn=heeding
+    ) as parent:
         _wait(lambda: journal.is_file() and journal.read_text().count("\n") >= 2)
         os.killpg(parent.pid, signal.SIGINT)
         _, said = parent.communicate(timeout=60)
