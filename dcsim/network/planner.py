@@ -170,7 +170,8 @@ class Planner:
 
     def _cross(self, builder: RouteBuilder, plan: Rings, amount: float) -> float:
         """Let all rings cross the network; return the latency of the longest path [s]."""
-        self._boards.leave(builder, plan.gates(self._boards.gpus), amount)
+        if self._boards.used:
+            self._boards.leave(builder, plan.gates(self._boards.gpus), amount)
         return self._connect(builder, plan.crossings(self._links.first_nic), amount)
 
     def _numbers(self, *ranks: Rank) -> tuple[Indices, Indices]:
