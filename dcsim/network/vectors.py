@@ -17,8 +17,7 @@ def gather(starts: Indices, which: Indices) -> Indices | slice:
         return slice(starts.item(at), starts.item(at + 1))
     if len(which) == len(starts) - 1 and np.array_equal(which, np.arange(len(which))):
         return slice(None)
-    first, sizes = starts[which], starts[which + 1] - starts[which]
-    return np.repeat(first - (np.cumsum(sizes) - sizes), sizes) + np.arange(int(sizes.sum()))
+    return _spans(starts[which], starts[which + 1] - starts[which])
 
 
 def place(floats: Any, ints: Any, bundle: Any, flows: Any, at: tuple[int, int, float]) -> None:
@@ -71,7 +70,7 @@ def retire(floats: Any, ints: Any, slots: Indices, now_s: float) -> float:
     if len(slots) == 1:
         places: Indices | slice = slice(first.item(), first.item() + sizes.item())
     else:
-        places = np.repeat(first - (np.cumsum(sizes) - sizes), sizes) + np.arange(int(sizes.sum()))
+        places = _spans(first, sizes)
     left = rows[refill.LEFT, slots] - rows[refill.RATE, slots] * (now_s - rows[refill.SINCE, slots])
     of_level = np.repeat(left / rows[refill.WEIGHT, slots], sizes)
     booked = floats[2][refill.AMOUNT, places] * of_level
@@ -80,6 +79,11 @@ def retire(floats: Any, ints: Any, slots: Indices, now_s: float) -> float:
     rows[refill.END, slots] = rows[refill.DUE, slots] = np.inf
     rows[refill.SENT, slots], flows[refill.OWNER, slots] = 0.0, refill.NONE
     return float(sent)
+
+
+def _spans(first: Indices, sizes: Indices) -> Indices:
+    """Return the ``sizes`` numbers from each ``first`` on, one after the other."""
+    return np.repeat(first - (np.cumsum(sizes) - sizes), sizes) + np.arange(int(sizes.sum()))
 
 
 def _publish(loads: Floats, where: Indices, values: Floats, now_s: float) -> None:
