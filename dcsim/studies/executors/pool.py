@@ -26,6 +26,10 @@ class _Suspects:
     points: dict[str, Point] = field(default_factory=dict)
     deaths: Counter[str] = field(default_factory=Counter)
 
+    def add(self, chunk: Chunk) -> None:
+        """Let its points run one by one."""
+        self.points.update((point.key, point) for point in chunk)
+
 
 class Pool(Executor):
     """Simulates in ``processes`` processes.
@@ -101,7 +105,7 @@ def _spread(pool: ProcessPoolExecutor, chunks: Chunks, suspects: _Suspects, ahea
     try:
         while True:
             while len(waiting) < ahead and (chunk := chunks.next()):
-                waiting[pool.submit(work, chunk)] = chunk
+                waiting[_submitted(pool, chunk, suspects)] = chunk
             if not waiting:
                 return
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
@@ -113,7 +117,16 @@ def _spread(pool: ProcessPoolExecutor, chunks: Chunks, suspects: _Suspects, ahea
             if future.done() and future.exception() is None:
                 yield from _uninterrupted(future.result())
             else:
-                suspects.points.update((point.key, point) for point in chunk)
+                suspects.add(chunk)
+        raise
+
+
+def _submitted(pool: ProcessPoolExecutor, chunk: Chunk, suspects: _Suspects) -> Future[list[Row | None]]:
+    """Hand a chunk to the pool; one that a broken pool refuses is no suspect, but nobody else would run it."""
+    try:
+        return pool.submit(work, chunk)
+    except BrokenProcessPool:
+        suspects.add(chunk)
         raise
 
 
