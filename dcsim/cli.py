@@ -49,6 +49,7 @@ from dcsim.report_verb import report
 from dcsim.study_verbs import optimize, sensitivity, sweep
 
 if TYPE_CHECKING:
+    from dcsim.estimate.chosen import Chosen
     from dcsim.results.result import Result
 
 # Objects between collections of garbage: what is imported and loaded lives to the end, and is seldom worth looking at.
@@ -123,6 +124,7 @@ def check(
 
     status = DONE
     for file in files:
+        choices: tuple[Chosen, ...] = ()
         try:
             if says(file, "comparison"):
                 from dcsim.scenario.comparison import load_comparison
@@ -135,12 +137,14 @@ def check(
 
                 check_study(load_study(file))
             else:
-                simulate.prepare(load(str(file)), allow_code)
+                choices = simulate.prepare(load(str(file)), allow_code).choices
         except InputError as error:
             complain_of(error)
             status = WRONG_INPUT
         else:
             say(f"{file}: ok")
+            for told in (choice.told() for choice in choices):
+                say(f"  {told['job']}, its plan: {told['plan']}\n  {told['why']}")
     return status
 
 

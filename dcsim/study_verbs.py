@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from dcsim.studies.point import Context
     from dcsim.studies.sweep import Done, Sweep
 
-_SIMULATED = 3  # plans, the fastest by the closed form, that are simulated by events
-
 StudyFile = Annotated[Path, Argument(metavar="STUDY", help="A study file.")]
 Asking = Annotated[Path, Argument(metavar="FILE", help="A study file, or a scenario with parallel: auto.")]
 Out = Annotated[Path | None, Option(metavar="DIR", help="The study's folder; runs/<study> unless given.")]
@@ -119,21 +117,17 @@ def sensitivity(workers: Workers, consent: Consent, study: StudyFile, out: Out =
 
 
 def _plans(file: Path, asked: Question, out: Path | None, quiet: bool) -> int:
-    """Search the plans of a scenario's job, simulate the best few, and write and tell what was found."""
+    """Search the plan of a scenario's job, and write and tell what was found."""
+    from dcsim.estimate.chosen import words
     from dcsim.report import plans as told
     from dcsim.report.progress import teller
     from dcsim.scenario.load import load
     from dcsim.studies import plans
 
     loaded = load(str(file), asked.settings)
-    found = plans.search(loaded, asked.job)
     tell = teller(None if quiet else sys.stderr)
-
-    def say_which(place: int) -> None:
-        tell(f"plan {place + 1}: {told.words(found, place)}")
-
-    times = plans.simulated(loaded, found, _SIMULATED, say_which)
-    text = told.write(loaded, found, times, out or Path("runs") / f"{loaded.scenario.name}-plans")
+    chosen = plans.search(loaded, asked.job, lambda found, place: tell(f"plan {place + 1}: {words(found, place)}"))
+    text = told.write(loaded, chosen, out or Path("runs") / f"{loaded.scenario.name}-plans")
     if not quiet:
         say(text)
     return DONE

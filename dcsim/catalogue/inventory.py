@@ -93,6 +93,14 @@ class Inventory:
     grid: Grid
     jobs: tuple[JobParts, ...]
 
+    def pools_for(self, job: Job) -> list[int]:
+        """Return the positions of the pools that can hold all ranks of ``job``, of the one that it names if it does."""
+        return [
+            number
+            for number, parts in enumerate(self.pools)
+            if job.servers in (None, parts.pool.name) and parts.pool.count * parts.server.accelerators >= job.ranks
+        ]
+
     def canonical(self) -> dict[str, Any]:
         """Return every part as plain data with exact values, for the digest of a run."""
         return {

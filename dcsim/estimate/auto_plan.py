@@ -11,7 +11,6 @@ from dcsim.catalogue.inventory import Inventory, JobParts, PoolParts
 from dcsim.catalogue.shelf import Shelf
 from dcsim.compute.precision import flop_energy
 from dcsim.errors import Problem, ScenarioError
-from dcsim.estimate.feasibility import pools_for
 from dcsim.estimate.plan_search import Found, Question, count, enough, search
 from dcsim.estimate.plan_work import Missing, plan_of, setting_of, work_of
 from dcsim.estimate.planned import whole_flops
@@ -143,7 +142,7 @@ def _fixed(job: Job, model: Decoder) -> tuple[tuple[str, float], ...]:
 def _pool(job: Job, loaded: Loaded, inventory: Inventory) -> PoolParts:
     """Return the pool in which the job will run: the first that holds all its accelerators, or the largest."""
     wanted = job.parallel.accelerators
-    pools = [inventory.pools[number] for number in pools_for(_written(job, wanted or 1), inventory)]
+    pools = [inventory.pools[number] for number in inventory.pools_for(_written(job, wanted or 1))]
     sizes = [pool.pool.count * pool.server.accelerators for pool in pools]
     if pools and wanted:
         return pools[0]

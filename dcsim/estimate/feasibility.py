@@ -105,15 +105,6 @@ def memory(plans: tuple[JobPlan, ...], report: Report) -> Iterator[Problem]:
             yield _too_large(plan, capacity, report)
 
 
-def pools_for(job: Job, inventory: Inventory) -> list[int]:
-    """Return the positions of the pools that can hold all ranks of ``job``, the pool it names only if it names one."""
-    return [
-        number
-        for number, parts in enumerate(inventory.pools)
-        if job.servers in (None, parts.pool.name) and parts.pool.count * parts.server.accelerators >= job.ranks
-    ]
-
-
 def hosts(scenario: Scenario, inventory: Inventory) -> int:
     """Return the number of network cards that the fabric joins."""
     servers = sum(parts.pool.count * parts.server.nics for parts in inventory.pools)
@@ -122,7 +113,7 @@ def hosts(scenario: Scenario, inventory: Inventory) -> int:
 
 
 def _placeable(job: Job, inventory: Inventory, report: Report) -> Iterator[Problem]:
-    pools = pools_for(job, inventory)
+    pools = inventory.pools_for(job)
     yield from _groups(job, [inventory.pools[number].server.accelerators for number in pools[:1]], report)
     if not pools:
         sizes = [p.pool.count * p.server.accelerators for p in inventory.pools if job.servers in (None, p.pool.name)]

@@ -21,7 +21,7 @@ from dcsim.workload.costs import CostRequest
 from dcsim.workload.operation import StepCosts
 
 if TYPE_CHECKING:
-    from dcsim.estimate.split_plan import SplitPlan
+    from dcsim.estimate.split import SplitPlan
     from dcsim.network.collectives import Interconnect  # brings NumPy
 
 _ELEMENT_BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}

@@ -1,15 +1,13 @@
-"""A job under a parallel plan: its step in closed form at any clock, and the plan that the cluster runs."""
+"""A job under a parallel plan, as the cluster runs it."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass, replace
 
 from dcsim.catalogue.inventory import JobParts, PoolParts
 from dcsim.estimate.device import Device
 from dcsim.estimate.job_plan import JobPlan
-from dcsim.estimate.planned import PlannedStep, planned_step
-from dcsim.estimate.planned_program import PlannedProgram, planned_program
+from dcsim.estimate.planned import planned_step
 from dcsim.estimate.rank_memory import rank_memory
+from dcsim.estimate.split import SplitPlan
 from dcsim.estimate.work import Work
 from dcsim.parallel.adapters import adapter_parameters
 from dcsim.parallel.memory import RankMemory
@@ -20,25 +18,6 @@ from dcsim.scenario.transformers import Decoder
 from dcsim.workload.operation import StepCosts
 
 _STATE_BYTES = 12  # an element's master weight and two moments in 32 bits
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SplitPlan:
-    """A parallel plan: its work at the nominal clock, the order of its micro batches, and what a rank reads [B]."""
-
-    work: Work
-    schedule: Schedule
-    read_bytes: float
-    step: PlannedStep
-
-    def at(self, clock: float) -> PlannedProgram:
-        """Return the program at a clock factor: products and attention go with it, memory and host do not."""
-        return planned_program(self.step if clock == 1.0 else self._slowed(clock), self.read_bytes)
-
-    def _slowed(self, clock: float) -> PlannedStep:
-        chip = replace(self.work.chip, rate=self.work.chip.rate * clock, rate16=self.work.chip.rate16 * clock)
-        slowed = planned_step(replace(self.work, chip=chip), self.schedule)
-        return replace(slowed, flop_rate=self.step.flop_rate)
 
 
 def split_job_plan(parts: JobParts, work: Work, pool: PoolParts, servers: frozenset[int]) -> JobPlan:

@@ -66,6 +66,9 @@ def of_result(result: Result, drawings: Mapping[str, Drawing], outlook: Outlook)
         **capacity.of_result(result, outlook),
         "over_time": items["over-time"],
         "time_by_part": items["time-by-part"],
+        "plans": [
+            f"Plan of {plan['job']}: {plan['plan']}; {plan['why']}." for plan in result.manifest.get("plans") or ()
+        ],
         "one_step": items["one-step"],
         "energy_flow": items["energy-flow"],
         "learning": items["learning"],
@@ -163,6 +166,11 @@ def _facts(result: Result, scenario: Mapping[str, Any]) -> list[str]:
     if "wall_s" in manifest:
         found.append(f"took {show(float(manifest['wall_s']), 's')}")
     return [fact for fact in found if fact]
+
+
+def _plans(manifest: Mapping[str, Any]) -> list[str]:
+    """Return the plans that were left to be chosen, and why each was."""
+    return [f"Plan of {each['job']}: {each['plan']}; {each['why']}." for each in manifest.get("plans") or ()]
 
 
 def _checks(result: Result) -> View:

@@ -8,28 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from dcsim import units
-from dcsim.estimate.auto_plan import Searched, keys
+from dcsim.estimate.auto_plan import Searched
+from dcsim.estimate.chosen import Chosen, savings, sizes, words
 from dcsim.report.columns import columns
 from dcsim.scenario.dump import dump
 from dcsim.scenario.load import Loaded
 
 _SHOWN = 12
-_LETTERS = {"tensor": "t", "pipeline": "p", "virtual": "v", "context": "c", "expert": "e", "data": "d"}
 _HEAD = ("plan", "step", "simulated", "memory", "energy", "cost", "")
 
 
-def write(loaded: Loaded, found: Searched, times: Mapping[int, float], folder: Path) -> str:
-    """Write the best plan as a scenario and all plans as JSON to a folder, and return what to tell.
-
-    ``times`` are those of the plans that were simulated [s], by place; the fastest of them is the best.
-    """
-    best = min(times, key=times.__getitem__, default=0)
+def write(loaded: Loaded, chosen: Chosen, folder: Path) -> str:
+    """Write the plan that was taken as a scenario and all plans as JSON to a folder, and return what to tell."""
+    found, times = chosen.searched, dict(enumerate(chosen.times))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "best.yaml"
-    path.write_text(dump(loaded.replace(found.changes(best), "parallel: auto").scenario), encoding="utf-8")
+    path.write_text(dump(loaded.replace(chosen.changes, "parallel: auto").scenario), encoding="utf-8")
     (folder / "plans.json").write_text(_json(found, times), encoding="utf-8")
     return "\n\n".join(
-        [summary(found, best), table(found, times), f"scenario {path}\nplans    {folder / 'plans.json'}"]
+        [summary(found, chosen.place), table(found, times), f"scenario {path}\nplans    {folder / 'plans.json'}"]
     )
 
 
@@ -49,35 +46,17 @@ def table(found: Searched, times: Mapping[int, float]) -> str:
     return columns(_HEAD, rows, range(1, 6)) + (f"\n... {left} more" if left else "")
 
 
-def words(found: Searched, place: int) -> str:
-    """Return a plan in a few words: sizes of its groups, micro batch, and what it does to save memory."""
-    return ", ".join(filter(None, (_sizes(found, place), _savings(found, place))))
-
-
 def _row(found: Searched, place: int, seconds: float | None) -> list[str]:
     plans = found.found
     return [
-        _sizes(found, place),
+        sizes(found, place),
         units.show(float(plans.seconds[place]), "s"),
         "" if seconds is None else units.show(seconds, "s"),
         units.show(float(plans.memory_bytes[place]), "B"),
         units.show(float(plans.energy_j[place]), "J"),
         f"{_cost(found, place):.4g} USD",
-        _savings(found, place),
+        savings(found, place),
     ]
-
-
-def _sizes(found: Searched, place: int) -> str:
-    plan = keys(found.found.plans, place, found.job.parallel)
-    parts = [f"{letter}{plan[name]}" for name, letter in _LETTERS.items() if plan.get(name, 1) > 1]
-    return " ".join([*parts, f"micro {found.found.plans.micro[place]:.0f}"])
-
-
-def _savings(found: Searched, place: int) -> str:
-    plan = keys(found.found.plans, place, found.job.parallel)
-    parts = ["sequence"] if plan.get("sequence") else []
-    parts += [f"{key} {plan[key]}" for key in ("sharding", "recompute") if key in plan]
-    return ", ".join(parts)
 
 
 def _cost(found: Searched, place: int) -> float:

@@ -49,6 +49,7 @@ _COMPARED = (
     "site.power_peak",
 )
 _MOST_METRICS = 14
+_MOST_PLANS = 2
 _BARS = 10
 _NAME = 38  # characters of the first column of a comparison
 _NOTICED = 1e-3
@@ -254,9 +255,16 @@ def _jobs(result: Result) -> Table:
 
 
 def _steps(result: Result) -> list[Text]:
-    """Return a line for each job with a parallel plan: what its step's time goes to, the largest parts first."""
+    """Return a line for each job with a parallel plan: what its step's time goes to, the largest parts first.
+
+    Of a plan that was left to be chosen, lines before it say which was and why.
+    """
     table = result.table("step_parts")
     lines: list[Text] = []
+    few = len(result.jobs) <= _MOST_PLANS  # of more jobs the page tells it
+    for plan in list(result.manifest.get("plans") or ()) if few else ():
+        told = f"{shorten(str(plan['job']), 24)}, its plan: {plan['plan']}"
+        lines += [plain(shorten(told, _WIDTH), "dim"), plain(shorten(f"  {plan['why']}", _WIDTH), "dim")]
     for job in result.jobs[:_MOST_JOBS]:
         rows = sorted(table[table["job"] == job].to_dict("records"), key=lambda row: -row["share"])
         shares = [f"{row['part']} {row['share']:.0%}".replace("%", " %") for row in rows[:6] if row["share"] >= _SMALL]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dcsim.errors import Problem, ScenarioError
-from dcsim.scenario.document import Entry, Node, parse_value
+from dcsim.scenario.document import Entry, Node, from_plain, parse_value
+from dcsim.scenario.parallel import spelled_out
 from dcsim.scenario.positions import Place, Positions
 from dcsim.scenario.suggest import nearest, quoted
 
@@ -62,6 +63,10 @@ def apply(root: Node, settings: Sequence[Setting]) -> Node:
 
 def _put(root: Node, path: str, value: Node) -> Node:
     place, rest = Positions(root).find(path)
+    if rest and place.names[-1:] == ("parallel",) and isinstance(place.node.value, str):
+        block = from_plain(spelled_out(place.node.value), place.file, place.line)  # a word that stands for keys
+        root = _replace(root, place.steps, block)
+        place, rest = Positions(root).find(path)
     keys = rest.split(".") if rest else []
     if keys:
         _check_block(place, rest, value.file)

@@ -36,7 +36,7 @@ from dcsim.scenario.root import Scenario
 from dcsim.scenario.search import Search
 from dcsim.scenario.user import UserModel
 from dcsim.simulate.link_series import follow_links
-from dcsim.simulate.prepare import Prepared, trial_plan
+from dcsim.simulate.ready import Prepared, trial_plan
 from dcsim.storage.volume import Volume
 
 

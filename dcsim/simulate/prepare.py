@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from dcsim import __version__
-from dcsim.catalogue import Shelf, resolve
-from dcsim.catalogue.inventory import Inventory, JobParts, PoolParts
-from dcsim.errors import InputError, Problem, ScenarioError
-from dcsim.estimate import feasibility
-from dcsim.estimate.job_plan import JobPlan, job_plan
-from dcsim.estimate.tracing import permit, traced
-from dcsim.scenario.dump import digest_input
+from dcsim.catalogue import resolve
 from dcsim.scenario.load import Loaded
-from dcsim.scenario.parallel import Library
-from dcsim.scenario.user import UserModel
-from dcsim.workload.user import code_of
+from dcsim.simulate.ready import Prepared, ready
 
-_SHORT = 12
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A scenario whose names are known and whose jobs are traced, planned and found to fit."""
-
-    loaded: Loaded
-    inventory: Inventory
-    jobs: tuple[JobPlan, ...]
-    digest: str
-
-    @property
-    def folder_name(self) -> str:
-        """Name of the run's folder: the scenario's name and the beginning of its digest."""
-        return f"{self.loaded.scenario.name}-{self.digest[:_SHORT]}"
+__all__ = ["Prepared", "prepare"]
 
 
 def prepare(loaded: Loaded, allow_code: bool = False) -> Prepared:
-    """Look up all parts, trace all models, and refuse what cannot be simulated.
+    """Look up all parts, choose the plans that are left open, trace all models, and refuse what cannot be simulated.
 
     Parameters
     ----------
@@ -51,117 +24,15 @@ def prepare(loaded: Loaded, allow_code: bool = False) -> Prepared:
     Raises
     ------
     ScenarioError
-        With every problem of the first phase that has any: names, structure, leave to execute code, memory.
+        With every problem of the first phase that has any: names, plans, structure, leave to execute code, memory.
     """
-    loaded, inventory = chosen(loaded, resolve(loaded))
-    _refuse(feasibility.structure(loaded.scenario, inventory, loaded.problem, loaded.folder))
-    permit(loaded, inventory, allow_code)
-    jobs = tuple(_plan(number, loaded, inventory) for number in range(len(inventory.jobs)))
-    _refuse([*feasibility.memory(jobs, loaded.problem), *feasibility.reductions(jobs, loaded.problem)])
-    return Prepared(loaded, inventory, jobs, _digest(loaded, inventory, jobs))
-
-
-def chosen(loaded: Loaded, inventory: Inventory) -> tuple[Loaded, Inventory]:
-    """Return the scenario with a plan for every job that leaves it to be chosen, and its parts.
-
-    Raises
-    ------
-    ScenarioError
-        If a job has no plan.
-    """
+    inventory = resolve(loaded)
     waiting = [parts for parts in inventory.jobs if parts.job.parallel.auto]
     if not waiting:
-        return loaded, inventory
-    from dcsim.estimate.auto_plan import searched  # brings NumPy, and loading other scenarios is to stay fast
+        return ready(loaded, inventory, allow_code)
+    from dcsim.simulate.choose import choose  # brings the engine, and loading other scenarios is to stay fast
 
-    changes = [searched(parts, loaded, inventory).changes(0) for parts in waiting]
-    settled = loaded.replace({path: value for each in changes for path, value in each.items()}, "parallel: auto")
-    return settled, resolve(settled)
-
-
-def _refuse(problems: Iterable[Problem]) -> None:
-    found = list(problems)
-    if found:
-        raise ScenarioError(found)
-
-
-def _plan(number: int, loaded: Loaded, inventory: Inventory) -> JobPlan:
-    return plan_of(inventory.jobs[number], loaded, inventory)
-
-
-def trial_plan(parts: JobParts, prepared: Prepared) -> JobPlan:
-    """Return the plan of a trial.
-
-    Raises
-    ------
-    InputError
-        If it cannot be placed or does not fit an accelerator.
-    """
-    loaded, inventory = prepared.loaded, prepared.inventory
-    if not feasibility.pools_for(parts.job, inventory):
-        raise InputError(f"found {parts.job.ranks} ranks, expected no more than a server pool has accelerators")
-    plan = plan_of(parts, loaded, inventory)
-    capacity = plan.device.accelerator.memory
-    if plan.memory.total_bytes > capacity:
-        raise InputError(f"found {plan.memory.total_bytes:.4g} B a rank, expected at most {capacity:.4g} B")
-    return plan
-
-
-def plan_of(parts: JobParts, loaded: Loaded, inventory: Inventory) -> JobPlan:
-    """Return the plan of a job that can be placed."""
-    chosen = feasibility.pools_for(parts.job, inventory)[0]
-    first = sum(pool.pool.count for pool in inventory.pools[:chosen])
-    pool = inventory.pools[chosen]
-    servers = frozenset(range(first, first + pool.pool.count))
-    if parts.job.parallel.split:
-        return split_plan(parts, loaded, pool, servers)
-    plan = job_plan(parts, traced(parts, loaded), pool, servers)
-    if not isinstance(parts.job.reduction, Library):
-        return plan
-    from dcsim.estimate import library  # brings NumPy
-
-    ranks = min(plan.program.ranks, plan.accelerators_per_server)
-    return replace(plan, library=library.interconnect(loaded.scenario, inventory, pool, ranks))
-
-
-def split_plan(parts: JobParts, loaded: Loaded, pool: PoolParts, servers: frozenset[int]) -> JobPlan:
-    """Return the plan of a job that is split over accelerators by more than its data.
-
-    Raises
-    ------
-    ScenarioError
-        If no measured times are known for its model, its accelerators or its software.
-    """
-    # Imported where it is needed: it brings NumPy, and loading other scenarios is to stay fast.
-    from dcsim.estimate.plan_work import Missing, setting_of, work_of
-    from dcsim.estimate.split_plan import split_job_plan
-
-    setting = setting_of(parts, pool, Shelf(loaded.scenario.parts))
-    if isinstance(setting, Missing):
-        key = f"jobs.{parts.job.name}.{setting.key}"
-        raise ScenarioError([loaded.problem(key, setting.found, setting.expected)])
-    work = work_of(parts, pool, setting, loaded.scenario.cluster.network.link)
-    return split_job_plan(parts, work, pool, servers)
-
-
-def _digest(loaded: Loaded, inventory: Inventory, jobs: Iterable[JobPlan]) -> str:
-    """Digest of the question: scenario, parts inlined, files it names, version."""
-    text = json.dumps(
-        {"scenario": digest_input(loaded.scenario), "parts": inventory.canonical(), "dcsim": __version__},
-        sort_keys=True,
-        default=str,
-    )
-    digest = hashlib.blake2b(text.encode(), digest_size=20)
-    for parts in inventory.jobs:
-        if isinstance(parts.model, UserModel):
-            digest.update(code_of(parts.model, loaded.folder).digest().encode())
-    for part in (loaded.scenario.site.climate, loaded.scenario.cluster.network.topology):
-        file = getattr(part, "file", None)
-        if file is not None:
-            digest.update((loaded.path.parent / file).read_bytes())
-    for plan in jobs:
-        if plan.library is not None:  # parts that no other part names
-            digest.update(repr(plan.library).encode())
-        if plan.split is not None:
-            digest.update(repr(plan.split.work).encode())
-    return digest.hexdigest()
+    choices = tuple(choose(parts, loaded, inventory) for parts in waiting)
+    changes = {path: value for each in choices for path, value in each.changes.items()}
+    settled = loaded.replace(changes, "parallel: auto")
+    return replace(ready(settled, resolve(settled), allow_code), choices=choices)

@@ -22,8 +22,8 @@ from dcsim.scenario.transformers import MixtureModel
 from dcsim.simulate import metrics, tables
 from dcsim.simulate.assemble import DataCenter, assemble
 from dcsim.simulate.checks import checks
-from dcsim.simulate.prepare import Prepared
 from dcsim.simulate.progress import Progress
+from dcsim.simulate.ready import Prepared
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -205,6 +205,7 @@ def _manifest(prepared: Prepared, outcome: _Outcome, verdicts: list[Check]) -> d
         "stopped": outcome.stopped,
         "carbon_scope": center.facility.summary().carbon_scope,
         "jobs": [plan.parts.job.name for plan in center.prepared.jobs],
+        "plans": [dict(each.told()) for each in prepared.choices],
         "held_against": dict(_held_against(center)),
         "weights": {job.name: job.weights_digest for job in center.every_job if job.weights_digest},
         "gradient_difference": {job.name: job.gradient_difference for job in center.every_job if job.weights_digest},

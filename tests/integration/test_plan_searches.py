@@ -48,9 +48,10 @@ def test_the_best_plan_is_written_and_runs(file: Path, tmp_path: Path) -> None:
     plans = found["plans"]
     assert [plan["step_s"] for plan in plans] == sorted(plan["step_s"] for plan in plans)
     simulated = [plan for plan in plans if plan["simulated_s"] is not None]
-    assert len(simulated) == min(3, len(plans))
+    assert simulated == plans[: len(simulated)]
     assert all(plan["simulated_s"] == pytest.approx(plan["step_s"], rel=0.15) for plan in simulated)
     best = min(simulated, key=lambda plan: plan["simulated_s"])
+    assert all(plan["step_s"] >= best["simulated_s"] for plan in plans[len(simulated) :]), "none left could be faster"
     run = dcsim("run", tmp_path / "plans" / "best.yaml", "--out", tmp_path / "run", "--no-report", "--quiet")
     assert run.exit_code == 0, run.output
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text("utf-8"))["metrics"]
@@ -76,7 +77,8 @@ def test_keys_are_changed_before_plans_are_looked_for(file: Path) -> None:
     done = dcsim("optimize", file, "--set", "jobs.pretrain.modle=llama2-7b")
     assert done.exit_code == 2
     assert "--set: jobs.pretrain" in done.stderr
-    found = plans.search(load(file, ["jobs.pretrain.parallel={auto: true, accelerators: 8, context: 1}"]), "pretrain")
+    changes = ["jobs.pretrain.parallel.accelerators=8", "jobs.pretrain.parallel.context=1"]
+    found = plans.search(load(file, changes), "pretrain").searched
     assert found.question.ranks == 8
     assert (found.found.plans.context == 1.0).all()
 

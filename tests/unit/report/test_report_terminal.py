@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from types import ModuleType
 
 from rich.console import Console
@@ -137,3 +138,11 @@ def test_different_carbon_scopes_are_warned_of(synthetic: ModuleType) -> None:
     first = text(terminal.comparison(compare(runs))).splitlines()[0]
     assert first.startswith("! carbon is counted by different scopes")
     assert "different scopes" not in text(terminal.comparison(compare(runs[:1] * 2)))
+
+
+def test_the_plan_that_was_chosen_is_told_with_the_reason(synthetic: ModuleType) -> None:
+    result = synthetic.result()
+    plan = {"job": "pretrain", "plan": "t8 d2 micro 1", "why": "fastest of 3 played by events"}
+    shown = text(terminal.summary(replace(result, manifest={**result.manifest, "plans": [plan]})))
+    assert "pretrain, its plan: t8 d2 micro 1\n  fastest of 3 played by events\n" in shown
+    assert len(shown.splitlines()) <= 24
