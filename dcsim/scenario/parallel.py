@@ -212,6 +212,12 @@ class Parallel(Value):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
+        if self.data == 1 and not self.auto and self._names_schedule:
+            rule = (
+                "nothing with data: 1, since gradients of one rank have no others to be summed with: leave reduce out, "
+                "or write data: 2 or more; reduce: library suits sweeps that begin at 1"
+            )
+            raise wrong(rule, found=f'"{self.reduction.kind}"', at="reduce")
         match self.reduction:
             case Hierarchical(group=int(group)) if self.data % group:
                 raise wrong(f"a number that divides parallel.data, {self.data}", found=str(group), at="reduce.group")
@@ -227,6 +233,11 @@ class Parallel(Value):
             case Federated(shares=tuple(shares)) if abs(sum(shares) - 1.0) > _ROUNDING:
                 raise wrong("shares that sum to 100 %", found=f"a sum of {100 * sum(shares):g} %", at="reduce.shares")
         return self
+
+    @property
+    def _names_schedule(self) -> bool:
+        """Whether one schedule of a sum is asked for, which takes several ranks."""
+        return self.reduce is not None and self.reduction != Library(kind="library")
 
     @property
     def split(self) -> bool:

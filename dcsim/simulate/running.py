@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _HALF = 0.5
-_SEVERAL = 2  # ranks from which on gradients are summed
 _LIBRARIES = ("simpy", "networkx", "jax", "optax", "numpy", "scipy", "pandas", "pyarrow")
 
 
@@ -243,7 +242,7 @@ def _libraries() -> tuple[tuple[str, str], ...]:
 def warnings(center: DataCenter) -> list[str]:
     """Return what the models could not do as asked, each once."""
     traced = (f"{plan.parts.job.name}: {text}" for plan in center.prepared.jobs for text in plan.costs.warnings)
-    own = [*_killed(center), *traced, *_precisions(center), *_latencies(center), *_alone(center)]
+    own = [*_killed(center), *traced, *_precisions(center), *_latencies(center)]
     return list(dict.fromkeys([*own, *center.facility.summary().warnings]))
 
 
@@ -271,14 +270,6 @@ def _latencies(center: DataCenter) -> Iterator[str]:
                 f"{job.name}: {job.latency_share:.0%} of the time of its all-reduces is latency of a ring of "
                 f"{job.plan.program.ranks} ranks; libraries choose trees there, so real steps are shorter"
             )
-
-
-def _alone(center: DataCenter) -> Iterator[str]:
-    """Yield the jobs that name a schedule for gradients of which one rank has the only ones."""
-    for plan in center.prepared.jobs:
-        job = plan.parts.job
-        if plan.program.ranks < _SEVERAL and "reduce" in job.parallel.model_fields_set:
-            yield f"{job.name}: parallel.reduce has nothing to do, since the job has one rank"
 
 
 def _cpu_model() -> str:

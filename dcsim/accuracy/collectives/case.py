@@ -15,6 +15,9 @@ from dcsim.errors import InputError
 
 Row = Mapping[str, str]
 
+_SIZES: Final = ("message_bytes", "gpus", "nodes", "gpus_per_node")
+_NOT_STATED: Final = frozenset(("", "-", "n/a", "na", "nan", "none", "null", "unknown", "?"))
+
 _REQUIRED: Final = ("id", "collective", "metric", "value")
 _METRICS: Final = re.compile(r"(latency|time|busbw|algbw|bandwidth)[ _]*\(?(us|ms|s|ns|gbps|gbit/s|gb/s|mb/s|mbps)?\)?")
 _SECONDS: Final = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
@@ -43,6 +46,8 @@ class Case:
     gpus: int | None
     nodes: int | None
     gpus_per_node: int | None
+    place: str = ""
+    """The table and the line in it."""
     faulty: bool = False
     """Whether most rows of its system in its source are flagged: then the fault is in the system, not in a size."""
 
@@ -53,6 +58,13 @@ class Case:
     def number(self, column: str) -> float | None:
         """Return the number in a column, None if there is none above zero."""
         return _number(self.row.get(column))
+
+    @property
+    def slips(self) -> str:
+        """What is written for a size that is none, and where; "" if there is no such thing."""
+        found = ((column, (self.row.get(column) or "").strip()) for column in _SIZES)
+        wrong = [f'{column}: found "{text}", expected a number above zero' for column, text in found if _slip(text)]
+        return f"{self.place}: {'; '.join(wrong)}" if wrong else ""
 
     @property
     def timed(self) -> bool:
@@ -95,7 +107,7 @@ def read(path: Path | None) -> list[Case]:
     problems = [f"{name}:{line}: {problem}" for line, row in enumerate(rows, 2) for problem in _problems(row)]
     if problems:
         raise InputError("\n".join(problems))
-    return _with_faults([_case(row) for row in rows])
+    return _with_faults([_case(row, f"{name}:{line}") for line, row in enumerate(rows, 2)])
 
 
 def _with_faults(cases: Sequence[Case]) -> list[Case]:
@@ -113,7 +125,7 @@ def fitted_keys() -> frozenset[tuple[str, ...]]:
     return frozenset(case.key for case in read(None) if case.text("fitted") == "yes")
 
 
-def _case(row: Row) -> Case:
+def _case(row: Row, place: str) -> Case:
     metric, scale = _metric(row["metric"])
     return Case(
         row=row,
@@ -125,6 +137,7 @@ def _case(row: Row) -> Case:
         gpus=_count(row.get("gpus")),
         nodes=_count(row.get("nodes")),
         gpus_per_node=_count(row.get("gpus_per_node")),
+        place=place,
     )
 
 
@@ -142,6 +155,11 @@ def _metric(text: str) -> tuple[str, float]:
     if name in ("latency", "time"):
         return name, _SECONDS.get(unit or "us", 1e-6)
     return "algbw" if name == "bandwidth" else name, _RATES.get(unit or "gbps", 1e9)
+
+
+def _slip(text: str) -> bool:
+    """Return whether a text says something, but no number; zero is what tables write where there is nothing."""
+    return text.lower() not in _NOT_STATED and text.replace(",", "").strip("0.") != "" and _number(text) is None
 
 
 def _number(text: str | None) -> float | None:

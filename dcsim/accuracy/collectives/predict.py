@@ -67,9 +67,11 @@ def predict(case: Case, shelf: Shelf) -> Prediction:
 
 def _predict(case: Case, shelf: Shelf) -> Prediction:
     try:
+        if case.slips:
+            raise InputError(case.slips)
         group = group_of(case)
         if group.ranks < _PAIR:
-            raise InputError(f"found a collective over {group.ranks} rank, expected at least {_PAIR}")
+            raise InputError(f"{case.place}: found a collective over {group.ranks} rank, expected at least {_PAIR}")
         net = interconnect_of(case, group, shelf)
         name = re.sub(r"[^a-z0-9]", "", case.text("collective"))
         if name.startswith("moe") or name in ("dispatch", "combine"):

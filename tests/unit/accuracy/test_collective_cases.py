@@ -241,3 +241,23 @@ def test_cards_of_racks(tmp_path: Path) -> None:
 def test_chips_of_a_torus_share_a_domain(tmp_path: Path) -> None:
     one = case(tmp_path, gpu="TPU v5p", gpus="64", gpus_per_node="4", nodes="16", intra_link="ICI")
     assert group_of(one).domains == 1
+
+
+@pytest.mark.parametrize("metric", ["latency_us", "busbw_GBps"])
+@pytest.mark.parametrize(("column", "text"), [("message_bytes", "abc"), ("gpus", "eight"), ("message_bytes", "-5")])
+def test_a_size_that_is_none_is_told_with_its_place(tmp_path: Path, metric: str, column: str, text: str) -> None:
+    found = predict(case(tmp_path, metric=metric, **{column: text}), SHELF)
+    assert found.seconds is None
+    assert found.rate is None
+    assert found.reason == f'{tmp_path}/cases.csv:2: {column}: found "{text}", expected a number above zero'
+
+
+@pytest.mark.parametrize("text", ["", "n/a", "-", "0", "0.0"])
+def test_what_a_table_writes_for_nothing_is_not_stated(tmp_path: Path, text: str) -> None:
+    assert predict(case(tmp_path, message_bytes=text), SHELF).rate is not None
+    assert predict(case(tmp_path, collective="barrier", metric="latency_us", message_bytes=text), SHELF).seconds
+
+
+def test_one_rank_is_told_with_its_place(tmp_path: Path) -> None:
+    told = f"{tmp_path}/cases.csv:2: found a collective over 1 rank, expected at least 2"
+    assert predict(case(tmp_path, gpus="1"), SHELF).reason == told

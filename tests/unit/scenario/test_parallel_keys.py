@@ -126,3 +126,33 @@ def test_a_wrong_compression_gets_one_message(text: str, message: str) -> None:
     with pytest.raises(ScenarioError) as caught:
         load(SAMPLE, [f"jobs.learn.parallel.compression={text}"])
     assert [str(problem) for problem in caught.value.problems] == [f"--set: jobs.learn.parallel.compression{message}"]
+
+
+ALONE = (
+    "expected nothing with data: 1, since gradients of one rank have no others to be summed with: leave reduce out, or "
+    "write data: 2 or more; reduce: library suits sweeps that begin at 1"
+)
+
+
+@pytest.mark.parametrize(
+    ("reduce", "found"),
+    [
+        ("ring", "ring"),
+        ("{kind: tree}", "tree"),
+        ("hierarchical", "hierarchical"),
+        ("{kind: parameter-server, shards: 4}", "parameter-server"),
+        ("{kind: federated, local_steps: 1}", "federated"),
+        ("{kind: library, algorithm: tree}", "library"),
+        ("{kind: library, protocol: ll}", "library"),
+    ],
+)
+def test_a_schedule_for_the_gradients_of_one_rank_is_refused(reduce: str, found: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        load(SAMPLE, ["jobs.learn.parallel.data=1", f"{KEY}={reduce}"])
+    assert str(caught.value) == f'--set: {KEY}: found "{found}", {ALONE}'
+
+
+@pytest.mark.parametrize("reduce", ["library", "{kind: library}", "null"])
+def test_a_sweep_may_begin_at_one_rank_where_no_schedule_is_named(reduce: str) -> None:
+    jobs = [load(SAMPLE, [f"jobs.learn.parallel.data={n}", f"{KEY}={reduce}"]).scenario.jobs[1] for n in (1, 2, 4)]
+    assert [job.ranks for job in jobs] == [1, 2, 4]

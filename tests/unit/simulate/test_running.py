@@ -102,10 +102,3 @@ def test_it_stops_at_the_stated_time(file: Path) -> None:
     assert early.tables["breakdown"].query("part == 'launch'")["seconds"].item() == 0.5
     assert late.metrics["run.duration"].value == 3600.0
     assert late.metrics["jobs.one.finish"].value < 1.5
-
-
-def test_a_schedule_of_gradients_over_one_rank_is_told(file: Path) -> None:
-    settings = ("jobs.one.parallel.data=1", "jobs.one.steps=2")
-    told = "one: parallel.reduce has nothing to do, since the job has one rank"
-    assert told in dcsim.run(load(file, *settings, "jobs.one.parallel.reduce=tree")).manifest["warnings"]
-    assert told not in dcsim.run(load(file, *settings)).manifest["warnings"]
