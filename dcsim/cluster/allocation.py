@@ -103,7 +103,7 @@ def _all_ranks(way: LibraryPath, places: Sequence[Rank], fabric: Fabric) -> Libr
 
 
 def _path(route: Route, fabric: Fabric) -> Path:
-    return Path(route, fabric.planned_rate(route))
+    return Path(route, fabric.planned_rate(route), fabric.whole_rate(route))
 
 
 _NOWHERE = Path(RouteBuilder().build(1.0, 0.0), float("inf"))

@@ -126,7 +126,7 @@ class Stepping:
         """Return the path as the network is now; one that is dead is planned as if it were not, and waited for."""
         fabric = self._hall.fabric
         route = fabric.current(path.route)
-        return Path(route, fabric.planned_rate(route))
+        return replace(path, route=route, rate_bytes_per_s=fabric.planned_rate(route))
 
     def _scales(self, first: int, count: int) -> Floats:
         """Return the compute-time factors of steps, of mean one, keyed by job, attempt and step, shape (count,)."""

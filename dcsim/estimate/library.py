@@ -37,10 +37,21 @@ _KINDS: Final[Mapping[CollectiveKind, Kind]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A route and the payload rate [B/s] it carries when nobody else is there."""
+    """A route and the payload rate [B/s] it carries when nobody else is there.
+
+    ``whole_bytes_per_s`` is that of the route that was planned with all its links whole, the same unless given.
+    """
 
     route: Route
     rate_bytes_per_s: float
+    whole_bytes_per_s: float | None = None
+
+    def latency_s(self, seconds: float, size_bytes: float) -> float:
+        """Return what of a time [s] bytes at the full rate of whole links do not explain, 0 or less if they do.
+
+        It does not shrink where a link is slower than it should be: a transfer then takes longer by what its bytes do.
+        """
+        return seconds - size_bytes / (self.whole_bytes_per_s or self.rate_bytes_per_s)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,9 +82,9 @@ class Taken:
 def take(way: LibraryPath, size_bytes: float) -> Taken:
     """Return what is taken for ``size_bytes`` [B].
 
-    Alone on its links it takes as long as :func:`dcsim.network.collectives.collective_time` says: what the bytes at the
-    full rate of the route do not explain (steps, protocol, pipeline) counts as latency. The rate is the route's, so
-    that collisions and other traffic show; where the route is slower than the closed form takes it to be, so is the
+    Alone on whole links it takes as long as :func:`dcsim.network.collectives.collective_time` says: what the bytes at
+    the full rate of the route do not explain (steps, protocol, pipeline) counts as latency. The rate is the route's, so
+    that slow links and other traffic show; where the route is slower than the closed form takes it to be, so is the
     collective.
     """
     choice = choice_of(way.named) if way.kind == "all-reduce" else Choice()
@@ -83,7 +94,7 @@ def take(way: LibraryPath, size_bytes: float) -> Taken:
         path = way.in_switch
     if found.algorithm == "Tree" and way.tree is not None:
         path = way.tree
-    rest = float(found.seconds) - size_bytes / path.rate_bytes_per_s
+    rest = path.latency_s(float(found.seconds), size_bytes)
     return Taken(path, max(float(found.latency_s), rest), f"{found.algorithm} {found.protocol}")
 
 

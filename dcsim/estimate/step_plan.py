@@ -170,7 +170,7 @@ def timed_move(message: Message, paths: Paths) -> Move:
     """
     way = paths[message.group]
     path = way.ring if isinstance(way, LibraryPath) else way[0]
-    rest_s = message.seconds - message.size_bytes / path.rate_bytes_per_s
+    rest_s = path.latency_s(message.seconds, message.size_bytes)
     return Move(message.label, path.route, message.size_bytes, max(rest_s, 0.0), path.rate_bytes_per_s)
 
 

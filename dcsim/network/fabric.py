@@ -207,7 +207,11 @@ class Fabric:
         """Return the rate that :meth:`alone_rate` does, for a dead route that with all links whole [B/s]: one plans as
         if it were not dead, and waits for it.
         """
-        return self.alone_rate(route) or _slowest(self.capacities, route)
+        return self.alone_rate(route) or self.whole_rate(route)
+
+    def whole_rate(self, route: Route) -> float:
+        """Return the rate that :meth:`alone_rate` does with all links whole [B/s]."""
+        return _slowest(self.capacities, route)
 
     def transfer(self, route: Route, size_bytes: float, owner: str, latency_s: float | None = None) -> simpy.Event:
         """Move ``size_bytes`` of payload: after the latency it flows at its fair share of the links until it is there.

@@ -61,8 +61,8 @@ class Stretch:
 class Message:
     """Start a collective that a model of whole steps has timed; do not wait for it.
 
-    Alone it takes ``seconds``, or as long as the network needs for ``size_bytes`` where that is longer. ``group`` are
-    the ranks of ``mesh`` that take part.
+    Alone on whole links it takes ``seconds``, or what the network needs for ``size_bytes`` if that is longer.
+    ``group`` are the ranks of ``mesh`` that take part.
     """
 
     label: str

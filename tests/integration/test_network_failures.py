@@ -55,6 +55,18 @@ def test_a_job_that_nothing_reaches_is_killed_with_the_reason(scenario: Make, jo
     assert any("one was killed" in text and "dead link" in text for text in result.manifest["warnings"])
 
 
+def test_a_slow_cable_costs_a_library_what_it_costs_a_ring(scenario: Make, job: Make, both: Run) -> None:
+    """Both send the same bytes around all cards, whatever else their rounds take; the cable is slow to the end."""
+    lost_s = []
+    for reduce in ("ring", {"kind": "library", "algorithm": "ring"}):
+        wide = job("one", parallel={"data": 32, "reduce": reduce, "overlap": False})
+        slow = [fault("train/1 nic 0 in", "1 s", degrade="70 %")]
+        runs = [both(scenario(wide, cluster=NETWORK, faults=faults)) for faults in ([], slow)]
+        lost_s.append(runs[1].value("jobs.one.step_time") - runs[0].value("jobs.one.step_time"))
+    assert lost_s[0] > 1e-6
+    assert lost_s[1] == pytest.approx(lost_s[0], rel=1e-6)
+
+
 @pytest.mark.parametrize("reduce", ["ring", "library"])
 def test_a_job_that_begins_behind_a_dead_link_waits_for_it(scenario: Make, job: Make, both: Run, reduce: str) -> None:
     late = job("one", parallel={"data": 16, "reduce": reduce}, arrive="1.1 s")

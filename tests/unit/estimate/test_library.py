@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,16 @@ from dcsim.estimate.exposure import collective_rows
 from dcsim.estimate.library import LibraryPath, take
 from dcsim.estimate.library import Path as Way
 from dcsim.estimate.step import Busy, Join, Move
+from dcsim.estimate.step_plan import timed_move
 from dcsim.network.collectives import Interconnect, RankGroup, collective_time
 from dcsim.network.collectives.standard import gpu_fabric
 from dcsim.network.fabric import Fabric
 from dcsim.network.layout import Endpoint, FabricLayout, InnerLink
+from dcsim.parallel.program import Message
 from dcsim.scenario.load import load
 from dcsim.scenario.parallel import Library
 from dcsim.simulate.prepare import prepare
+from dcsim.workload.operation import Group
 
 GB = 1e9
 QUICKSTART = Path(__file__).parents[3] / "scenarios" / "quickstart.yaml"
@@ -77,6 +81,27 @@ def test_a_slower_route_makes_the_collective_slower() -> None:
     )
     taken = take(slow, 1e9)
     assert taken.latency_s == float(collective_time("all-reduce", 1e9, found.group, NET).latency_s)
+
+
+@pytest.mark.parametrize("size", [1e6, 25e6])
+def test_a_link_at_a_fraction_of_its_rate_costs_what_its_bytes_take_longer(size: float) -> None:
+    """A ring of cards at 30 %: latency and steps stay as they are, the bytes take 1 / 0.3 of their time."""
+    found = way(2, 8, algorithm="ring")
+    whole = found.ring.rate_bytes_per_s
+    slow = replace(found, ring=Way(found.ring.route, 0.3 * whole, whole))
+    before, after = take(found, size), take(slow, size)
+    assert after.latency_s == before.latency_s
+    gained_s = size / after.path.rate_bytes_per_s - size / before.path.rate_bytes_per_s
+    assert gained_s == pytest.approx(size / whole * (1 / 0.3 - 1), rel=1e-9)
+
+
+def test_a_message_of_a_plan_over_a_slow_link_takes_longer_too() -> None:
+    """12 s by the model of the message, of which 10 bytes at 2 B/s explain 5; at half the rate they take 10."""
+    route = fabric(2, 1).all_reduce([(0, 0), (1, 0)])
+    message = Message("tensor", Group("permute", ("stage",), ((0, 1),)), (("stage", 2),), 10.0, 12.0)
+    moves = [timed_move(message, {message.group: [Way(route, rate, 2.0)]}) for rate in (2.0, 1.0)]
+    assert [move.latency_s for move in moves] == [7.0, 7.0]
+    assert [move.seconds for move in moves] == [12.0, 17.0]
 
 
 def test_what_trees_put_on_links() -> None:
