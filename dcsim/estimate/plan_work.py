@@ -156,12 +156,14 @@ def routing_of(parallel: Parallel) -> Routing:
 
 def kept_of(parallel: Parallel) -> Kept:
     """Return what of a forward pass is kept."""
-    again = parallel.recompute
+    again, given = parallel.recompute, parallel.adapters
     return Kept(
         narrow=_one(float(parallel.activations == "fp8")),
         norms=_one(float(computes_again(again, "norms"))),
         functions=_one(float(computes_again(again, "activations"))),
         ups=_one(float(computes_again(again, "up-projections"))),
+        attention_inputs=_one(float(given is None or "attention" in given.targets)),
+        feed_inputs=_one(float(given is None or "feed-forward" in given.targets)),
     )
 
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcsim.estimate.work import Work
-from dcsim.parallel.adapters import adapter_parameters
+from dcsim.parallel.adapters import adapter_parameters, narrow_elements
 from dcsim.parallel.held import Held, held, plain_parameters
-from dcsim.parallel.kept import Kept, attention_bytes, feed_bytes, stream_bytes_kept
+from dcsim.parallel.kept import attention_bytes, feed_bytes, stream_bytes_kept
 from dcsim.parallel.layer import tokens
 from dcsim.parallel.parallelism import EVERYTHING, GRADIENTS, OPTIMIZER
 from dcsim.parallel.routing import busiest_load
@@ -66,16 +66,18 @@ def rank_memory(work: Work, keeps_all: bool = False) -> Memory:
 def layer_bytes(work: Work) -> Floats:
     """Return the activations that a layer of the mean keeps of one micro batch for its backward pass [B].
 
-    Of a plain GPT, s b h (10 + 24 / t + 5 a s / (h t)), or s b h / t (34 + 5 a s / h) with sequence parallelism.
+    Of a plain GPT, s b h (10 + 24 / t + 5 a s / (h t)), or s b h / t (34 + 5 a s / h) with sequence parallelism. Where
+    adapters alone are trained, what no gradient of a matrix reads is not kept, but x A of every adapter is.
     """
     plan, shape = work.plan, work.shape
     rows, width = tokens(shape, plan), work.precision.activation_bytes
     split = np.where(plan.sequence > 0, plan.tensor, 1.0)
     masks = np.where(work.habits.fused > 0, 0.0, 2.0)  # dropout went with the kernels of its time
     stream = (stream_bytes_kept(work.kept, width) + masks) * shape.hidden / split
-    inner = attention_bytes(shape, work.kept, width)
+    inner = attention_bytes(shape, work.kept, width, work.habits.fused)
     inner = inner + feed_bytes(shape, work.kept, width, busiest_load(work.routing, plan))
-    kept = rows * (stream + inner / plan.tensor)
+    beside = np.where(plan.adapters > 0, narrow_elements(shape, work.adapters), 0.0) * width
+    kept = rows * (stream + inner / plan.tensor + beside)
     scores = _SCORE_BYTES * rows * shape.heads * shape.sequence / plan.tensor
     scores = np.where(work.habits.fused > 0, 0.0, scores) * (1.0 - plan.recomputed_core)
     whole = kept + scores
@@ -133,7 +135,8 @@ def _again(work: Work) -> Floats:
     """What one layer holds while it, or parts of it, run again, beside what all keep."""
     plan = work.plan
     some = replace(work, plan=replace(plan, recomputed=np.zeros_like(plan.recomputed)))
-    whole = layer_bytes(replace(some, kept=replace(Kept(), narrow=work.kept.narrow)))
+    nothing = np.zeros(1)
+    whole = layer_bytes(replace(some, kept=replace(work.kept, norms=nothing, functions=nothing, ups=nothing)))
     return np.where(plan.recomputed > 0, whole, whole - layer_bytes(some))
 
 

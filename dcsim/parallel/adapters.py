@@ -37,6 +37,14 @@ def adapter_parameters(shape: Shape, adapters: Adapters) -> Floats:
     return np.asarray(shape.layers * adapters.rank * sizes)
 
 
+def narrow_elements(shape: Shape, adapters: Adapters) -> Floats:
+    """Return what the adapters of a layer keep of a token beside what they read: x A, for the gradient of B.
+
+    Every tensor rank keeps all of it, since r columns are too few to be shared.
+    """
+    return np.asarray(adapters.rank * sum(there for there, _, _ in _matrices(shape, adapters)))
+
+
 def adapter_products(shape: Shape, plan: Parallelism, adapters: Adapters) -> tuple[Product, ...]:
     """Return the products of the adapters of a layer, of one rank and micro batch; tensor ranks share them evenly."""
     one, rows, rank = np.ones_like(shape.hidden), tokens(shape, plan), adapters.rank

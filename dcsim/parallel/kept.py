@@ -3,6 +3,8 @@
 V. Korthikanti et al., "Reducing activation recomputation in large transformer models", MLSys 2023, sections 4 and 5,
 extended to grouped and latent attention, gates and experts; norms, up-projections and outputs of activation functions
 again, and operands in 8 bits: DeepSeek-AI, DeepSeek-V3 Technical Report (2024), sections 3.2.3 and 3.3.3.
+
+Of a product Y = X W, the gradient of X reads W and that of W reads X: where W is frozen, no X waits for it.
 """
 
 from __future__ import annotations
@@ -34,23 +36,33 @@ class Kept:
     norms, functions, ups
         1 where outputs of norms, outputs of activation functions, and queries, keys and values that latent attention
         widens from its compressed ones are computed again.
+    attention_inputs, feed_inputs
+        1 where gradients of the matrices of attention, or of feed-forward layers, ask for what they read; 0 where the
+        matrices are frozen and have no adapters, which read the same.
     """
 
     narrow: Floats = field(default_factory=lambda: np.zeros(1))
     norms: Floats = field(default_factory=lambda: np.zeros(1))
     functions: Floats = field(default_factory=lambda: np.zeros(1))
     ups: Floats = field(default_factory=lambda: np.zeros(1))
+    attention_inputs: Floats = field(default_factory=lambda: np.ones(1))
+    feed_inputs: Floats = field(default_factory=lambda: np.ones(1))
 
 
 def stream_bytes_kept(kept: Kept, width: Floats) -> Floats:
-    """Return what a token's stream keeps in a layer, over its elements: inputs and outputs of two norms [B]."""
-    return np.asarray(2.0 * width + 2.0 * _operand(kept, width) * (1.0 - kept.norms))
+    """Return what a token's stream keeps in a layer, over its elements: inputs and outputs of two norms [B].
+
+    Backward passes of norms read their inputs; gradients of the matrices behind them, and only they, the outputs.
+    """
+    read = kept.attention_inputs + kept.feed_inputs
+    return np.asarray(2.0 * width + read * _operand(kept, width) * (1.0 - kept.norms))
 
 
-def attention_bytes(shape: Shape, kept: Kept, width: Floats) -> Floats:
+def attention_bytes(shape: Shape, kept: Kept, width: Floats, fused: float | Floats = 1.0) -> Floats:
     """Return what an attention layer keeps of a token but its stream and scores, before tensor ranks share it [B].
 
-    Queries, keys and values, what the output product reads, and compressed ones where attention is latent.
+    Queries, keys and values, what the output product reads, and compressed ones where attention is latent. The
+    backward pass of a ``fused`` kernel reads the output too (T. Dao et al., FlashAttention, NeurIPS 2022, algorithm 4).
     """
     latent = shape.key_rank > 0
     groups = np.where(latent, shape.heads, shape.groups)
@@ -58,7 +70,8 @@ def attention_bytes(shape: Shape, kept: Kept, width: Floats) -> Floats:
     compressed = shape.query_rank + shape.key_rank + shape.rotary_width
     narrow = np.where(kept.norms > 0, width, _operand(kept, width))  # compressed ones pass a norm too
     wide = wide * (1.0 - np.where(latent, kept.ups, 0.0))
-    return np.asarray(width * (wide + shape.heads * shape.value_width) + narrow * compressed)
+    output = np.maximum(fused, kept.attention_inputs) * shape.heads * shape.value_width
+    return np.asarray(width * (wide + output) + narrow * compressed)
 
 
 def feed_bytes(shape: Shape, kept: Kept, width: Floats, load: Floats) -> Floats:
@@ -69,7 +82,7 @@ def feed_bytes(shape: Shape, kept: Kept, width: Floats, load: Floats) -> Floats:
     """
     operand = _operand(kept, width)
     dense = np.where(shape.mixture, shape.dense_layers / shape.layers, 1.0)
-    each = (1.0 + shape.gated + 1.0 - kept.functions) * operand
+    each = (1.0 + shape.gated + (1.0 - kept.functions) * kept.feed_inputs) * operand
     mixed = each * shape.shared_ffn + load * shape.chosen * (operand * shape.hidden + each * shape.expert_ffn)
     return np.asarray(dense * each * shape.ffn + (1.0 - dense) * mixed)
 

@@ -20,7 +20,7 @@ from dcsim.estimate.layout import bubble_seconds, chunks_of, layer_counts
 from dcsim.estimate.plan_work import Missing
 from dcsim.estimate.planned import PlannedStep, planned_step, rounds_of, whole_flops
 from dcsim.estimate.planned_program import planned_program
-from dcsim.estimate.rank_memory import rank_memory
+from dcsim.estimate.rank_memory import layer_bytes, rank_memory
 from dcsim.estimate.step_plan import Path, step_plan
 from dcsim.estimate.training import layers_of, step_parts
 from dcsim.estimate.work import Work
@@ -247,6 +247,26 @@ def test_adapters_have_no_gradients_of_other_weights() -> None:
     assert float(memory.gradients[0]) == pytest.approx(2 * few, rel=1e-9)
     assert float(memory.optimizer[0]) == pytest.approx(12 * few / 32, rel=1e-9)
     assert float((memory.weights - rank_memory(whole_work).weights)[0]) == pytest.approx(2 * few, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("targets", "outputs", "inner", "narrow"),
+    [
+        (["attention", "feed-forward"], 2, 3, 4 + 3),
+        (["attention"], 1, 2, 4),
+        (["feed-forward"], 1, 3, 3),
+    ],
+)
+def test_inputs_of_frozen_matrices_do_not_wait(targets: list[str], outputs: int, inner: int, narrow: int) -> None:
+    # Of a token in Llama 3 8B, 2 B each: inputs of two norms; their outputs where adapters read them; queries, keys,
+    # values and the output of the fused attention, 32 + 8 + 8 + 32 heads of 128; gate and up, 14,336 wide, and their
+    # product where the adapter of down reads it; x A of every adapter, 16 wide.
+    plan: dict[str, object] = {"data": 8, "sharding": "optimizer", "adapters": {"rank": 16, "targets": targets}}
+    found = float(layer_bytes(work("llama3-8b", plan, batch=SMALL))[0])
+    elements = (2 + outputs) * 4096 + 80 * 128 + inner * 14336 + 16 * narrow
+    assert found == pytest.approx(8192 * 2 * elements, rel=1e-9)
+    whole = float(layer_bytes(work("llama3-8b", {"data": 8, "sharding": "optimizer"}, batch=SMALL))[0])
+    assert whole == pytest.approx(8192 * 2 * (4 * 4096 + 80 * 128 + 3 * 14336), rel=1e-9)
 
 
 def test_tokens_in_order_make_attention_as_long_as_that_of_the_last_rank() -> None:

@@ -63,6 +63,14 @@ def test_plain_attention_has_nothing_to_widen() -> None:
         assert float(attention_bytes(shape("llama3-8b"), one, TWO)[0]) == pytest.approx(2 * 80 * 128, rel=1e-12)
 
 
+def test_what_only_gradients_of_frozen_matrices_would_read() -> None:
+    frozen = Kept(attention_inputs=0 * ONE, feed_inputs=0 * ONE)
+    assert float(stream_bytes_kept(frozen, TWO)[0]) == 2 * 2, "inputs of norms alone"
+    both = [float(attention_bytes(shape("llama3-8b"), frozen, TWO, fused)[0]) for fused in (1.0, 0.0)]
+    assert both == [2 * 80 * 128, 2 * 48 * 128], "the output, 32 heads wide, is read by a fused kernel alone"
+    assert float(feed_bytes(shape("llama3-8b"), frozen, TWO, ONE)[0]) == 2 * 2 * 14336, "gate and up alone"
+
+
 @pytest.mark.parametrize(
     ("ways", "width", "matrices"), [((), 2.0, 3), (("functions",), 2.0, 2), (("functions", "narrow"), NARROW, 2)]
 )
