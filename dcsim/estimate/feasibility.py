@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from math import ceil, floor, log10
@@ -26,6 +27,9 @@ from dcsim.scenario.workload import Job
 if TYPE_CHECKING:
     from dcsim.estimate.job_plan import JobPlan
     from dcsim.network.collectives import Interconnect
+    from dcsim.network.topologies.base import MisfitError
+
+_PORTS = range(2, 4097, 2)  # that a switch may have
 
 Report = Callable[..., Problem]
 
@@ -195,15 +199,39 @@ def _network(scenario: Scenario, inventory: Inventory, report: Report, folder: P
 
 def _wired(scenario: Scenario, inventory: Inventory, report: Report, folder: Path) -> Iterator[Problem]:
     """Yield a topology that cannot join all network cards."""
+    error = _misfit(scenario, inventory, folder)
+    if error is None:
+        return
+    expected = error.expected
+    if error.key == "radix":
+        expected += _enough_ports(scenario, inventory, folder)
+    yield report(f"cluster.network.{error.key}", error.found, expected)
+
+
+def _enough_ports(scenario: Scenario, inventory: Inventory, folder: Path) -> str:
+    """Return with how many ports a switch the topology joins all network cards, in words; more ports join no fewer."""
+
+    def joins(ports: int) -> bool:
+        network = scenario.cluster.network.model_copy(update={"radix": ports})
+        cluster = scenario.cluster.model_copy(update={"network": network})
+        return _misfit(scenario.model_copy(update={"cluster": cluster}), inventory, folder) is None
+
+    place = bisect_left(_PORTS, True, key=joins)
+    return f": radix: {_PORTS[place]} at least" if place < len(_PORTS) else ", which no switch has"
+
+
+def _misfit(scenario: Scenario, inventory: Inventory, folder: Path) -> MisfitError | None:
+    """Return why the topology cannot join all network cards, None where it can."""
     from dcsim.estimate.fabric_plan import fabric_layout  # brings NumPy
     from dcsim.network.topologies.base import MisfitError
 
-    layout = fabric_layout(scenario, inventory, folder)
     try:
+        layout = fabric_layout(scenario, inventory, folder)
         if layout.topology is not None:
             layout.topology.facts(layout.cards)
     except MisfitError as error:
-        yield report(f"cluster.network.{error.key}", error.found, error.expected)
+        return error
+    return None
 
 
 def _feed_and_plant(scenario: Scenario, inventory: Inventory, report: Report) -> Iterator[Problem]:

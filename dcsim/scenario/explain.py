@@ -14,6 +14,7 @@ from dcsim.errors import Problem
 from dcsim.scenario.positions import Positions
 from dcsim.scenario.suggest import nearest, quoted
 
+_OR_A_BLOCK = ", or a block such as"  # of kinds.by_kind
 _WORDS: Mapping[str, str] = types.MappingProxyType(
     {
         "string_type": "text (a number needs quotes)",
@@ -50,6 +51,10 @@ def _problem(error: Mapping[str, Any], model: type[BaseModel], positions: Positi
         case "expected" if at:
             below = positions.walk([*location, *at.split(".")])
             return Problem(below.file, below.line, path + at, context["found"], context["expected"])
+        case "expected" if _unknown_kind(error):
+            place, found = positions.walk([*location, "kind"]), quoted(error["input"]["kind"])
+            expected = error["msg"].partition(_OR_A_BLOCK)[0]
+            hint = nearest(found.strip('"'), expected.removeprefix("one of ").split(", "))
         case "expected":
             expected = context.get("expected", error["msg"])
         case "extra_forbidden":
@@ -74,6 +79,11 @@ def _problem(error: Mapping[str, Any], model: type[BaseModel], positions: Positi
         case "greater_than":
             expected = f"a number above {context['gt']:g}"
     return Problem(place.file, place.line, place.path, found, expected or _lower(error["msg"]), hint)
+
+
+def _unknown_kind(error: Mapping[str, Any]) -> bool:
+    """Whether a block says what kind of several it is, and there is no such kind."""
+    return _OR_A_BLOCK in error["msg"] and isinstance(error["input"], Mapping) and "kind" in error["input"]
 
 
 def _bound(context: Mapping[str, Any]) -> str:

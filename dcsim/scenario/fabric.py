@@ -124,7 +124,10 @@ class Network(Value):
     def _routing_suits(self) -> Self:
         allowed = _ONLY.get(self.routing or "", (self.kind,))
         if self.kind not in allowed:
-            raise wrong(f"ecmp, d-mod-k, static or adaptive, in a {self.kind}", f'"{self.routing}"', "routing")
+            own = [policy for policy, kinds in _ONLY.items() if self.kind in kinds]
+            names = ["ecmp", "d-mod-k", "static", "adaptive", *own]
+            where = f"in {'an' if self.kind.startswith('nv') else 'a'} {self.kind}"
+            raise wrong(f"{', '.join(names[:-1])} or {names[-1]}, {where}", f'"{self.routing}"', "routing")
         wires = self.wires
         if isinstance(wires, RailOptimized) and not wires.spine and self.policy != "rail-local":
             raise wrong("rail-local where no spine joins the rails", f'"{self.routing}"', "routing")

@@ -56,7 +56,9 @@ class _NetworkFault(Value):
     @model_validator(mode="after")
     def _suits(self) -> Self:
         if self.degrade is not None and not 0.0 < self.degrade < 1.0:
-            raise wrong("above 0 % and below 100 %: a dead link needs no degrade", f"{self.degrade:g}", "degrade")
+            raise wrong(
+                "above 0 % and below 100 %: a dead link needs no degrade", f"{100 * self.degrade:g} %", "degrade"
+            )
         if self.flap is not None and self.repair is None:
             raise wrong("a time beside the key flap, or the link would flap forever", "nothing", "repair")
         return self

@@ -168,6 +168,9 @@ Plain = Literal[
 TopologyKeys = (
     Clos | ThreeLayer | RailOptimized | DualPlane | Torus | Dragonfly | NvlinkDomain | PcieTree | Wan | GraphFile
 )
+NO_UPLINKS = frozenset(("torus", "dragonfly", "nvlink-domain", "pcie-tree", "file"))
+"""The kinds whose switches have no tier above them, or whose cables have rates of their own."""
+
 CLASSES: Mapping[str, type[TopologyKeys]] = MappingProxyType(
     {
         "fat-tree": Clos,

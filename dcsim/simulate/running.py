@@ -18,6 +18,7 @@ from dcsim.engine import Check, Interruption
 from dcsim.errors import RunError
 from dcsim.results.result import Metric, Result
 from dcsim.scenario.dump import dump
+from dcsim.scenario.topologies import NO_UPLINKS
 from dcsim.scenario.transformers import MixtureModel
 from dcsim.simulate import metrics, tables
 from dcsim.simulate.assemble import DataCenter, assemble
@@ -242,7 +243,7 @@ def _libraries() -> tuple[tuple[str, str], ...]:
 def warnings(center: DataCenter) -> list[str]:
     """Return what the models could not do as asked, each once."""
     traced = (f"{plan.parts.job.name}: {text}" for plan in center.prepared.jobs for text in plan.costs.warnings)
-    own = [*_killed(center), *traced, *_precisions(center), *_latencies(center)]
+    own = [*_killed(center), *traced, *_precisions(center), *_latencies(center), *_uplinks(center)]
     return list(dict.fromkeys([*own, *center.facility.summary().warnings]))
 
 
@@ -270,6 +271,14 @@ def _latencies(center: DataCenter) -> Iterator[str]:
                 f"{job.name}: {job.latency_share:.0%} of the time of its all-reduces is latency of a ring of "
                 f"{job.plan.program.ranks} ranks; libraries choose trees there, so real steps are shorter"
             )
+
+
+def _uplinks(center: DataCenter) -> Iterator[str]:
+    """Yield that an oversubscription changes nothing where no switch has uplinks."""
+    network = center.prepared.loaded.scenario.cluster.network
+    if network.oversubscription > 1.0 and network.kind in NO_UPLINKS:
+        article = "an" if network.kind.startswith("nv") else "a"
+        yield f"cluster.network.oversubscription has nothing to divide: {article} {network.kind} has no uplinks"
 
 
 def _cpu_model() -> str:

@@ -139,25 +139,34 @@ class Plan:
                 self.cable((name, high[uplink % len(high)]), *what)
 
 
-def split(radix: int, oversubscription: float) -> tuple[int, int]:
+def split(radix: int, oversubscription: float, key: str = "oversubscription") -> tuple[int, int]:
     """Return the ports of a switch that go down and up, so that downs over ups is at most ``oversubscription``.
 
     The ups are the fewest that leave no more than one port of ``radix`` without use at a whole oversubscription.
-    """
-    if radix < 2:
-        raise MisfitError("radix", str(radix), "switches of at least 2 ports")
-    up = max(1, int(radix / (1.0 + oversubscription) + 1e-9))
-    return min(radix - up, int(up * oversubscription + 1e-9)), up
-
-
-def spines_for(leaves: int, uplinks: int, radix: int) -> int:
-    """Return the fewest switches of ``radix`` ports among which ``leaves`` can deal their uplinks out evenly.
 
     Raises
     ------
     MisfitError
-        If there are more leaves than a spine has ports.
+        If a switch has too few ports for any to go up; ``key`` says which oversubscription it is.
     """
-    if leaves > radix:
-        raise MisfitError("radix", str(radix), f"at least {leaves} ports: a spine joins that many leaf switches")
-    return next(count for count in range(1, uplinks + 1) if leaves * -(-uplinks // count) <= radix)
+    if radix < 2:
+        raise MisfitError("radix", str(radix), "switches of at least 2 ports")
+    if oversubscription > radix - 1:
+        rule = f"at most {radix - 1}: of the {radix} ports of a switch one at least goes up"
+        raise MisfitError(key, f"{oversubscription:g}", rule)
+    up = max(1, int(radix / (1.0 + oversubscription) + 1e-9))
+    return min(radix - up, int(up * oversubscription + 1e-9)), up
+
+
+def spines_for(below: int, uplinks: int, radix: int, tiers: tuple[str, str] = ("leaf", "spine")) -> int:
+    """Return the fewest switches of ``radix`` ports among which ``below`` others can deal their uplinks out evenly.
+
+    Raises
+    ------
+    MisfitError
+        If there are more of those below than a switch has ports; ``tiers`` are the names of both.
+    """
+    if below > radix:
+        low, high = tiers
+        raise MisfitError("radix", str(radix), f"a port of every {high} for each of {below} {low} switches")
+    return next(count for count in range(1, uplinks + 1) if below * -(-uplinks // count) <= radix)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -99,8 +100,15 @@ def _rate(edge: dict[str, Any]) -> float:
     return units.parse(str(edge.get("rate", "")), "data rate")
 
 
+def _weighs(weight: object) -> bool:
+    try:
+        return 0.0 < float(str(weight)) < inf
+    except ValueError:
+        return False
+
+
 def _problems(drawn: nx.MultiGraph[str]) -> Iterator[_Fault]:
-    """Yield nodes of no known kind, hosts without a cable, cables without a rate or with a wrong latency."""
+    """Yield nodes of no known kind, hosts without a cable, cables without a rate or with a wrong latency or weight."""
     for name, attributes in drawn.nodes(data=True):
         kind = attributes.get("kind")
         if kind not in ("host", "switch"):
@@ -108,6 +116,11 @@ def _problems(drawn: nx.MultiGraph[str]) -> Iterator[_Fault]:
         elif kind == "host" and not drawn.degree(name):
             yield _Fault(f"host {name} without a cable", "an edge from every host to a switch")
     for low, high, edge in drawn.edges(data=True):
+        if low == high:
+            yield _Fault(f"a cable from {low} to itself", "edges between two nodes")
+        if not _weighs(edge.get("weight", 1.0)):
+            told = f'the cable {low} - {high} with weight "{edge["weight"]}"'
+            yield _Fault(told, "a weight above zero, such as 1.5: routing takes paths of the least sum")
         try:
             if not _rate(edge) > 0.0:
                 yield _Fault(f"the cable {low} - {high} with a rate of zero", _EXAMPLE)

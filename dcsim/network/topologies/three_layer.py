@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import networkx as nx
 
 
+_TIERS = ("aggregation", "core")
+
+
 @dataclass(frozen=True, slots=True)
 class ThreeLayer:
     """Blocks of access switches; hosts fill them in order.
@@ -46,7 +49,7 @@ class ThreeLayer:
         middle = blocks * self.aggregations
         if blocks == 1:
             return Facts(hosts, access + middle, access * up, min(down, up) * access / 2 * link, up)
-        cores = spines_for(middle, core_up, self.radix)
+        cores = spines_for(middle, core_up, self.radix, _TIERS)
         cut = min(hosts, access * up, middle * core_up) / 2
         cables = access * up + middle * core_up
         return Facts(hosts, access + middle + cores, cables, cut * link, min(up, self.aggregations * core_up))
@@ -68,13 +71,13 @@ class ThreeLayer:
             plan.bundle(names[block * each : (block + 1) * each], members, up, ("access", cards.link_bytes_per_s))
         if blocks > 1:
             flat = [name for members in middle for name in members]
-            cores = [f"core {i}" for i in range(spines_for(len(flat), core_up, self.radix))]
+            cores = [f"core {i}" for i in range(spines_for(len(flat), core_up, self.radix, _TIERS))]
             plan.switches(cores, "core")
             plan.bundle(flat, cores, core_up, ("core", cards.link_bytes_per_s))
         return plan.graph
 
     def _ports(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        return split(self.radix, self.oversubscription), split(self.radix, self.above)
+        return split(self.radix, self.oversubscription), split(self.radix, self.above, "core_oversubscription")
 
     def _per_block(self) -> int:
         (_, up), (down, _) = self._ports()

@@ -73,6 +73,18 @@ def slip_latency(graph: nx.MultiGraph) -> None:
     graph["s0"]["s1"][0]["latency"] = "2.5"
 
 
+def slip_weight(graph: nx.MultiGraph) -> None:
+    graph["s0"]["s1"][0]["weight"] = -1.0
+
+
+def slip_weight_word(graph: nx.MultiGraph) -> None:
+    graph["s0"]["s1"][0]["weight"] = "far"
+
+
+def slip_loop(graph: nx.MultiGraph) -> None:
+    graph.add_edge("s0", "s0", rate="400 Gbit/s")
+
+
 def slip_apart(graph: nx.MultiGraph) -> None:
     graph.remove_edges_from([("s0", "s1"), ("s0", "s1")])
 
@@ -105,6 +117,9 @@ def slip_strange(graph: nx.MultiGraph) -> None:
         ),
         (slip_zero, "the cable h0 - s0 with a rate of zero, expected a rate above zero"),
         (slip_latency, 'the cable s0 - s1 with latency "2.5", expected a latency such as "5 us"'),
+        (slip_weight, 'the cable s0 - s1 with weight "-1.0", expected a weight above zero, such as 1.5'),
+        (slip_weight_word, 'the cable s0 - s1 with weight "far", expected a weight above zero, such as 1.5'),
+        (slip_loop, "a cable from s0 to itself, expected edges between two nodes"),
         (slip_apart, "1 of 3 hosts without a path to host h0, h2 the first of them, expected one network"),
         (slip_lonely, "host h1 without a cable, expected an edge from every host"),
         (slip_few, "2 hosts, expected 3, one for every network card"),

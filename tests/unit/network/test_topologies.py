@@ -150,7 +150,8 @@ def test_disjoint_paths_are_the_least_cut_between_switches(
         (64, 3.0, (48, 16)),
         (64, 7.0, (56, 8)),
         (32, 1.5, (18, 12)),
-        (2, 9.0, (1, 1)),
+        (8, 7.0, (7, 1)),
+        (2, 1.0, (1, 1)),
     ],
 )
 def test_ports_are_split_by_the_oversubscription(radix: int, oversubscription: float, ports: tuple[int, int]) -> None:
@@ -163,8 +164,13 @@ def test_spines_are_the_fewest_whose_ports_suffice() -> None:
     # 5 leaves of 32: two spines would need 80 ports each, three 5 x 11 = 55.
     assert spines_for(5, 32, 64) == 3
     assert LeafSpine(64).facts(one_each(128)).switches == 4 + 2
-    with pytest.raises(MisfitError, match="at least 65 ports"):
+    with pytest.raises(MisfitError, match="found 64, expected a port of every spine for each of 65 leaf switches"):
         spines_for(65, 32, 64)
+
+
+def test_a_switch_needs_a_port_that_goes_up() -> None:
+    with pytest.raises(MisfitError, match="oversubscription: found 8, expected at most 7: of the 8 ports"):
+        split(8, 8.0)
 
 
 def test_a_balanced_dragonfly_has_the_size_of_the_paper() -> None:

@@ -93,7 +93,7 @@ def test_a_network_is_what_the_keys_say(tmp_path: Path, network: str, topology: 
         ("{topology: {kind: torus, sizes: [4]}}", "2"),
         ("{topology: {kind: torus, twist: 2}}", "sizes too"),
         ("{topology: leaf-spine, routing: valiant}", "ecmp, d-mod-k, static or adaptive"),
-        ("{topology: torus, routing: ugal}", "ecmp, d-mod-k, static or adaptive"),
+        ("{topology: torus, routing: ugal}", "ecmp, d-mod-k, static, adaptive, dimension-order or valiant, in a torus"),
         ("{routing: rail-local}", "in a fat-tree"),
         ("{topology: {kind: rail-optimized, spine: false}, routing: ecmp}", "rail-local where no spine"),
         ("{routing: hot-potato}", "'ecmp'"),
@@ -134,7 +134,22 @@ def test_slips_of_the_keys_are_told_with_their_line(tmp_path: Path, network: str
             "{topology: {kind: wan, sites: [{name: a, servers: [train]}, {name: b, servers: [disks]}]}}",
             "no site with storage",
         ),
-        ("{topology: leaf-spine, radix: 4}", "at least 19 ports"),
+        # Ports of 8: 10 leaves of 4; ports of 10: 8 leaves of 5.
+        (
+            "{topology: leaf-spine, radix: 4}",
+            "found 4, expected a port of every spine for each of 19 leaf switches: radix: 10 at least",
+        ),
+        # Ports of 4: 19 access switches of 2, 2 a block; of 12: 7 of 6, 2 a block, so that 4 blocks have 8 above them.
+        (
+            "{topology: three-layer, radix: 4}",
+            "a port of every core for each of 20 aggregation switches: radix: 12 at least",
+        ),
+        ("{topology: dragonfly, radix: 2}", "routers of at least 3 ports: a host, a neighbor, another group: radix: "),
+        ("{topology: leaf-spine, radix: 8, oversubscription: 9}", "found 9, expected at most 7: of the 8 ports of a"),
+        (
+            "{topology: three-layer, oversubscription: 2, core_oversubscription: 200}",
+            "core_oversubscription: found 100, expected at most 63",
+        ),
         ("{topology: {kind: rail-optimized, spine: false}}", "8 cards, one a rail, in every server: one has 2"),
         ("{topology: {kind: dragonfly, hosts: 2, routers: 2, globals: 1}}", "at most routers x globals + 1 = 3"),
         ("{topology: {kind: dragonfly, hosts: 32, routers: 32, globals: 16}}", "at most 64 together"),

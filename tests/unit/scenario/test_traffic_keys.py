@@ -53,7 +53,8 @@ def test_the_keys_have_the_defaults_that_the_help_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("item", "told"),
     [
-        ("{name: a, kind: broadcast}", "one of uniform, permutation, pair, incast, storage, or a block such as"),
+        ("{name: a, kind: broadcast}", 'kind: found "broadcast", expected one of uniform, permutation, pair, incast'),
+        ("{name: a, kind: uniformm}", 'storage; did you mean "uniform"'),
         ("{name: a, kind: uniform}", "load"),
         ("{name: a, kind: uniform, load: 0}", "above zero"),
         ("{name: a, kind: permutation, load: 120 %}", "a ratio of at most 1"),

@@ -102,3 +102,10 @@ def test_it_stops_at_the_stated_time(file: Path) -> None:
     assert early.tables["breakdown"].query("part == 'launch'")["seconds"].item() == 0.5
     assert late.metrics["run.duration"].value == 3600.0
     assert late.metrics["jobs.one.finish"].value < 1.5
+
+
+@pytest.mark.parametrize(("topology", "told"), [("torus", True), ("leaf-spine", False)])
+def test_an_oversubscription_that_changes_nothing_is_told(file: Path, topology: str, told: bool) -> None:
+    result = dcsim.run(load(file, f"cluster.network.topology={topology}", "cluster.network.oversubscription=2"))
+    text = f"cluster.network.oversubscription has nothing to divide: a {topology} has no uplinks"
+    assert (text in result.manifest["warnings"]) == told
