@@ -53,7 +53,10 @@ def link_heat(result: Result) -> Drawing:
     hottest = table.iloc[int(table["mean_utilization"].to_numpy(float).argmax())]
     load = percent(float(hottest["mean_utilization"]))
     title = f"The hottest link is {shorten(str(hottest['link']), 36)}, {load} loaded on average"
-    subtitle = "Mean load of the links of a tier in their order, directions apart; a cell shows its most loaded link"
+    subtitle = (
+        "Mean load of the links that carried anything, in their order, directions apart; a cell shows its most loaded "
+        "link"
+    )
     told = "; ".join(
         f"{tier}: up to {percent(float(each.max()))}, {percent(float(each.mean()))} on average"
         for tier, each in zip(tiers, loads, strict=True)

@@ -58,7 +58,8 @@ def link_load(result: Result) -> Drawing:
         tier, load = shorten(str(busiest["tier"]), 30), percent(float(busiest["mean_utilization"]))
         title = f"The busiest link is in tier {tier}: {load} loaded on average"
     subtitle = (
-        "Mean load of every link of a tier, directions apart; number of links in brackets, capacity of one at the right"
+        "Mean load of every link that carried anything, directions apart; their number in brackets, capacity of one at "
+        "the right"
     )
     return Drawing("link-load", title, subtitle, _describe(tiers, groups), figure)
 
