@@ -37,9 +37,9 @@ def choose(parts: JobParts, loaded: Loaded, inventory: Inventory, tell: Tell = l
     """Return the plan of a job with ``parallel: auto``.
 
     Plans that no other one beats in time, memory and energy are played in the order of their time in closed form, each
-    alone on the scenario's cluster: without other jobs, faults, checkpoints and the site. Playing ends with the first
-    that, with every link to itself, would still be slower than the best one played, or after 24 of them. ``tell`` hears
-    of each before it is played.
+    alone on the scenario's cluster: without other jobs, background traffic, faults, checkpoints and the site. Playing
+    ends with the first that, with every link to itself, would still be slower than the best one played, or after 24 of
+    them. ``tell`` hears of each before it is played.
 
     Raises
     ------
@@ -79,13 +79,14 @@ def _alone(loaded: Loaded, name: str) -> Loaded:
     """Return the scenario with nothing but one job for a few steps on the cluster, at a site that never slows it."""
     scenario = loaded.scenario
     job = next(job for job in scenario.jobs if job.name == name)
+    network = scenario.cluster.network.model_copy(update={"background": ()})
     usual = {"arrive": 0.0, "launch": 0.0, "steps": _STEPS, "checkpoint": None}
     single = Scenario.model_construct(
         dcsim=scenario.dcsim,
         name=name,
         seed=scenario.seed,
         parts=scenario.parts,
-        cluster=scenario.cluster,
+        cluster=scenario.cluster.model_copy(update={"network": network}),
         site=Site(),
         jobs=(job.model_copy(update=usual),),
     )

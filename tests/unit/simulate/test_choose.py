@@ -76,7 +76,9 @@ def test_what_does_not_bear_on_the_choice_repeats_no_search(file: Path) -> None:
     first = chosen(base, played)
     assert played == list(range(len(first.times)))
     again: list[int] = []
+    traffic = [{"name": "others", "kind": "permutation", "load": "20 %"}]
     changes = {"site.climate": "singapore", "jobs.pretrain.steps": 7, "name": "other", "replications": 3}
+    changes["cluster.network.background"] = traffic
     assert chosen(base.replace(changes), again).times == first.times
     assert again == []
     other = chosen(base.replace({"cluster.network.link": "50 Gbit/s"}), again)
