@@ -78,9 +78,9 @@ class Clock:
         """
         end = self._environment.event() if until is None else until
         stop = self.until(end) if isinstance(end, (int, float)) else end
-        environment = self._environment
-        while not stop.processed and environment.peek() != float("inf") and not halted():
-            environment.step()
+        step, peek, never = self._environment.step, self._environment.peek, float("inf")
+        while stop.callbacks is not None and peek() != never and not halted():  # none are left once they were called
+            step()
             self.events += 1
             if tick is not None and not self.events & 0xFF:
                 tick()

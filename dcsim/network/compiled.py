@@ -19,7 +19,7 @@ from platform import python_version
 from types import FunctionType
 from typing import Any
 
-from dcsim.network import filling, flows, ledger, refill, vectors
+from dcsim.network import filling, flows, ledger, refill, step, vectors
 from dcsim.network.table import Table
 from dcsim.network.tree import Floats, Indices
 from dcsim.workload.cache import folder
@@ -27,10 +27,11 @@ from dcsim.workload.cache import folder
 # Corrections after which the compiled kernel is worth loading, and compiling: some 0.2 s and 10 s of interpretation.
 _LOAD, _COMPILE = 20_000, 1_000_000
 _SHORT = 64  # flows and their links; NumPy is quicker than the interpreter with more
-_SOURCES = (refill, ledger, filling)
+_SOURCES = (refill, ledger, step, filling)
 _NAMES = (
     "allowed", "water_level", "note", "pass_on", "publish", "settle", "proceed", "leave", "enter", "correct", "change",
-    "place", "load_links", "share_out", "retire", "offer", "find_lowest", "freeze", "fill_loops",
+    "put", "place", "load_links", "share_out", "retire", "soonest", "begin", "end",
+    "offer", "find_lowest", "freeze", "fill_loops",
 )  # fmt: skip
 
 
@@ -50,6 +51,8 @@ class Kernel:
 
     change: Callable[..., tuple[int, int, int]]
     correct: Callable[..., tuple[int, int, int]]
+    begin: Callable[..., tuple[int, float]]
+    end: Callable[..., tuple[int, int, float, float]]
     fill: Callable[[tuple[Indices, Indices, Floats, Floats], Floats], tuple[Floats, Floats]]
     few: Loops
     many: Loops
@@ -73,6 +76,8 @@ class Kernel:
 INTERPRETED = Kernel(
     refill.change,
     refill.correct,
+    step.begin,
+    step.end,
     lambda demands, capacities: flows.fill(flows.Demands(*demands), capacities),
     Loops(ledger.place, ledger.load_links, ledger.share_out, ledger.retire),
     Loops(vectors.place, vectors.load_links, vectors.share_out, vectors.retire),
@@ -108,7 +113,8 @@ def compile_kernel() -> Kernel:
     _marker().parent.mkdir(parents=True, exist_ok=True)
     _marker().touch()
     loops = Loops(scope["place"], scope["load_links"], scope["share_out"], scope["retire"])
-    return Kernel(scope["change"], scope["correct"], scope["fill_loops"], loops, loops, True)
+    change, correct, begin, end = (scope[name] for name in ("change", "correct", "begin", "end"))
+    return Kernel(change, correct, begin, end, scope["fill_loops"], loops, loops, True)
 
 
 def _marker() -> Path:

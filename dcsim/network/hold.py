@@ -51,6 +51,11 @@ class Holds:
         """Bytes that ended and present holds have put on sending links [B]."""
         return self._booked + sum(float(hold.moved() @ self._senders[hold.where]) for hold in self._active)
 
+    @property
+    def present(self) -> bool:
+        """Whether anyone holds links."""
+        return bool(self._active)
+
     def begin(self, owner: str, links: Indices, load: tuple[Indices, Floats], touched: Callable[[], None]) -> Hold:
         """Put a load on links and watch ``links``."""
         hold = Hold(self, owner, links, load)

@@ -53,19 +53,25 @@ def place(floats: Tables, ints: Tables, bundle: Any, flows: Any, at: tuple[int, 
     at
         The first free entry, the number of the transfer that is told when they end, and now [s].
     """
-    (starts, links, amounts, rates, tokens), (slots, which, sizes_bytes), (entry, owner, now_s) = bundle, flows, at
-    rows, whole = floats[1], ints[1]
+    (starts, _, _, _, _), (slots, which, sizes_bytes), (entry, owner, now_s) = bundle, flows, at
     for number in range(len(slots)):
-        slot, route = slots[number], which[number]
-        whole[FIRST, slot], whole[SIZE, slot] = entry, starts[route + 1] - starts[route]
-        whole[OWNER, slot], whole[WHICH, slot] = owner, route
-        whole[TOKEN, slot], whole[TOKEN + 1, slot] = tokens[0, route], tokens[1, route]
-        rows[CAP, slot], rows[WEIGHT, slot], rows[SENT, slot] = rates[0, route], rates[1, route], rates[2, route]
-        rows[LEFT, slot] = rows[BYTES, slot] = sizes_bytes[number]
-        rows[SINCE, slot], rows[RATE, slot] = now_s, 0.0
-        for of_route in range(starts[route], starts[route + 1]):
-            ints[2][LINK, entry], floats[2][AMOUNT, entry] = links[of_route], amounts[of_route]
-            entry += 1
+        put(floats, ints, bundle, (slots[number], which[number], sizes_bytes[number]), (entry, owner, now_s))
+        entry += starts[which[number] + 1] - starts[which[number]]
+
+
+def put(floats: Tables, ints: Tables, bundle: Any, flow: Any, at: tuple[int, int, float]) -> None:
+    """Write the row and the entries of one flow; see :func:`place`."""
+    (starts, links, amounts, rates, tokens), (slot, route, size_bytes), (entry, owner, now_s) = bundle, flow, at
+    rows, whole = floats[1], ints[1]
+    whole[FIRST, slot], whole[SIZE, slot] = entry, starts[route + 1] - starts[route]
+    whole[OWNER, slot], whole[WHICH, slot] = owner, route
+    whole[TOKEN, slot], whole[TOKEN + 1, slot] = tokens[0, route], tokens[1, route]
+    rows[CAP, slot], rows[WEIGHT, slot], rows[SENT, slot] = rates[0, route], rates[1, route], rates[2, route]
+    rows[LEFT, slot] = rows[BYTES, slot] = size_bytes
+    rows[SINCE, slot], rows[RATE, slot] = now_s, 0.0
+    for of_route in range(starts[route], starts[route + 1]):
+        ints[2][LINK, entry], floats[2][AMOUNT, entry] = links[of_route], amounts[of_route]
+        entry += 1
 
 
 def load_links(floats: Tables, loaded: Any, solution: Any, now_s: float) -> None:

@@ -31,9 +31,11 @@ HEAD = 2  # integers of links
 # floats of slots: level, its upper bound, scratch, rate per level; payload left [B] since [s] at a rate [B/s]; when it
 # ends [s], and from when on it counts as ended; whole payload [B], bytes on sending links per byte of payload
 SHARE, CAP, OTHER, WEIGHT, LEFT, SINCE, RATE, END, DUE, BYTES, SENT = range(11)
-# integers of slots: the first of its entries and how many, who is told when it ends, which of the routes it is, and the
-# first of two words that name that route
+# integers of slots: the first of its entries and how many, who is told when it ends, which of the routes it is, the
+# first of two words that name that route; whether it holds a flow; lists: of slots that change and of who is told that
 FIRST, SIZE, OWNER, WHICH, TOKEN = range(2, 7)
+STATE, CHANGE, TOLD = range(8, 11)
+FREE, TAKEN, PRESENT = range(3)  # states; a flow that is about to share links, or does no longer, is not present
 AMOUNT = 0  # floats of entries
 LINK, SLOT, NEXT, PREVIOUS = range(4)  # integers of entries
 VALUE, INTEGRAL, START, PEAK = range(4)  # rows of loads

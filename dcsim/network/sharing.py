@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -61,14 +62,81 @@ class Sharing:
         self.kernel = choose(0)
         self.corrections = 0
         self.solves = 0
+        self.soonest_s = float("inf")  # when the first flow ends [s]
 
-    def come(self, slots: Indices) -> None:
-        """Let flows share links from the next :meth:`solve` on."""
+    def begin(self, bundle: Any, flows: tuple[Indices, Floats], at: tuple[int, int, float], *, at_once: bool) -> None:
+        """Let flows share links from the next :meth:`solve` on, or ``at_once``.
+
+        Parameters
+        ----------
+        bundle
+            The tables of their routes, :attr:`dcsim.network.bundle.Bundle.tables`.
+        flows
+            Route by number and payload [B] of each.
+        at
+            The sum of their links, the number of the transfer that is told when they end, and now [s].
+        at_once
+            Whether nothing else is due now.
+        """
+        (which, sizes_bytes), (entries, owner, now_s), table = flows, at, self.table
+        single = at_once and len(which) == 1 and _few(1, table.count + 1)
+        if single and self._steady and table.has_room(entries):
+            flow, place = (which.item(), sizes_bytes.item()), (table.lead(entries), owner, now_s)
+            tried, self.soonest_s = self.kernel.begin(table.floats, table.ints, bundle, flow, place)
+            self._corrected(tried, now_s)
+            return
+        slots, first = table.take(len(which), entries)
+        loops, floats, ints = self.kernel.ledger(table, entries)
+        loops.place(floats, ints, bundle, (slots, which, sizes_bytes), (first, owner, now_s))
         self._came.append(slots)
+        if at_once:
+            self.solve(now_s)
+
+    def end(self, now_s: float, *, at_once: bool) -> tuple[list[int], float]:
+        """Book the flows that have nothing left, which share links no longer from the next :meth:`solve` on.
+
+        Parameters
+        ----------
+        now_s
+            Now [s].
+        at_once
+            Whether nothing else is due now, so that they share links no longer from now on.
+
+        Returns
+        -------
+        tuple
+            The number of the transfer of each that is told, and the bytes that they have put on sending links [B].
+        """
+        table = self.table
+        if at_once and self._steady:
+            most = min((table.count - 1) // (_LARGE + 1), table.count - _SMALL - 1)  # as of :func:`_few` of the others
+            ended, tried, soonest_s, sent = self.kernel.end(table.floats, table.ints, most, now_s)
+            owners = table.ints[1][refill.TOLD, :ended].tolist()
+            if 0 < ended <= most:
+                table.drop(ended)
+                self.soonest_s = soonest_s
+                self._corrected(tried, now_s)
+                return owners, sent
+            slots = table.ints[1][refill.CHANGE, :ended].copy()
+        else:
+            slots = table.due(now_s)
+            owners = table.ints[1][refill.OWNER, slots].tolist()
+            loops, floats, ints = self.kernel.ledger_of(table, slots)
+            sent = loops.retire(floats, ints, slots, now_s) if owners else 0.0
+        if owners:
+            self._went.append(slots)
+            if at_once:
+                self.solve(now_s)
+        return owners, sent
+
+    @property
+    def _steady(self) -> bool:
+        """Whether the compiled kernel can correct what it changes: nothing else is to be done first."""
+        return self.kernel.compiled and self.table.listed and not (self._came or self._went or self._altered)
 
     def go(self, slots: Indices) -> None:
         """Let flows share links no longer from the next :meth:`solve` on, which frees their slots."""
-        present = self.table.present[slots]
+        present = self.table.state[slots] == refill.PRESENT
         if not present.all():  # began and were dropped within this instant
             absent = slots[~present]
             self._came = [each[~np.isin(each, absent)] for each in self._came]
@@ -93,21 +161,17 @@ class Sharing:
         table = self.table
         table.appear(came)
         table.vanish(went)
-        if table.count <= _SMALL or altered or (len(came) + len(went)) * _LARGE >= table.count:
+        if altered or not _few(len(came) + len(went), table.count):
             self._from_memory(now_s)
             self._strange = 0
         elif not table.listed and self._strange < _STRANGE:
             self._strange = 0 if self._from_memory(now_s) else self._strange + 1
         else:
-            self._corrected(went, came, now_s)
+            self._correct(went, came, now_s)
         table.remove(went)
+        self.soonest_s = table.soonest_s()
 
-    def retire(self, slots: Indices, now_s: float) -> float:
-        """Book flows that have ended, as :func:`ledger.retire` does, and return the bytes that they have sent [B]."""
-        loops, floats, ints = self.kernel.ledger_of(self.table, slots)
-        return loops.retire(floats, ints, slots, now_s)
-
-    def _corrected(self, went: Indices, came: Indices, now_s: float) -> None:
+    def _correct(self, went: Indices, came: Indices, now_s: float) -> None:
         """Correct what the change reaches."""
         slots = np.concatenate((went, came)) if len(went) and len(came) else went if len(went) else came
         rows = self.kernel.rows(self.table)
@@ -116,12 +180,17 @@ class Sharing:
         else:
             self.table.relist()
             _, _, tried = self.kernel.correct(*rows, slots, len(went), now_s)
+        self._corrected(tried, now_s)
+
+    def _corrected(self, tried: int, now_s: float) -> None:
+        """What a change reaches has been corrected by so many tries, negative if all must be solved from the start."""
         self._count(abs(tried))
         self.solves += 1
         self._loaded = None
         if tried < 0:
             slots = np.flatnonzero(self.table.present)
             self._adopt(self._fresh(slots), slots, now_s)
+            self.soonest_s = self.table.soonest_s()
         else:
             self.load.levels.changed()
 
@@ -157,7 +226,8 @@ class Sharing:
         last, table = found.slots, self.table
         if len(slots) < 2:
             return slots
-        if not (table.present[last].all() and np.all(table.ints[1][refill.TOKEN, last] == found.names)):
+        there = np.all(table.state[last] == refill.PRESENT)
+        if not (there and np.all(table.ints[1][refill.TOKEN, last] == found.names)):
             found.slots = slots[np.argsort(names, kind="stable")]
         return found.slots
 
@@ -200,6 +270,11 @@ class Sharing:
         links = np.flatnonzero(used)
         place[links] = np.arange(len(links))
         return links, place[entries]
+
+
+def _few(changes: int, flows: int) -> bool:
+    """Return whether ``changes`` of ``flows`` are rather corrected than solved whole."""
+    return flows > _SMALL and changes * _LARGE < flows
 
 
 def _joined(parts: list[Indices]) -> Indices:

@@ -14,20 +14,20 @@ from dcsim.network.tree import Floats, Indices
 Numbers = TypeVar("Numbers", bound=NDArray[Any])
 
 _SLOTS, _ENTRIES = 64, 512  # to begin with
-_FLOATS, _INTS = 11, 8  # rows of slots
+_FLOATS, _INTS = 11, 11  # rows of slots
 _ENTRY_INTS = 4
 
 
 class Table:
     """Flows in slots, and an entry for every link that a flow uses, in one block a flow.
 
-    ``floats`` and ``ints`` are the tables that :mod:`dcsim.network.refill` describes; ``loads`` is one of them.
-    ``present`` tells which slots hold a flow that shares links now.
+    ``floats`` and ``ints`` are the tables that :mod:`dcsim.network.refill` describes; ``loads`` is one of them. Numbers
+    of a link or of an entry lie side by side: a correction needs most of those of few places.
     """
 
     def __init__(self, capacities: Floats, loads: Floats) -> None:
         links = len(capacities)
-        link_floats, link_ints = np.full((5, links), np.inf), np.zeros((3, links), dtype=np.int64)
+        link_floats, link_ints = np.full((5, links), np.inf, order="F"), np.zeros((3, links), dtype=np.int64, order="F")
         link_floats[refill.CAPACITY], link_floats[refill.LOAD], link_floats[refill.HELD] = capacities, 0.0, 0.0
         link_ints[refill.HEAD] = NONE
         slots, entries = np.zeros((_FLOATS, _SLOTS)), np.zeros((1, _ENTRIES))
@@ -35,11 +35,9 @@ class Table:
         self.ints: tuple[Indices, Indices, Indices] = (
             link_ints,
             np.zeros((_INTS, _SLOTS), dtype=np.int64),
-            np.full((_ENTRY_INTS, _ENTRIES), NONE, dtype=np.int64),
+            np.full((_ENTRY_INTS, _ENTRIES), NONE, dtype=np.int64, order="F"),
         )
         slots[refill.END] = slots[refill.DUE] = np.inf
-        self.present: NDArray[np.bool_] = np.zeros(_SLOTS, dtype=bool)
-        self._taken: NDArray[np.bool_] = np.zeros(_SLOTS, dtype=bool)
         self._used = self._used_entries = 0
         self.count = 0  # flows present
         # Whether the links' lists hold exactly the flows that were present at the last correction.
@@ -64,16 +62,47 @@ class Table:
         return self._views
 
     @property
+    def state(self) -> Indices:
+        """What each slot holds: FREE, TAKEN or PRESENT, shape (slots,)."""
+        state: Indices = self.ints[1][refill.STATE]
+        return state
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Which slots hold a flow that shares links now, shape (slots,)."""
+        return np.asarray(self.state == refill.PRESENT)
+
+    @property
     def in_use(self) -> Indices:
-        """Slots that hold a flow, present or about to be."""
-        return np.flatnonzero(self._taken)
+        """Slots that hold a flow, present or not."""
+        return np.flatnonzero(self.state)
+
+    def has_room(self, entries: int) -> bool:
+        """Return whether there is room for one more flow with so many entries."""
+        slots, places = self.ints[1].shape[1], self.ints[2].shape[1]
+        return bool(self._used < slots and self._used_entries + entries <= places)
+
+    def lead(self, entries: int) -> int:
+        """Count a flow with so many entries, for which there is room, as present; return the first of them."""
+        first = self._used_entries
+        self.count, self._used, self._used_entries = self.count + 1, self._used + 1, first + entries
+        return first
+
+    def drop(self, flows: int) -> None:
+        """Count so many flows no longer, whose slots are free already."""
+        self.count -= flows
+        self._free(flows)
+
+    def due(self, now_s: float) -> Indices:
+        """Return the slots whose flows have nothing left at ``now_s`` [s]."""
+        return np.flatnonzero(self.floats[1][refill.DUE] <= now_s)
 
     def take(self, count: int, entries: int) -> tuple[Indices, int]:
         """Take slots for flows with so many entries in all; return the slots, the lowest free, and the first entry."""
         self._make_room(count, entries)
-        taken = self._taken
-        slots = taken.argmin(axis=0, keepdims=True) if count == 1 else np.flatnonzero(~taken)[:count]
-        self._taken[slots] = True
+        state = self.state
+        slots = state.argmin(axis=0, keepdims=True) if count == 1 else np.flatnonzero(state == refill.FREE)[:count]
+        state[slots] = refill.TAKEN
         first = self._used_entries
         self._used, self._used_entries = self._used + count, first + entries
         return slots, first
@@ -81,21 +110,19 @@ class Table:
     def remove(self, slots: Indices) -> None:
         """Free slots whose flows are no longer present."""
         if len(slots):
-            self._taken[slots] = False
-            self._used -= len(slots)
-            if not self._used:
-                self._used_entries = 0
+            self.state[slots] = refill.FREE
+            self._free(len(slots))
 
     def appear(self, slots: Indices) -> None:
         """Let flows be present."""
         if len(slots):
-            self.present[slots] = True
+            self.state[slots] = refill.PRESENT
             self.count += len(slots)
 
     def vanish(self, slots: Indices) -> None:
         """Let flows be present no longer."""
         if len(slots):
-            self.present[slots] = False
+            self.state[slots] = refill.TAKEN
             self.count -= len(slots)
 
     def entries(self, slots: Indices) -> tuple[Indices, Indices]:
@@ -128,8 +155,13 @@ class Table:
         head[links[new]] = order[new]
         self.listed = True
 
+    def _free(self, slots: int) -> None:
+        self._used -= slots
+        if not self._used:
+            self._used_entries = 0
+
     def _make_room(self, slots: int, entries: int) -> None:
-        if self._used + slots > len(self._taken):
+        if self._used + slots > self.ints[1].shape[1]:
             self._more_slots(slots)
         capacity = self.floats[2].shape[1]
         if self._used_entries + entries > capacity:
@@ -138,19 +170,18 @@ class Table:
             self._compact(max(capacity, wanted))
 
     def _more_slots(self, wanted: int) -> None:
-        old = len(self._taken)
+        old = self.ints[1].shape[1]
         more = max(old, wanted)
         self.floats = (self.floats[0], _wider(self.floats[1], more), *self.floats[2:])
         self.floats[1][refill.END, old:] = self.floats[1][refill.DUE, old:] = np.inf
         self.ints = (self.ints[0], _wider(self.ints[1], more), self.ints[2])
-        self.present, self._taken = _wider(self.present, more), _wider(self._taken, more)
         self._views = None
 
     def _compact(self, capacity: int) -> None:
         """Move the blocks of all slots in use to the front of new tables of entries."""
-        slots = np.flatnonzero(self._taken)
+        slots = self.in_use
         places, starts = self.entries(slots)
-        floats, ints = np.zeros((1, capacity)), np.full((_ENTRY_INTS, capacity), NONE, dtype=np.int64)
+        floats, ints = np.zeros((1, capacity)), np.full((_ENTRY_INTS, capacity), NONE, dtype=np.int64, order="F")
         floats[:, : len(places)] = self.floats[2][:, places]
         ints[: refill.NEXT, : len(places)] = self.ints[2][: refill.NEXT, places]
         self.ints[1][refill.FIRST, slots] = starts[:-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import simpy
@@ -17,11 +18,10 @@ from dcsim.network.meetings import Meetings
 from dcsim.network.route import Route, Routes
 from dcsim.network.sharing import Sharing
 from dcsim.network.stalls import Stalls
-from dcsim.network.table import view
 from dcsim.network.tree import Floats, Indices
+from dcsim.network.users import Users
 
 _NEVER = float("inf")
-_FEW = 16  # links; NumPy is quicker with more
 _ONE = np.zeros(1, dtype=np.int64)
 
 
@@ -37,7 +37,6 @@ class Transfer:
         "begun_bytes",
         "bundle",
         "event",
-        "links",
         "number",
         "owner",
         "route",
@@ -53,7 +52,11 @@ class Transfer:
         self.number, self.begun_bytes = 0, 0.0
         self.alarms: list[Alarm] = []
         self.waiting = len(which)
-        self.links = bundle.links_of(which)
+
+    @property
+    def links(self) -> Indices:
+        """The links of its routes, one route after the other."""
+        return self.bundle.links_of(self.which)
 
 
 class Traffic:
@@ -72,8 +75,7 @@ class Traffic:
         self.holds = Holds(clock, self._sharing.load, senders)
         self._bundles = Bundles(senders)
         self._table = self._sharing.table
-        self._users = np.zeros(len(self.capacities), dtype=np.int64)
-        self._users_view = view(self._users)
+        self._users = Users(len(self.capacities))
         self._of_owner: dict[str, dict[Transfer, None]] = {}
         self._open_transfers: dict[int, Transfer] = {}
         self._opened = 0
@@ -114,7 +116,7 @@ class Traffic:
         if self.meetings is not None:
             self.meetings.begin(transfer, 0.0, self._foreign(owner))
         if len(chosen) == 1:
-            self._after(float(routes.latency_s[chosen[0]]), transfer, None)
+            self._after(routes.latency_s.item(chosen.item()), transfer, None)
         else:
             latencies_s = routes.latency_s[chosen]
             for latency_s in np.unique(latencies_s).tolist():
@@ -186,10 +188,9 @@ class Traffic:
         if len(slots):  # none while its latency lasts
             self._booked += self._sent(slots)
             self._release(slots)
-        self._use(transfer, -1)
+        self._users.remove(transfer)
         transfer.route, transfer.bundle = route, self._bundles.of(route)
-        transfer.links = transfer.bundle.links_of(transfer.which)
-        self._use(transfer, 1)
+        self._users.add(transfer)
         if self.meetings is not None:
             self.meetings.look(transfer, self._foreign(transfer.owner))
         if len(slots):
@@ -214,10 +215,11 @@ class Traffic:
         """Return whether another owner has a transfer or a hold on ``links``."""
         if self.holds.foreign(links, owner):
             return True
-        users = self._users[links]
+        counts = self._users.counts
+        users = counts[links]
         if not users.any():
             return False
-        own = np.zeros_like(self._users)
+        own = np.zeros_like(counts)
         for transfer in self._of_owner.get(owner, ()):
             np.add.at(own, transfer.links, 1)
         return bool(np.any(users > own[links]))
@@ -228,42 +230,31 @@ class Traffic:
         self._opened += 1
         self._open_transfers[transfer.number] = transfer
         self._of_owner.setdefault(owner, {})[transfer] = None
-        self._use(transfer, 1)
+        self._users.add(transfer)
         return transfer
-
-    def _use(self, transfer: Transfer, change: int) -> None:
-        if len(transfer.which) == 1 and len(transfer.links) <= _FEW:
-            for link in transfer.links.tolist():
-                self._users_view[link] += change
-        elif len(transfer.which) == 1:
-            self._users[transfer.links] += change
-        else:
-            np.add.at(self._users, transfer.links, change)
 
     def _after(self, latency_s: float, transfer: Transfer, flows: Indices | None) -> None:
         """Begin ``flows`` of a transfer, all of them if None, when their latency is over."""
         if latency_s > 0.0:
-            begin = self._beginning(transfer, flows)
+            begin = partial(self._begin, transfer, flows, rung=True)
             transfer.alarms.append(self._clock.call_at(self._clock.now + latency_s, begin))
         else:
             self._begin(transfer, flows)
 
-    def _beginning(self, transfer: Transfer, flows: Indices | None) -> Callable[[], None]:
-        return lambda: self._begin(transfer, flows, rung=True)
-
     def _begin(self, transfer: Transfer, flows: Indices | None, *, rung: bool = False) -> None:
         """Let flows share links whose latency is over, ``rung`` if an alarm calls, which does nothing else."""
-        bundle = transfer.bundle
-        which, sizes_bytes = transfer.which, transfer.sizes_bytes
+        which, sizes_bytes, entries = transfer.which, transfer.sizes_bytes, transfer.bundle.sizes
         if flows is not None:
             which, sizes_bytes = which[flows], sizes_bytes[flows]
-        transfer.begun_bytes += float(sizes_bytes.sum())
         if len(which) == 1:
-            moving = bool(sizes_bytes[0] > 0.0 and len(transfer.links) > 0)
+            size_bytes = sizes_bytes.item()
+            moving = size_bytes > 0.0 and entries.item(which.item()) > 0
         else:
-            moving = bool(sizes_bytes.all() and bundle.sizes[which].all())
+            size_bytes = float(sizes_bytes.sum())
+            moving = bool(sizes_bytes.all() and entries[which].all())
+        transfer.begun_bytes += size_bytes
         if not moving:
-            moves, count = (sizes_bytes > 0.0) & (bundle.sizes[which] > 0), len(which)
+            moves, count = (sizes_bytes > 0.0) & (entries[which] > 0), len(which)
             which, sizes_bytes = which[moves], sizes_bytes[moves]
             self._ended(transfer, count - len(which))
         if len(which):
@@ -271,32 +262,35 @@ class Traffic:
 
     def _admit(self, transfer: Transfer, which: Indices, sizes_bytes: Floats, *, rung: bool = False) -> None:
         """Let flows share links from now on."""
-        bundle, table = transfer.bundle, self._table
-        links = transfer.links if which is transfer.which else bundle.links_of(which)
-        slots, first = table.take(len(which), len(links))
-        loops, floats, ints = self._sharing.kernel.ledger(table, len(links))
-        at = first, transfer.number, self._clock.now
-        loops.place(floats, ints, bundle.tables, (slots, which, sizes_bytes), at)
-        self.holds.touch(transfer.links, transfer.owner)
-        self._sharing.come(slots)
-        self._settle(rung and self._clock.idle)
+        bundle, now_s = transfer.bundle, self._clock.now
+        if self.holds.present:
+            self.holds.touch(transfer.links, transfer.owner)
+        at_once = rung and self._clock.idle
+        entries = bundle.sizes.item(which.item()) if len(which) == 1 else int(bundle.sizes[which].sum())
+        at = entries, transfer.number, now_s
+        self._sharing.begin(bundle.tables, (which, sizes_bytes), at, at_once=at_once)
+        self._settle(at_once)
 
-    def _settle(self, at_once: bool) -> None:
-        """Solve after the events that are due at this instant; ``at_once`` if none is, which saves an event."""
-        if at_once:
-            self._solve()
+    def _settle(self, solved: bool) -> None:
+        """Solve after the events that are due at this instant; if none is, all has been ``solved``, which saves one."""
+        if solved:
+            self._follow()
         else:
             self._clock.settle(self._solve)
 
     def _solve(self) -> None:
         """Give every flow its rate and every link its load from now on."""
         self._sharing.solve(self._clock.now)
+        self._follow()
+
+    def _follow(self) -> None:
+        """Await what the rates that flows have been given lead to."""
         self._plan_next()
         self.stalls.watch()
 
     def _plan_next(self) -> None:
         """Set the alarm for the first flow to end."""
-        soonest_s = self._table.soonest_s()
+        soonest_s = self._sharing.soonest_s
         if soonest_s == self._next_s:
             return
         if self._next is not None:
@@ -307,13 +301,11 @@ class Traffic:
     def _finish(self) -> None:
         """End the flows that have nothing left."""
         self._next, self._next_s, now_s = None, _NEVER, self._clock.now
-        (slots,) = (self._table.slots[refill.DUE] <= now_s).nonzero()
-        if not len(slots):  # dropped at this very instant
-            return
-        owners = self._table.ints[1][refill.OWNER, slots].tolist()
-        self._booked += self._sharing.retire(slots, now_s)
-        self._sharing.go(slots)
         alone = self._clock.idle
+        owners, sent_bytes = self._sharing.end(now_s, at_once=alone)
+        if not owners:  # dropped at this very instant
+            return
+        self._booked += sent_bytes
         # In the order in which they began: slots are used again, so theirs depends on what was there before.
         for number, count in sorted(Counter(owners).items()) if len(owners) > 1 else [(owners[0], 1)]:
             self._ended(self._open_transfers[number], count)
@@ -339,7 +331,7 @@ class Traffic:
 
     def _forget(self, transfer: Transfer) -> None:
         del self._of_owner[transfer.owner][transfer], self._open_transfers[transfer.number]
-        self._use(transfer, -1)
+        self._users.remove(transfer)
 
     def _sent(self, slots: Indices) -> float:
         """Return the bytes that the flows in ``slots`` have put on sending links until now [B]."""
