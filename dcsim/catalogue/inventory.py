@@ -45,7 +45,8 @@ P = TypeVar("P", bound=Value)
 class PoolParts:
     """A pool of servers and what they are made of.
 
-    ``link`` is None where a server has a single accelerator, ``pcie`` and ``socket_link`` where it does not tell.
+    ``link`` is None where a server has a single accelerator, ``pcie``, ``socket_link`` and ``host_link`` where it does
+    not tell.
     """
 
     pool: ServerPool
@@ -55,6 +56,7 @@ class PoolParts:
     psu: Psu
     pcie: Link | None = None
     socket_link: Link | None = None
+    host_link: Link | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class Inventory:
             "pools": {
                 of.pool.name: [
                     *(_dump(part) for part in (of.server, of.accelerator, of.link, of.psu)),
-                    *(_dump(part) for part in (of.pcie, of.socket_link) if part is not None),
+                    *(_dump(part) for part in (of.pcie, of.socket_link, of.host_link) if part is not None),
                 ]
                 for of in self.pools
             },
@@ -165,7 +167,7 @@ def _inside(part: Value) -> Iterator[tuple[str, str, str]]:
         case Server():
             yield "accelerator", "accelerators", part.accelerator
             yield "psu", "psus", part.psu
-            for field in ("link", "pcie", "socket_link"):
+            for field in ("link", "pcie", "socket_link", "host_link"):
                 if (link := getattr(part, field)) is not None:
                     yield field, "links", link
         case Switch():
@@ -229,11 +231,10 @@ def _inventory(scenario: Scenario, shelf: Shelf) -> Inventory:
 
 def _pool(pool: ServerPool, shelf: Shelf) -> PoolParts:
     server = shelf.take(Server, pool.type)
-    link, pcie, between = (
-        None if name is None else shelf.take(Link, name) for name in (server.link, server.pcie, server.socket_link)
-    )
+    named = (server.link, server.pcie, server.socket_link, server.host_link)
+    link, pcie, between, host = (None if name is None else shelf.take(Link, name) for name in named)
     accelerator, psu = shelf.take(Accelerator, server.accelerator), shelf.take(Psu, server.psu)
-    return PoolParts(pool, server, accelerator, link, psu, pcie, between)
+    return PoolParts(pool, server, accelerator, link, psu, pcie, between, host)
 
 
 def _storage(storage: Storage, shelf: Shelf) -> StorageParts:

@@ -79,7 +79,11 @@ class Accelerator(Value):
         return {k: v for k, v in written.items() if k not in plans and (k != "efficiency" or v is not None)}
 
 
-INSIDE: Final = frozenset({"sockets", "pcie_switches", "nvswitches", "pcie", "socket_link", "storage_nics"})
+INSIDE: Final = frozenset(
+    {
+        "sockets", "pcie_switches", "nvswitches", "pcie", "socket_link", "storage_nics", "host_bandwidth", "host_link",
+    }
+)  # fmt: skip
 """What a server tells of its inside."""
 
 
@@ -110,6 +114,13 @@ class Server(Value):
     socket_link: Name | None = Field(None, description="the link type between two sockets")
     storage_nics: Count | None = Field(
         None, description="of the network cards, the last that carry storage traffic alone, each on a socket"
+    )
+
+    host_bandwidth: DataRate | None = Field(
+        None, description="of the memory of all sockets together, at its peak: channels times transfers times width"
+    )
+    host_link: Name | None = Field(
+        None, description="the link type of an accelerator to the host, where it is its own and not behind a switch"
     )
 
     @property

@@ -107,6 +107,8 @@ def memory(plans: tuple[JobPlan, ...], report: Report) -> Iterator[Problem]:
         capacity = plan.device.accelerator.memory
         if plan.memory.total_bytes > capacity:
             yield _too_large(plan, capacity, report)
+        elif plan.memory.host_bytes * plan.ranks_of_server > plan.host_memory:
+            yield _too_large_for_host(plan, capacity, report)
 
 
 def hosts(scenario: Scenario, inventory: Inventory) -> int:
@@ -274,6 +276,13 @@ def _too_large(plan: JobPlan, capacity: float, report: Report) -> Problem:
         f"{units.show(needed, 'B')} a rank ({plan.memory})",
         f"at most {units.show(capacity, 'B')}, the memory of {title}: {missing} are missing; {_remedy(plan, capacity)}",
     )
+
+
+def _too_large_for_host(plan: JobPlan, capacity: float, report: Report) -> Problem:
+    each, ranks = plan.memory.host_bytes, plan.ranks_of_server
+    found = f"{units.show(each, 'B')} a rank, {units.show(each * ranks, 'B')} for the {ranks} of a server"
+    own = f"at most {units.show(plan.host_memory, 'B')}, the memory of its host"
+    return report(f"jobs.{plan.parts.job.name}.parallel.offload", found, f"{own}: {_remedy(plan, capacity)}")
 
 
 def _remedy(plan: JobPlan, capacity: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,11 +45,18 @@ class JobPlan:
     accelerators_per_server: int
     library: Interconnect | None = None
     split: SplitPlan | None = None
+    host_memory: float = inf
+    """Of a server, for what ranks leave to it [B]."""
 
     @property
     def servers_needed(self) -> int:
         """Servers that hold all ranks, one rank an accelerator."""
         return -(-self.program.ranks // self.accelerators_per_server)
+
+    @property
+    def ranks_of_server(self) -> int:
+        """Ranks of a full server."""
+        return min(self.program.ranks, self.accelerators_per_server)
 
     @property
     def checkpoint_bytes(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import ceil, floor
 
+from dcsim.estimate.offload import with_launches
 from dcsim.estimate.training import FEWER
 from dcsim.estimate.work import Layers, Work
 from dcsim.parallel.pipeline import Chunks, makespan, run
@@ -31,15 +32,15 @@ def layer_counts(work: Work, head_share: float) -> list[int]:
 
 
 def chunks_of(work: Work, mean: Layers) -> Chunks:
-    """Return the times of every chunk: the layers it holds with the launches of their kernels, the last with the head.
+    """Return the times of every chunk: the layers it holds with launches of kernels and waits, the last with the head.
 
     Half of the backward products give gradients of weights, which are slots of their own with zero bubble. The head's
     forward pass is a third of its time.
     """
     stages = round(float(work.plan.pipeline[0]))
-    passes = 3.0 + float(work.plan.recomputed[0])
-    forward = float(mean.forward_s[0] + mean.launch_s[0] / passes)
-    backward = float(mean.backward_s[0] + mean.launch_s[0] * (passes - 1.0) / passes)
+    computed = with_launches(work, mean)
+    forward = float((computed[0] + mean.wait_forward_s)[0])
+    backward = float((computed[1] + mean.wait_backward_s)[0])
     weights = 0.5 * float(mean.backward.matmul[0]) if work.plan.zero_bubble[0] > 0 else 0.0
     head = float(mean.head.total[0])
     counts = layer_counts(work, head / (forward + backward))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import product
-from math import inf
+from math import inf, nan
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dcsim.estimate.rank_memory import rank_memory
+from dcsim.estimate.rank_memory import host_memory, rank_memory
 from dcsim.estimate.training import step_seconds
 from dcsim.estimate.work import Work
 from dcsim.parallel.legal import as_layers, divides_heads, divisors, even_chunks, splits_sequence
@@ -51,6 +51,8 @@ class Question:
     """Groups of data-parallel ranks that each hold all shards."""
     adapters: float = 0.0
     """1 where only adapters are trained."""
+    host_bytes: float = inf
+    """What the host of a server has for each of its ranks [B]."""
     fixed: tuple[tuple[str, float], ...] = ()
     """Fields of :class:`Parallelism` that are given, with their values."""
 
@@ -99,7 +101,16 @@ def evaluate(work: Work, plans: Parallelism, question: Question) -> Found:
     again = 1.0 + plans.recomputed / 3.0
     energy = question.ranks * question.active_w * seconds + question.work_j * again
     memory = np.broadcast_to(rank_memory(at).total, seconds.shape)
+    if work.offload.there:
+        memory = np.where(_hosted(at, question), memory, nan)  # no limit is above what is no number
     return Found(plans, seconds, memory, energy, len(seconds), 0)
+
+
+def _hosted(work: Work, question: Question) -> NDArray[np.bool_]:
+    """Return whether hosts hold what plans leave to them, and gradients are summed over replicas before they leave."""
+    plan = work.plan
+    summed = (plan.data * plan.context == 1) | (plan.sharding >= GRADIENTS) | (work.offload.gradients == 0)
+    return np.asarray(summed & (host_memory(work) <= question.host_bytes))
 
 
 def nearest_fitting(work: Work, plan: Parallelism, question: Question) -> Found:

@@ -24,6 +24,7 @@ from dcsim.estimate.habits import (
     OLDER_ATTENTION,
     hidden_data,
 )
+from dcsim.estimate.host import lacking, offload_of
 from dcsim.estimate.messages import Links
 from dcsim.estimate.work import Habits, Work
 from dcsim.parallel.adapters import Adapters
@@ -84,6 +85,10 @@ def setting_of(parts: JobParts, pool: PoolParts, shelf: Shelf) -> Setting | Miss
     if parts.software.training is None:
         rule = "an era fitted to training runs: megatron-2021, flash-2023, te-fp8-2024, bridge-2026, maxtext, ..."
         return Missing("software", f'"{job.software}"', rule)
+    if job.parallel.offload and (fields := lacking(pool.server)):
+        own = f"or a part of your own that does: parts.servers.NAME: {{based_on: {pool.pool.type}, ...}}"
+        rule = f"a server that tells what its host has, such as dgx-a100, dgx-h100 or gb200-nvl72, {own}"
+        return Missing("parallel.offload", f"{pool.server.title} without {fields}", rule)
     generation = shelf.take(Generation, accelerator.generation)
     return Setting(generation, shelf.take(Kernels, "training"), parts.software.training)
 
@@ -107,6 +112,7 @@ def work_of(parts: JobParts, pool: PoolParts, setting: Setting, link_rate: float
         routing=routing_of(parts.job.parallel),
         kept=kept_of(parts.job.parallel),
         adapters=adapters_of(parts.job.parallel),
+        offload=offload_of(parts.job, pool),
     )
 
 

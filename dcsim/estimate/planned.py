@@ -295,7 +295,7 @@ def whole_flops(work: Work) -> float:
 def _memory_bytes(work: Work, parts: dict[str, float]) -> float:
     """Return the memory traffic of a step: memory-bound kernels by their time, products by their operands [B]."""
     chip, plan, shape = work.chip, work.plan, work.shape
-    kernels_s = parts["memory"] + parts["optimizer"]
+    kernels_s = parts["memory"] + parts["optimizer"] * (1.0 - float(work.offload.optimizer[0]))
     products = [*layer.attention_products(shape, plan), *layer.feed_products(shape, plan, shape.ffn)]
     moved = sum(float((p.count * p.batch * (p.m * p.k + p.k * p.n + p.m * p.n))[0]) for p in products)
     layers = float((plan.micro_batches * shape.layers / plan.pipeline)[0])

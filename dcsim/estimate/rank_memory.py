@@ -25,6 +25,9 @@ Floats = NDArray[np.float64]
 _MOMENTS = 8.0  # Adam's two moments in 32 bits [B]
 _MASTER = 4.0  # a weight in 32 bits beside the narrow one [B]
 _SCORE_BYTES = 5.0  # softmax, its dropout's result (2 B each) and mask (1 B), where attention is several kernels
+IN_FLIGHT = 2.0
+"""Layers of which an accelerator holds what waits with the host: the one in use and the one on its way."""
+
 _LOGIT_BYTES = 6.0  # in 16 bits from the product, in 32 bits for the softmax
 
 
@@ -57,10 +60,29 @@ def rank_memory(work: Work, keeps_all: bool = False) -> Memory:
         Whether a stage runs all forward passes before the first backward pass (GPipe); otherwise the first of p stages
         has p micro batches under way, or p (1 + (p - 1) / (p v)) where it has v chunks (Korthikanti, section 4.2.3).
     """
-    first = _stage(work, layer_bytes(work) * _layers(work) * _under_way(work, keeps_all), 0.0)
-    last = _stage(work, layer_bytes(work) * _layers(work) * (work.plan.micro_batches if keeps_all else 1.0), 1.0)
+    each = layer_bytes(work)
+    first = _stage(work, each * _here(work, _layers(work) * _under_way(work, keeps_all)), 0.0)
+    last = _stage(work, each * _here(work, _layers(work) * (work.plan.micro_batches if keeps_all else 1.0)), 1.0)
     fuller = last.total > first.total
     return Memory(*(np.where(fuller, getattr(last, f.name), getattr(first, f.name)) for f in fields(Memory)))
+
+
+def host_memory(work: Work, keeps_all: bool = False) -> Floats:
+    """Return what a rank of the first stage keeps in the memory of its host [B].
+
+    Beside an optimizer's states are the gradients that its step reads, and where weights stay on the accelerator in 32
+    bits, those that it writes. ``keeps_all`` is that of :func:`rank_memory`.
+    """
+    plan, precision, off = work.plan, work.precision, work.offload
+    mean = held(work.shape, plan)
+    some, stack = _trained(work, _held_of(work, mean)), _stack_of(work, mean)
+    copied = (precision.weight_bytes < _MASTER) | (off.weights == 0)
+    states = _spread(work, some, _MOMENTS + np.where(copied, _MASTER, 0.0), OPTIMIZER)
+    states = states + _spread(work, some, precision.gradient_bytes, GRADIENTS)
+    weights = _spread(work, stack, np.maximum(precision.weight_bytes, 2.0), EVERYTHING)
+    waiting = layer_bytes(work) * _layers(work) * _under_way(work, keeps_all)
+    found = off.optimizer * states + off.weights * weights + off.activations * waiting
+    return np.asarray(found * np.ones_like(plan.tensor))
 
 
 def layer_bytes(work: Work) -> Floats:
@@ -85,6 +107,15 @@ def layer_bytes(work: Work) -> Floats:
     return np.asarray((1.0 - plan.recomputed) * whole + plan.recomputed * inputs)
 
 
+def _here(work: Work, layers: Floats) -> Floats:
+    """Return of how many layers the activations are on the accelerator: of two where those of all wait with the host,
+    of the layer in use and of the one on its way.
+    """
+    if not work.offload.there:
+        return layers
+    return np.where(work.offload.activations > 0, np.minimum(layers, IN_FLIGHT), layers)
+
+
 def _layers(work: Work) -> Floats:
     """Layers of the fullest stage."""
     return np.ceil((work.shape.layers + work.shape.extra_layers) / work.plan.pipeline - 1e-9)
@@ -100,29 +131,51 @@ def _under_way(work: Work, keeps_all: bool) -> Floats:
 
 def _stage(work: Work, activations: Floats, is_last: float) -> Memory:
     plan, precision = work.plan, work.precision
-    own, shared = _held_of(work), _shards(work)
-    frozen = plan.adapters > 0
-    some = Held(np.where(frozen, _adapters(work), own.plain), np.where(frozen, 0.0, own.expert))
+    mean = held(work.shape, plan)
+    own, few, stays = _held_of(work, mean), _adapters(work), np.ones(1)
+    gradients = some = _trained(work, own)
+    if work.offload.there:
+        off, stack, stays = work.offload, _stack_of(work, mean), 1.0 - work.offload.optimizer
+        own = Held(own.plain - off.weights * stack.plain, (1.0 - off.weights) * own.expert)
+        gradients = _gradients_here(work, some, stack)
     narrow = precision.weight_bytes < _MASTER
-    state = _MOMENTS + np.where(narrow, _MASTER, 0.0)
-
-    def spread(parameters: Held, width: Floats, level: float) -> Floats:
-        plain = parameters.plain / np.where(plan.sharding >= level, shared.plain, 1.0)
-        return width * (plain + parameters.expert / np.where(plan.sharding >= level, shared.expert, 1.0))
-
+    state = stays * (_MOMENTS + np.where(narrow, _MASTER, 0.0))
     alone = (plan.pipeline == 1) | (is_last > 0)
     rows = tokens(work.shape, plan) * work.shape.scored
     logits = np.where(alone, _LOGIT_BYTES * rows * work.shape.vocabulary / plan.tensor, 0.0)
     return Memory(
-        weights=spread(
-            Held(own.plain + _adapters(work), own.expert), np.maximum(precision.weight_bytes, 2.0), EVERYTHING
-        ),
-        gradients=spread(some, precision.gradient_bytes, GRADIENTS),
-        optimizer=spread(some, state, OPTIMIZER),
+        weights=_spread(work, Held(own.plain + few, own.expert), np.maximum(precision.weight_bytes, 2.0), EVERYTHING),
+        gradients=_spread(work, gradients, precision.gradient_bytes, GRADIENTS),
+        optimizer=_spread(work, some, state, OPTIMIZER),
         activations=activations + _again(work),
         logits=logits,
         gathered=_gathered(work),
     )
+
+
+def _trained(work: Work, own: Held) -> Held:
+    """Parameters of the fullest stage, which has its ``own``, that are trained."""
+    frozen = work.plan.adapters > 0
+    return Held(np.where(frozen, _adapters(work), own.plain), np.where(frozen, 0.0, own.expert))
+
+
+def _gradients_here(work: Work, some: Held, stack: Held) -> Held:
+    """Trained parameters whose gradients are on the accelerator.
+
+    Where the others wait with the host, they are those of two layers, or of a table of the vocabulary if it is larger.
+    """
+    share = np.minimum(IN_FLIGHT / _layers(work), 1.0)
+    table = np.where(work.plan.adapters > 0, 0.0, head_parameters(work.shape) / work.plan.tensor)
+    plain = np.maximum(share * np.where(work.plan.adapters > 0, some.plain, stack.plain), table)
+    away = work.offload.gradients > 0
+    return Held(np.where(away, plain, some.plain), np.where(away, share, 1.0) * some.expert)
+
+
+def _spread(work: Work, parameters: Held, width: float | Floats, level: float) -> Floats:
+    """Return the bytes of parameters of some width that data-parallel ranks share out from ``level`` on."""
+    plan, shared = work.plan, shards(work)
+    plain = parameters.plain / np.where(plan.sharding >= level, shared.plain, 1.0)
+    return width * (plain + parameters.expert / np.where(plan.sharding >= level, shared.expert, 1.0))
 
 
 def _adapters(work: Work) -> Floats:
@@ -140,27 +193,37 @@ def _again(work: Work) -> Floats:
     return np.where(plan.recomputed > 0, whole, whole - layer_bytes(some))
 
 
-def _held_of(work: Work) -> Held:
+def _held_of(work: Work, mean: Held) -> Held:
     """Parameters of the fullest stage: its layers, and one table of the vocabulary, or those that there are."""
+    shape, plan, stack = work.shape, work.plan, _stack_of(work, mean)
+    one = np.where(plan.pipeline > 1, head_parameters(shape) / plan.tensor, mean.plain - stack.plain)
+    return Held(stack.plain + one, stack.expert)
+
+
+def _stack_of(work: Work, mean: Held) -> Held:
+    """Parameters of the layers of the fullest stage, where those of the mean stage are ``mean``."""
     shape, plan = work.shape, work.plan
-    mean = held(shape, plan)
     share = _layers(work) * plan.pipeline / (shape.layers + shape.extra_layers)
     inside = plain_parameters(shape) / (plan.tensor * plan.pipeline) * share
-    one = np.where(plan.pipeline > 1, head_parameters(shape) / plan.tensor, mean.plain - inside)
-    return Held(inside + one, mean.expert * share)
+    return Held(inside, mean.expert * share)
 
 
-def _shards(work: Work) -> Held:
+def shards(work: Work) -> Held:
+    """Return among how many ranks parameters are shared out: those that data-parallel ranks hold alike, and experts."""
     plan = work.plan
     ranks = plan.data * plan.context / plan.replicas
     return Held(ranks, np.maximum(ranks * plan.tensor / plan.expert, 1.0))
 
 
 def _gathered(work: Work) -> Floats:
-    """Two layers' weights, the one in use and the next, and one layer's gradients, where weights are sharded."""
+    """Two layers' weights, the one in use and the next, where weights are sharded or wait with the host.
+
+    Where they are sharded, one layer's gradients too.
+    """
     shape, plan = work.shape, work.plan
     layers = shape.layers + shape.extra_layers
     each = plain_parameters(shape) / layers / plan.tensor
     each = each + np.where(shape.mixture, shape.experts * expert_parameters(shape) / plan.expert, 0.0)
     width = 2.0 * work.precision.weight_bytes + work.precision.gradient_bytes
-    return np.where(plan.sharding >= EVERYTHING, width * each, 0.0)
+    fetched = 2.0 * work.precision.weight_bytes * work.offload.weights
+    return np.where(plan.sharding >= EVERYTHING, width, fetched) * each

@@ -22,6 +22,7 @@ def remedy(plan: JobPlan, work: Work, capacity: float) -> str:
         memory_bytes=capacity,
         replicas=round(float(work.plan.replicas[0])),
         adapters=float(work.plan.adapters[0]),
+        host_bytes=plan.host_memory / plan.ranks_of_server,
     )
     found = nearest_fitting(work, work.plan, question)
     if not len(found):
@@ -33,8 +34,12 @@ def remedy(plan: JobPlan, work: Work, capacity: float) -> str:
 
 
 def _written(value: object) -> str:
-    """Return a value as a scenario has it: words of any case, blocks without quotes."""
-    return str(value).lower().replace("'", "")
+    """Return a value as a scenario has it: words of any case, blocks without quotes, lists in brackets."""
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_written(item)}' for key, item in value.items())}}}"
+    return str(value).lower()
 
 
 def more(work: Work, question: Question) -> str:

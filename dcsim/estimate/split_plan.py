@@ -6,7 +6,7 @@ from dcsim.catalogue.inventory import JobParts, PoolParts
 from dcsim.estimate.device import Device
 from dcsim.estimate.job_plan import JobPlan
 from dcsim.estimate.planned import planned_step
-from dcsim.estimate.rank_memory import rank_memory
+from dcsim.estimate.rank_memory import host_memory, rank_memory
 from dcsim.estimate.split import SplitPlan
 from dcsim.estimate.work import Work
 from dcsim.parallel.adapters import adapter_parameters
@@ -38,6 +38,7 @@ def split_job_plan(parts: JobParts, work: Work, pool: PoolParts, servers: frozen
         servers,
         pool.server.accelerators,
         split=split,
+        host_memory=pool.server.host_memory,
     )
 
 
@@ -77,10 +78,12 @@ def _wide(work: Work) -> tuple[str, ...]:
 
 def _memory(work: Work, schedule: Schedule) -> RankMemory:
     """Return what the fullest rank holds; logits, and layers gathered for the moment, count as activations."""
-    found = rank_memory(work, keeps_all=schedule == "gpipe")
+    keeps_all = schedule == "gpipe"
+    found = rank_memory(work, keeps_all)
     return RankMemory(
         weights_bytes=float(found.weights[0]),
         gradients_bytes=float(found.gradients[0]),
         optimizer_bytes=float(found.optimizer[0]),
         activations_bytes=float((found.activations + found.logits + found.gathered)[0]),
+        host_bytes=float(host_memory(work, keeps_all)[0]),
     )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dcsim.compute import kernels
 from dcsim.compute.kernels import at_least
-from dcsim.estimate import messages
+from dcsim.estimate import messages, offload
 from dcsim.estimate.data_messages import data_messages
 from dcsim.estimate.work import Layers, Pass, Work
 from dcsim.parallel import layer
@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 PARTS = (
     "matmul", "attention", "memory", "tensor", "context", "expert", "recompute", "launch", "pipeline", "bubble", "data",
-    "optimizer", "fixed", "jitter",
+    "optimizer", "offload", "fixed", "jitter",
 )  # fmt: skip
 """What a step's time is made of; communication is what of it is exposed."""
 
@@ -73,7 +73,11 @@ def layers_of(work: Work) -> Layers:
     parts = plan.recomputed_core * forward.attention + _parts_again(work)
     again = plan.recomputed * forward.total + (1.0 - plan.recomputed) * parts
     launch = _launch(work, forward.total + backward.total + again)
-    return Layers(forward, backward, again, launch, _head(work))
+    found = Layers(forward, backward, again, launch, _head(work))
+    if not work.offload.there:
+        return found
+    waits = offload.layer_waits(work, *offload.with_launches(work, found))
+    return replace(found, wait_forward_s=waits[0], wait_backward_s=waits[1])
 
 
 def step_parts(work: Work, layers: Layers | None = None) -> dict[str, Floats]:
@@ -93,10 +97,14 @@ def step_parts(work: Work, layers: Layers | None = None) -> dict[str, Floats]:
     found["recompute"] = count * stack * mean.again_s
     found["launch"] = count * stack * mean.launch_s
     found["pipeline"] = _handing_on(work)
-    found["bubble"] = _bubble(work, each + mean.launch_s, mean.head.total)
+    waits = mean.wait_forward_s + mean.wait_backward_s
+    found["bubble"] = _bubble(work, each + mean.launch_s + waits, mean.head.total)
     exposed = [one.exposed_s for one in data_messages(work, mean)]
     found["data"] = np.asarray(sum(exposed, np.zeros_like(each)))
     found["optimizer"] = _optimizer(work)
+    found["offload"] = np.zeros_like(each)
+    if work.offload.there:
+        found["offload"] = count * stack * waits + offload.step_wait(work, mean)
     found["fixed"] = habits.step_s * np.ones_like(each)
     sum_s = sum(found.values(), np.zeros_like(each))
     domains = np.maximum(plan.ranks / work.links.domain, 1.0)
@@ -360,6 +368,8 @@ def _handing_on(work: Work) -> Floats:
 
 def _optimizer(work: Work) -> Floats:
     plan, shape = work.plan, work.shape
+    if work.offload.there and np.any(work.offload.optimizer):
+        return offload.host_step(work)
     own = trained(shape, plan, work.adapters)
     ranks = plan.data * plan.context
     shards = np.where(plan.sharding >= OPTIMIZER, ranks, 1.0)

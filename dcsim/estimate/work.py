@@ -12,6 +12,7 @@ from dcsim.estimate.messages import Links
 from dcsim.parallel.adapters import Adapters
 from dcsim.parallel.context import Context
 from dcsim.parallel.kept import Kept
+from dcsim.parallel.offload import Offload
 from dcsim.parallel.parallelism import Parallelism, Precision
 from dcsim.parallel.routing import Routing
 from dcsim.parallel.shape import Shape
@@ -79,6 +80,7 @@ class Work:
     routing: Routing = field(default_factory=Routing)
     kept: Kept = field(default_factory=Kept)
     adapters: Adapters = field(default_factory=Adapters)
+    offload: Offload = field(default_factory=Offload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class Pass:
 class Layers:
     """Times of the mean layer for one micro batch: forward, backward, what is computed again, and launches [s].
 
+    Passes wait for transfers to and from the host as long as these take beyond them.
     ``head_s`` is that of logits and loss, forward and backward together [s].
     """
 
@@ -110,6 +113,8 @@ class Layers:
     again_s: Floats
     launch_s: Floats
     head: Pass
+    wait_forward_s: Floats = field(default_factory=lambda: np.zeros(1))
+    wait_backward_s: Floats = field(default_factory=lambda: np.zeros(1))
 
     @property
     def forward_s(self) -> Floats:

@@ -11,7 +11,8 @@ from dcsim.workload.operation import StepCosts
 class RankMemory:
     """Bytes a rank holds at its peak, the end of a forward pass, by what they are.
 
-    The residual is what compressed messages have left out so far.
+    The residual is what compressed messages have left out so far. What the host keeps for the rank is no part of the
+    total.
     """
 
     weights_bytes: float
@@ -20,6 +21,7 @@ class RankMemory:
     activations_bytes: float
     residual_bytes: float = 0.0
     cache_bytes: float = 0.0
+    host_bytes: float = 0.0
 
     @property
     def total_bytes(self) -> float:

@@ -11,6 +11,7 @@ from dcsim.scenario.adapters import Adapters
 from dcsim.scenario.base import Count, DataSize, Flag, Quantity, Value, wrong
 from dcsim.scenario.compression import Compression, CompressionSpec, described
 from dcsim.scenario.kinds import BARE, by_kind
+from dcsim.scenario.offload import Offloaded, fault
 from dcsim.scenario.recompute import Recompute
 from dcsim.scenario.routing import Routing
 
@@ -106,6 +107,7 @@ SPLITS: Final = (
     "recompute",
     "activations",
     "adapters",
+    "offload",
 )
 """The keys that ask for a parallel plan: with none of them a job is replicas of one accelerator."""
 
@@ -164,6 +166,11 @@ class Parallel(Value):
     adapters: Adapters | None = Field(
         None, description="low-rank adapters that are trained in place of the model's own weights"
     )
+    offload: tuple[Offloaded, ...] = Field(
+        (),
+        description="what waits in the host's memory: a list of optimizer (its states, and the host takes its step), "
+        "gradients, weights and activations",
+    )
     reduce: Reduce | None = Field(
         None,
         description="the schedule by which gradients are summed over the replicas; what a library takes for each size "
@@ -180,6 +187,7 @@ class Parallel(Value):
     def _split_fits(self) -> Self:
         if self.auto:
             self._check_plan()
+            self._check_offload(1)
             return self
         if self.accelerators is not None:
             rule = "nothing without auto: a plan has as many as its keys say"
@@ -200,7 +208,13 @@ class Parallel(Value):
                 raise wrong(rule, found=f'"{getattr(self, key)}"', at=key)
         if self.split:
             self._check_plan()
+            self._check_offload(self.data * self.context)
         return self
+
+    def _check_offload(self, replicas: int) -> None:
+        """Refuse what cannot wait with the host."""
+        if found := fault(self.offload, self.adapters is not None, self.sharding, replicas):
+            raise wrong(found[1], found=found[0], at="offload")
 
     def _check_plan(self) -> None:
         """Refuse what a parallel plan cannot have beside it: its software era says how gradients travel."""

@@ -25,6 +25,7 @@ _OF_PARTS = {
     "pipeline": "pipeline messages",
     "bubble": "pipeline bubble",
     "data": "data-parallel messages",
+    "offload": "transfers to the host",
 }
 
 

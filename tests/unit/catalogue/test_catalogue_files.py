@@ -17,6 +17,7 @@ PARTS = [(kind, name) for kind in catalogue.KINDS for name in catalogue.names(ki
 TEXTS = {"title", "kind", "accelerator", "link", "psu", "family", "scope", "based_on", "generation"} | {
     "pcie",
     "socket_link",
+    "host_link",
 }
 PROMISED = {
     "accelerators": "v100-sxm2-32 a100-sxm-40 a100-sxm-80 h100-sxm h100-pcie h200-sxm b200-sxm mi300x tpu-v5e "

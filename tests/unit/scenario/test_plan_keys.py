@@ -82,6 +82,25 @@ def test_the_schedule_follows_from_the_chunks(keys: dict[str, object], schedule:
         ("{activations: fp4}", '.activations: found "fp4", expected "computed" or "fp8"; did you mean "fp8"?'),
         ("{adapters: {rank: 0}}", ".adapters.rank: found 0, expected a whole number of at least 1"),
         ("{context: 2, context_order: any}", '.context_order: found "any", expected "balanced" or "in-order"'),
+        (
+            "{offload: [optimzer]}",
+            '.offload.0: found "optimzer", expected "optimizer", "gradients", "weights" or "activations"; did you mean '
+            '"optimizer"?',
+        ),
+        (
+            "{offload: [gradients]}",
+            ".offload: found [gradients], expected the optimizer too, whose step reads gradients and writes weights: "
+            "write [optimizer, gradients]",
+        ),
+        (
+            "{data: 2, offload: [optimizer, gradients], sharding: optimizer}",
+            ".offload: found [optimizer, gradients] with sharding: optimizer, expected sharding: gradients or full "
+            "beside it: gradients are summed over replicas before they leave",
+        ),
+        (
+            "{offload: [optimizer, optimizer]}",
+            ".offload: found [optimizer, optimizer], expected every word once: [optimizer]",
+        ),
         ("{tensor: 0}", ".tensor: found 0, expected a whole number of at least 1"),
     ],
 )
@@ -89,6 +108,11 @@ def test_a_wrong_plan_gets_one_message(text: str, message: str) -> None:
     with pytest.raises(ScenarioError) as caught:
         load(SAMPLE, [f"{KEY}={text}"])
     assert [str(problem) for problem in caught.value.problems] == [f"--set: {KEY}{message}"]
+
+
+def test_frozen_weights_wait_with_the_host_without_an_optimizer() -> None:
+    keys = [f"{KEY}={{adapters: {{rank: 8}}, offload: [weights]}}"]
+    assert load(SAMPLE, keys).scenario.jobs[0].parallel.offload == ("weights",)
 
 
 def test_operands_wait_in_eight_bits_where_products_read_them() -> None:
