@@ -44,13 +44,31 @@ def chunks_of(work: Work, mean: Layers) -> Chunks:
     weights = 0.5 * float(mean.backward.matmul[0]) if work.plan.zero_bubble[0] > 0 else 0.0
     head = float(mean.head.total[0])
     counts = layer_counts(work, head / (forward + backward))
+    again = _again(work, counts, float(mean.again_s[0]))
+    backward -= float(mean.again_s[0])
     last = len(counts) - 1
     return Chunks(
         stages,
         tuple(count * forward + (head / 3.0) * (place == last) for place, count in enumerate(counts)),
-        tuple(count * (backward - weights) + (head / 1.5) * (place == last) for place, count in enumerate(counts)),
+        tuple(
+            count * (backward - weights) + again[place] + (head / 1.5) * (place == last)
+            for place, count in enumerate(counts)
+        ),
         tuple(count * weights for count in counts) if weights else (),
     )
+
+
+def _again(work: Work, counts: list[int], each_s: float) -> list[float]:
+    """Return what chunks take to run layers again, ``each_s`` a layer in the mean [s].
+
+    Where a number of layers of each chunk does, all take as long.
+    """
+    share, total = float(work.plan.recomputed[0]), sum(counts)
+    if not 0.0 < share < 1.0:
+        return [count * each_s for count in counts]
+    some = share * total / len(counts)
+    least = [min(some, count) for count in counts]
+    return [total * each_s * one / sum(least) for one in least]
 
 
 def bubble_seconds(chunks: Chunks, schedule: Schedule, micro_batches: int) -> float:

@@ -42,7 +42,7 @@ from dcsim.parallel.parallelism import (
 )
 from dcsim.parallel.routing import Routing
 from dcsim.scenario.parallel import Parallel
-from dcsim.scenario.recompute import computes_again
+from dcsim.scenario.recompute import computes_again, group_of, share_again
 from dcsim.scenario.transformers import Decoder
 from dcsim.scenario.workload import NARROW, Job
 
@@ -136,7 +136,7 @@ def plan_of(job: Job, model: Decoder, replicas: float = 1.0) -> Parallelism:
         "sharding": _SHARDING[parallel.sharding],
         "micro": job.batch.micro,
         "micro_batches": job.batch.global_ / (job.batch.micro * parallel.data),
-        "recomputed": parallel.recompute == "full",
+        "recomputed": share_again(parallel.recompute, model.layers, chunks),
         "recomputed_core": computes_again(parallel.recompute, "attention"),
         "balanced": balanced,
         "zero_bubble": parallel.scheduled == "zero-bubble",
@@ -168,6 +168,7 @@ def kept_of(parallel: Parallel) -> Kept:
         norms=_one(float(computes_again(again, "norms"))),
         functions=_one(float(computes_again(again, "activations"))),
         ups=_one(float(computes_again(again, "up-projections"))),
+        group=_one(float(group_of(again))),
         attention_inputs=_one(float(given is None or "attention" in given.targets)),
         feed_inputs=_one(float(given is None or "feed-forward" in given.targets)),
     )

@@ -60,9 +60,10 @@ def rank_memory(work: Work, keeps_all: bool = False) -> Memory:
         Whether a stage runs all forward passes before the first backward pass (GPipe); otherwise the first of p stages
         has p micro batches under way, or p (1 + (p - 1) / (p v)) where it has v chunks (Korthikanti, section 4.2.3).
     """
-    each = layer_bytes(work)
-    first = _stage(work, each * _here(work, _layers(work) * _under_way(work, keeps_all)), 0.0)
-    last = _stage(work, each * _here(work, _layers(work) * (work.plan.micro_batches if keeps_all else 1.0)), 1.0)
+    whole, inputs = _layer(work)
+    each, most = _stage_bytes(work, whole, inputs), np.where(work.plan.recomputed < 1.0, whole, inputs)
+    first = _stage(work, _here(work, each * _under_way(work, keeps_all), most), 0.0)
+    last = _stage(work, _here(work, each * (work.plan.micro_batches if keeps_all else 1.0), most), 1.0)
     fuller = last.total > first.total
     return Memory(*(np.where(fuller, getattr(last, f.name), getattr(first, f.name)) for f in fields(Memory)))
 
@@ -80,7 +81,7 @@ def host_memory(work: Work, keeps_all: bool = False) -> Floats:
     states = _spread(work, some, _MOMENTS + np.where(copied, _MASTER, 0.0), OPTIMIZER)
     states = states + _spread(work, some, precision.gradient_bytes, GRADIENTS)
     weights = _spread(work, stack, np.maximum(precision.weight_bytes, 2.0), EVERYTHING)
-    waiting = layer_bytes(work) * _layers(work) * _under_way(work, keeps_all)
+    waiting = _stage_bytes(work, *_layer(work)) * _under_way(work, keeps_all)
     found = off.optimizer * states + off.weights * weights + off.activations * waiting
     return np.asarray(found * np.ones_like(plan.tensor))
 
@@ -91,6 +92,13 @@ def layer_bytes(work: Work) -> Floats:
     Of a plain GPT, s b h (10 + 24 / t + 5 a s / (h t)), or s b h / t (34 + 5 a s / h) with sequence parallelism. Where
     adapters alone are trained, what no gradient of a matrix reads is not kept, but x A of every adapter is.
     """
+    again = work.plan.recomputed
+    whole, inputs = _layer(work)
+    return np.asarray((1.0 - again) * whole + again * inputs * _inputs(work) / _layers(work))
+
+
+def _layer(work: Work) -> tuple[Floats, Floats]:
+    """Return what a layer keeps that does not run again whole, and the input of one that does [B]."""
     plan, shape = work.plan, work.shape
     rows, width = tokens(shape, plan), work.precision.activation_bytes
     split = np.where(plan.sequence > 0, plan.tensor, 1.0)
@@ -102,18 +110,30 @@ def layer_bytes(work: Work) -> Floats:
     kept = rows * (stream + inner / plan.tensor + beside)
     scores = _SCORE_BYTES * rows * shape.heads * shape.sequence / plan.tensor
     scores = np.where(work.habits.fused > 0, 0.0, scores) * (1.0 - plan.recomputed_core)
-    whole = kept + scores
-    inputs = rows * width * shape.hidden / split
-    return np.asarray((1.0 - plan.recomputed) * whole + plan.recomputed * inputs)
+    return np.asarray(kept + scores), np.asarray(rows * width * shape.hidden / split)
 
 
-def _here(work: Work, layers: Floats) -> Floats:
-    """Return of how many layers the activations are on the accelerator: of two where those of all wait with the host,
-    of the layer in use and of the one on its way.
+def _stage_bytes(work: Work, whole: Floats, inputs: Floats) -> Floats:
+    """Return the activations that the fullest stage keeps of one micro batch for its backward pass [B]."""
+    plan, layers = work.plan, _layers(work)
+    some = plan.recomputed * (work.shape.layers + work.shape.extra_layers) / plan.pipeline
+    again = np.where(plan.recomputed < 1.0, some, layers)
+    return np.asarray((layers - again) * whole + np.where(plan.recomputed < 1.0, again, _inputs(work)) * inputs)
+
+
+def _inputs(work: Work) -> Floats:
+    """Return of how many layers of the fullest stage the inputs are kept, where all run again: one a group."""
+    layers, group, virtual = _layers(work), work.kept.group, work.plan.virtual
+    return np.where(group > 1, virtual * np.ceil(layers / virtual / group - 1e-9), layers)
+
+
+def _here(work: Work, all_bytes: Floats, layer: Floats) -> Floats:
+    """Return what of activations is on the accelerator: where they wait with the host, those of the layer in use and of
+    the one on its way [B].
     """
     if not work.offload.there:
-        return layers
-    return np.where(work.offload.activations > 0, np.minimum(layers, IN_FLIGHT), layers)
+        return all_bytes
+    return np.where(work.offload.activations > 0, np.minimum(IN_FLIGHT * layer, all_bytes), all_bytes)
 
 
 def _layers(work: Work) -> Floats:
@@ -185,12 +205,15 @@ def _adapters(work: Work) -> Floats:
 
 
 def _again(work: Work) -> Floats:
-    """What one layer holds while it, or parts of it, run again, beside what all keep."""
-    plan = work.plan
-    some = replace(work, plan=replace(plan, recomputed=np.zeros_like(plan.recomputed)))
+    """What one layer, or a group of them, holds while it or parts of it run again, beside what all keep.
+
+    Where some layers do not run again, these are done by the time that others do, and hold no less.
+    """
     nothing = np.zeros(1)
-    whole = layer_bytes(replace(some, kept=replace(work.kept, norms=nothing, functions=nothing, ups=nothing)))
-    return np.where(plan.recomputed > 0, whole, whole - layer_bytes(some))
+    kept, inputs = _layer(work)
+    whole, _ = _layer(replace(work, kept=replace(work.kept, norms=nothing, functions=nothing, ups=nothing)))
+    group = np.minimum(work.kept.group, np.ceil(_layers(work) / work.plan.virtual - 1e-9))
+    return np.where(work.plan.recomputed < 1.0, whole - kept, group * whole - inputs)
 
 
 def _held_of(work: Work, mean: Held) -> Held:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from dcsim.estimate.auto_plan import keys
 from dcsim.estimate.job_plan import JobPlan
 from dcsim.estimate.plan_search import Question, enough, nearest_fitting
@@ -24,6 +28,7 @@ def remedy(plan: JobPlan, work: Work, capacity: float) -> str:
         adapters=float(work.plan.adapters[0]),
         host_bytes=plan.host_memory / plan.ranks_of_server,
     )
+    work = replace(work, kept=replace(work.kept, group=np.ones(1)))  # no search has layers by number
     found = nearest_fitting(work, work.plan, question)
     if not len(found):
         return more(work, question)

@@ -36,6 +36,8 @@ class Kept:
     norms, functions, ups
         1 where outputs of norms, outputs of activation functions, and queries, keys and values that latent attention
         widens from its compressed ones are computed again.
+    group
+        Layers of which one input is kept where whole layers run again.
     attention_inputs, feed_inputs
         1 where gradients of the matrices of attention, or of feed-forward layers, ask for what they read; 0 where the
         matrices are frozen and have no adapters, which read the same.
@@ -45,6 +47,7 @@ class Kept:
     norms: Floats = field(default_factory=lambda: np.zeros(1))
     functions: Floats = field(default_factory=lambda: np.zeros(1))
     ups: Floats = field(default_factory=lambda: np.zeros(1))
+    group: Floats = field(default_factory=lambda: np.ones(1))
     attention_inputs: Floats = field(default_factory=lambda: np.ones(1))
     feed_inputs: Floats = field(default_factory=lambda: np.ones(1))
 

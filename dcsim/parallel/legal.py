@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dcsim.scenario.parallel import Parallel
-from dcsim.scenario.recompute import computes_again
+from dcsim.scenario.recompute import SomeLayers, computes_again
 from dcsim.scenario.transformers import Decoder, MixtureModel
 from dcsim.scenario.workload import Batch
 
@@ -129,7 +129,20 @@ def _expert(parallel: Parallel, model: Decoder) -> Iterator[Fault]:
         yield Fault("expert", str(parallel.expert), rule + f"the nearest is {nearest(choices, parallel.expert)}")
 
 
+def fewest_layers(parallel: Parallel, model: Decoder) -> int:
+    """Return the layers of a chunk, or of the smallest where embedding and head have the places of one each."""
+    chunks = parallel.pipeline * parallel.virtual
+    if chunks > 1 and as_layers(chunks, model):
+        return (model.layers + 2) // chunks - 1
+    return model.layers // chunks
+
+
 def _recompute(parallel: Parallel, model: Decoder) -> Iterator[Fault]:
+    again, most = parallel.recompute, fewest_layers(parallel, model)
+    if isinstance(again, SomeLayers) and again.layers > most:
+        whole = "full for all of them" if again.method == "block" else "as many are one group"
+        rule = f"at most {most}, the layers of a chunk of a stage, or the fewest that one has: {whole}"
+        yield Fault("recompute.layers", str(again.layers), rule)
     if computes_again(parallel.recompute, "up-projections") and model.latent is None:
         rule = "a list without it: the model has no latent attention, whose keys and values are widened"
         yield Fault("recompute", "up-projections", rule)

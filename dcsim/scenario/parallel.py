@@ -12,7 +12,7 @@ from dcsim.scenario.base import Count, DataSize, Flag, Quantity, Value, wrong
 from dcsim.scenario.compression import Compression, CompressionSpec, described
 from dcsim.scenario.kinds import BARE, by_kind
 from dcsim.scenario.offload import Offloaded, fault
-from dcsim.scenario.recompute import Recompute
+from dcsim.scenario.recompute import Recompute, SomeLayers
 from dcsim.scenario.routing import Routing
 
 _ROUNDING: Final = 1e-6
@@ -156,8 +156,8 @@ class Parallel(Value):
     )
     recompute: Recompute = Field(
         "none",
-        description="what the backward pass computes again: attention cores (selective), layers (full), or a list of "
-        "attention, norms, activations and up-projections",
+        description="what the backward pass computes again: attention cores (selective), layers (full), a list of "
+        "attention, norms, activations and up-projections, or a number of layers: {method: block, layers: 4}",
     )
     activations: Activations = Field(
         "computed",
@@ -211,6 +211,16 @@ class Parallel(Value):
             self._check_offload(self.data * self.context)
         return self
 
+    def _check_layers(self) -> None:
+        """Refuse layers by number where no number of a stage's is settled, and groups without any."""
+        if not isinstance(self.recompute, SomeLayers):
+            return
+        if self.auto:
+            rule = "none, selective, full or a list of parts with auto, which settles how many layers a stage has"
+            raise wrong(rule, found=f"method: {self.recompute.method}", at="recompute")
+        if self.recompute.method == "uniform" and not self.recompute.layers:
+            raise wrong("at least 1 layer in a group: with 1 all run again, as full has it", "0", "recompute.layers")
+
     def _check_offload(self, replicas: int) -> None:
         """Refuse what cannot wait with the host."""
         if found := fault(self.offload, self.adapters is not None, self.sharding, replicas):
@@ -218,6 +228,7 @@ class Parallel(Value):
 
     def _check_plan(self) -> None:
         """Refuse what a parallel plan cannot have beside it: its software era says how gradients travel."""
+        self._check_layers()
         usual = Parallel()
         for key in ("reduce", "compression", "bucket"):
             if getattr(self, key) != getattr(usual, key):

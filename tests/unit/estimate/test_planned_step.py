@@ -249,6 +249,42 @@ def test_adapters_have_no_gradients_of_other_weights() -> None:
     assert float((memory.weights - rank_memory(whole_work).weights)[0]) == pytest.approx(2 * few, rel=1e-6)
 
 
+def test_layers_by_number_take_their_share_of_the_forward_pass() -> None:
+    # Llama 3 70B in four stages of two chunks of ten layers: n of ten run again, on every stage.
+    usual: dict[str, object] = {"data": 2, "tensor": 8, "pipeline": 4, "virtual": 2, "sequence": True}
+
+    def step(recompute: object) -> PlannedStep:
+        given = work("llama3-70b", usual | {"recompute": recompute}, batch={"global": 64, "micro": 1})
+        return planned_step(given, "interleaved")
+
+    none, full = step("none"), step("full")
+    some = [step({"method": "block", "layers": n}) for n in range(11)]
+    forward = full.parts["recompute"]
+    assert [one.parts["recompute"] for one in some] == pytest.approx([n / 10 * forward for n in range(11)], rel=1e-9)
+    assert (some[0].seconds, some[10].seconds) == pytest.approx((none.seconds, full.seconds), rel=1e-12)
+    assert some[0].flops == pytest.approx(none.flops, rel=1e-12)
+    assert some[10].flops == pytest.approx(full.flops, rel=1e-12)
+    assert sorted(one.seconds for one in some) == [one.seconds for one in some]
+    groups = [step({"method": "uniform", "layers": n}).seconds for n in (1, 4, 10)]
+    assert groups == pytest.approx([full.seconds] * 3, rel=1e-12)
+
+
+def test_every_chunk_runs_as_many_layers_again() -> None:
+    # 126 layers with embedding and head in 16 chunks of 8 places: the first and the last hold 7, all repeat 4.
+    plan: dict[str, object] = {"data": 64, "tensor": 8, "pipeline": 16, "sequence": True}
+    none, some = (
+        work(plan=plan | {"recompute": {"method": "block", "layers": n}}, batch={"global": 2048, "micro": 1})
+        for n in (0, 4)
+    )
+    mean = layers_of(some)
+    bare = chunks_of(none, replace(mean, again_s=0.0 * mean.again_s)).backward_s
+    longer = [more - less for more, less in zip(chunks_of(some, mean).backward_s, bare, strict=True)]
+    launched = float(mean.launch_s[0]) * (1.0 / 3.0 - 1.0 / (3.0 + 64 / 126))  # a smaller share is the forward pass's
+    counts = layer_counts(some, 1.0)
+    expected = [4 * float(mean.forward_s[0]) + count * launched for count in counts]
+    assert longer == pytest.approx(expected, rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("targets", "outputs", "inner", "narrow"),
     [

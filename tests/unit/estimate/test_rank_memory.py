@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -101,6 +102,31 @@ def test_the_first_stage_keeps_a_micro_batch_for_every_stage(virtual: float, fac
     found = rank_memory(work("gpt3-175b", **plan, recomputed_core=1.0))
     assert float(found.activations[0]) == pytest.approx(S * H * LAYERS / 8.0 * 34.0 * factor, rel=1e-9)
     assert float(found.logits[0]) == 0.0
+
+
+def test_layers_by_number_keep_what_their_closed_form_says() -> None:
+    # Eight stages of twelve layers, of which n run again: eight micro batches under way on the first. What runs again
+    # keeps its input; where all do, one layer is whole for the moment, its input among what it keeps.
+    plan = {"tensor": 8.0, "sequence": 1.0, "pipeline": 8.0, "micro_batches": 64.0}
+    whole, inputs = S * H / 8.0 * (34.0 + 5.0 * A * S / H), S * H / 8.0 * 2.0
+    found = [float(rank_memory(work("gpt3-175b", **plan, recomputed=n / 12.0)).activations[0]) for n in range(13)]
+    expected = [8.0 * ((12 - n) * whole + n * inputs) + (whole - inputs) * (n == 12) for n in range(13)]
+    assert found == pytest.approx(expected, rel=1e-9)
+    assert found == sorted(found, reverse=True)
+    alone = [float(rank_memory(work("gpt3-175b", recomputed=n / 96.0)).activations[0]) for n in range(97)]
+    assert all(more >= less * (1 - 1e-12) for more, less in pairwise(alone)), "none grows"
+
+
+@pytest.mark.parametrize(("group", "kept", "held"), [(1, 12, 1), (4, 3, 4), (5, 3, 5), (12, 1, 12), (24, 1, 12)])
+def test_groups_of_layers_keep_one_input(group: int, kept: int, held: int) -> None:
+    plan = {"tensor": 8.0, "sequence": 1.0, "pipeline": 8.0, "micro_batches": 64.0}
+    given = work("gpt3-175b", **plan, recomputed=1.0)
+    given = replace(given, kept=replace(given.kept, group=np.array([float(group)])))
+    whole, inputs = S * H / 8.0 * (34.0 + 5.0 * A * S / H), S * H / 8.0 * 2.0
+    found = rank_memory(given)
+    under_way = 1.0 if found.logits[0] > 0.0 else 8.0  # where inputs are few, the last stage is fuller by its logits
+    expected = under_way * kept * inputs + held * whole - inputs
+    assert float(found.activations[0]) == pytest.approx(expected, rel=1e-9)
 
 
 def test_gpipe_keeps_all_micro_batches() -> None:

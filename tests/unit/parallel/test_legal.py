@@ -50,6 +50,17 @@ def test_stages_and_chunks_hold_layers() -> None:
     assert found("gpt2-small", pipeline=4, virtual=3, count=6) == [("pipeline", "the nearest is 3 or 6")]
 
 
+def test_chunks_hold_the_layers_that_run_again() -> None:
+    def again(layers: int, method: str = "block", **plan: Any) -> list[tuple[str, str]]:
+        return found("llama3-405b", recompute={"method": method, "layers": layers}, **plan)
+
+    # 126 layers: 63 in each of two stages; 7 or 8 in each of 16, with embedding and head in places of their own.
+    assert again(63, pipeline=2) == again(7, pipeline=16) == again(126) == []
+    assert again(64, pipeline=2) == [("recompute.layers", "full for all of them")]
+    assert again(8, pipeline=16) == [("recompute.layers", "full for all of them")]
+    assert again(127, "uniform") == [("recompute.layers", "as many are one group")]
+
+
 def test_sequences_and_experts() -> None:
     assert found("gpt2-small", context=3) == [("context", "the nearest is 2 or 4")]
     assert found("gpt2-small", context=1024) == [("context", "the nearest is 512")]

@@ -83,6 +83,27 @@ def test_the_schedule_follows_from_the_chunks(keys: dict[str, object], schedule:
         ("{adapters: {rank: 0}}", ".adapters.rank: found 0, expected a whole number of at least 1"),
         ("{context: 2, context_order: any}", '.context_order: found "any", expected "balanced" or "in-order"'),
         (
+            "{recompute: {method: block}}",
+            ".recompute.layers: found nothing, expected a value (of a chunk that run again, or of a group)",
+        ),
+        (
+            "{recompute: {method: block, layers: -1}}",
+            ".recompute.layers: found -1, expected a whole number of at least 0",
+        ),
+        (
+            "{recompute: {method: blocks, layers: 1}}",
+            '.recompute.method: found "blocks", expected "block" or "uniform"; did you mean "block"?',
+        ),
+        (
+            "{recompute: {method: uniform, layers: 0}}",
+            ".recompute.layers: found 0, expected at least 1 layer in a group: with 1 all run again, as full has it",
+        ),
+        (
+            "{auto: true, recompute: {method: block, layers: 1}}",
+            ".recompute: found method: block, expected none, selective, full or a list of parts with auto, which "
+            "settles how many layers a stage has",
+        ),
+        (
             "{offload: [optimzer]}",
             '.offload.0: found "optimzer", expected "optimizer", "gradients", "weights" or "activations"; did you mean '
             '"optimizer"?',
