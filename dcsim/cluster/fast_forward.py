@@ -46,6 +46,7 @@ class FastForward:
         self._start = self._clock.now
         self._count = len(scales)
         self.playback: Playback | None = None
+        self.waited_s = 0.0  # for samples, in the step under way before it became the playback
         self.changed = self._clock.event()
         loads = plan.link_bytes * (self._count / float(self._ends[-1]))
         routes = [stage.route for stage in plan.stages if isinstance(stage, Move)]
@@ -124,6 +125,8 @@ class FastForward:
         if unfinished:
             into = self._clock.now - self._step_start(done)
             left = remaining(self.plan.stages, float(self._scales[done]), into)
+            complete_s = float(self.times.duration_s[done] - self.times.stall_s[done])  # but for the next samples
+            self.waited_s = max(0.0, into - complete_s)
             self._count = done
             self.playback = Playback(self._clock, self._fabric, self._owner, left)
             self._announce()

@@ -175,7 +175,7 @@ class Stepping:
             self._stride = 1
             started, alone = forward.under_way
             yield from self._until_played(self._playback, started + float(alone.duration_s[0]))
-            stall_s = self._playback.stall_s
+            stall_s = forward.waited_s + self._playback.stall_s
             self._book(
                 plan, step + done, Steps(started, np.array([hall.clock.now]), float(alone.compute_s[0]), stall_s)
             )

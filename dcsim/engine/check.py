@@ -7,19 +7,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """``left`` and ``right`` [unit] must agree within ``tolerance``, relative to the larger of them."""
+    """``left`` and ``right`` [unit] must agree within ``tolerance``, relative to the larger of them.
+
+    ``rounding`` [unit] is what they may differ by beyond that where they are differences of far larger numbers: a run
+    that ends as it begins has no other.
+    """
 
     name: str
     left: float
     right: float
     unit: str
     tolerance: float = 1e-9
+    rounding: float = 0.0
 
     @property
     def residual(self) -> float:
-        """The difference relative to the larger side, 0 where both are zero."""
+        """The difference beyond rounding relative to the larger side, 0 where both are zero."""
         scale = max(abs(self.left), abs(self.right))
-        return abs(self.left - self.right) / scale if scale else 0.0
+        return max(0.0, abs(self.left - self.right) - self.rounding) / scale if scale else 0.0
 
     @property
     def passed(self) -> bool:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from dcsim.facility.site import Facility
 
 
+_ROUNDING = 1e-13  # K that a temperature of some tens of degrees may be off when it is computed anew
+
+
 def energies(facility: Facility) -> dict[str, float]:
     """Return the energy [J] of every stage until now; see :class:`FacilitySummary`."""
     levels: dict[str, Level] = {
@@ -40,11 +43,18 @@ def checks(facility: Facility) -> list[Check]:
     coolant = facility.coolant_heat.integral
     stages = sum(value for name, value in energy.items() if name not in ("grid", "it"))
     in_rooms = energy["it"] + energy["pdu"] + energy["ups"] + energy["crah"]
+    rounding = _ROUNDING * (facility.loop.room_j_per_k + facility.loop.coolant_j_per_k)
     outdoors = energy["chiller"] + (energy["pumps"] - coolant) + energy["tower"] + energy["transformer"]
     return [
         Check("site power: grid = sum of stages", energy["grid"], stages, "J"),
-        Check("rooms: heat released = removed + stored", in_rooms + coolant, removed + stored, "J"),
-        Check("site heat: joules in = heat out + stored", energy["grid"], removed + outdoors + stored, "J"),
+        Check("rooms: heat released = removed + stored", in_rooms + coolant, removed + stored, "J", rounding=rounding),
+        Check(
+            "site heat: joules in = heat out + stored",
+            energy["grid"],
+            removed + outdoors + stored,
+            "J",
+            rounding=rounding,
+        ),
     ]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import dcsim
 from dcsim import simulate as simulation
 from dcsim.engine import Level
 from dcsim.results.result import Metric, Result
@@ -218,3 +219,26 @@ def test_late_in_a_long_run_the_clock_is_coarse_and_steps_still_end(
     center.clock.run(one.start())
     assert one.finished_s is not None
     assert one.finished_s - loaded.scenario.jobs[0].arrive == pytest.approx(1.02, abs=0.005)
+
+
+def test_a_wait_for_samples_that_others_break_into_stays_a_wait_for_samples(
+    scenario: Make, job: Make, both: Run
+) -> None:
+    """A rank alone, whose steps are nearly all a wait for a slow disk; the other job reads in the midst of one."""
+    disks = {"storage": {"nodes": 3, "disks": {"type": "hdd", "count": 1}}}
+    slow = job("one", sample_size="50 MB", parallel={"data": 1, "reduce": "library"}, steps=6, checkpoint=None)
+    other = job("two", sample_size="1 MB", steps=2, arrive="0.4 s", checkpoint=None)
+    result = both(scenario(slow, other, cluster=disks))
+    assert result.value("jobs.one.data_stall") > 0.9 * result.value("jobs.one.step_time")
+    assert abs(result.value("jobs.one.exposed_communication")) < 1e-9
+
+
+def test_a_site_too_hot_to_start_says_so(scenario: Make, job: Make, load: Callable[..., Loaded]) -> None:
+    """The plant can carry four idle servers but not thirty storage nodes too: the room is too hot before it begins."""
+    cooling = {"capacity": "12 kW", "economizer": "none", "supply": "30 degC", "throttle": "32 degC"}
+    weather = {"dry_bulb": "35 degC", "relative_humidity": "60 %"}
+    data = scenario(job("one"), site={"climate": weather, "cooling": cooling}, cluster={"storage": {"nodes": 30}})
+    result = dcsim.run(load(data))
+    assert "where servers shut down, at the start" in result.manifest["stopped"]
+    assert result.value("site.energy") == 0.0
+    assert all(check["passed"] for check in result.manifest["checks"])

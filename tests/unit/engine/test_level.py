@@ -122,3 +122,6 @@ def test_a_check_compares_relative_to_the_larger_side() -> None:
     assert Check("joules", 0.0, 0.0, "J").passed
     assert not Check("joules", 1.0, 0.0, "J").passed
     assert Check("joules", 1.0, 1.0 + 1e-10, "J").passed
+    assert Check("joules", 0.0, -8e-9, "J", rounding=1e-8).passed
+    assert not Check("joules", 0.0, -8e-9, "J").passed
+    assert Check("joules", 100.0, 99.0, "J", rounding=0.5).residual == pytest.approx(0.005, rel=1e-12)
