@@ -79,12 +79,11 @@ class Accelerator(Value):
         return {k: v for k, v in written.items() if k not in plans and (k != "efficiency" or v is not None)}
 
 
-INSIDE: Final = frozenset(
-    {
-        "sockets", "pcie_switches", "nvswitches", "pcie", "socket_link", "storage_nics", "host_bandwidth", "host_link",
-    }
-)  # fmt: skip
+INSIDE: Final = frozenset({"sockets", "pcie_switches", "nvswitches", "pcie", "socket_link", "storage_nics"})
 """What a server tells of its inside."""
+
+HOST: Final = frozenset({"host_bandwidth", "host_link"})
+"""What a server may tell of its host beside, whatever the number of accelerators."""
 
 
 class Server(Value):
@@ -132,7 +131,7 @@ class Server(Value):
     def _without_what_it_does_not_tell(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # As of accelerators: digests of scenarios do not depend on an inside that a server does not tell of.
         written: dict[str, Any] = plain(self)
-        return {key: value for key, value in written.items() if key not in INSIDE or value is not None}
+        return {key: value for key, value in written.items() if key not in INSIDE | HOST or value is not None}
 
 
 class StorageServer(Value):

@@ -46,7 +46,7 @@ class JobPlan:
     library: Interconnect | None = None
     split: SplitPlan | None = None
     host_memory: float = inf
-    """Of a server, for what ranks leave to it [B]."""
+    """Of a server, for what ranks leave to it [B]; 0 where nothing is known of their links to it."""
 
     @property
     def servers_needed(self) -> int:

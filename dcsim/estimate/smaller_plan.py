@@ -8,8 +8,9 @@ import numpy as np
 
 from dcsim.estimate.auto_plan import keys
 from dcsim.estimate.job_plan import JobPlan
-from dcsim.estimate.plan_search import Question, enough, nearest_fitting
+from dcsim.estimate.plan_search import Found, Question, enough, nearest_fitting
 from dcsim.estimate.work import Work
+from dcsim.parallel.offload import Offload
 from dcsim.scenario.transformers import Decoder
 
 
@@ -31,11 +32,25 @@ def remedy(plan: JobPlan, work: Work, capacity: float) -> str:
     work = replace(work, kept=replace(work.kept, group=np.ones(1)))  # no search has layers by number
     found = nearest_fitting(work, work.plan, question)
     if not len(found):
-        return more(work, question)
-    chosen = keys(found.plans, 0, plan.parts.job.parallel)
-    block = ", ".join(f"{key}: {_written(value)}" for key, value in chosen.items())
-    micro = round(float(found.plans.micro[0]))
-    return f"the nearest plan that fits is parallel: {{{block}}} with batch.micro: {micro}"
+        return more(work, question) + _with_host(plan, work, question)
+    return f"the nearest plan that fits is {_block(found, plan)}"
+
+
+def _with_host(plan: JobPlan, work: Work, question: Question) -> str:
+    """Return the nearest plan that fits once the host takes what is used once a step, in words; none: nothing."""
+    if work.offload.there:
+        return ""
+    one = np.ones(1)
+    found = nearest_fitting(replace(work, offload=Offload(optimizer=one, gradients=one)), work.plan, question)
+    if not len(found):
+        return ""
+    return f", or leave states to the host: {_block(found, plan, offload=('optimizer', 'gradients'))}"
+
+
+def _block(found: Found, plan: JobPlan, **more: object) -> str:
+    """Return the first of some plans as a scenario has it, with ``more`` keys."""
+    chosen = keys(found.plans, 0, plan.parts.job.parallel) | more
+    return f"parallel: {_written(chosen)} with batch.micro: {round(float(found.plans.micro[0]))}"
 
 
 def _written(value: object) -> str:

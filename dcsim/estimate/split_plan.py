@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dcsim.catalogue.inventory import JobParts, PoolParts
 from dcsim.estimate.device import Device
+from dcsim.estimate.host import lacking
 from dcsim.estimate.job_plan import JobPlan
 from dcsim.estimate.planned import planned_step
 from dcsim.estimate.rank_memory import host_memory, rank_memory
@@ -38,7 +39,7 @@ def split_job_plan(parts: JobParts, work: Work, pool: PoolParts, servers: frozen
         servers,
         pool.server.accelerators,
         split=split,
-        host_memory=pool.server.host_memory,
+        host_memory=0.0 if lacking(pool.server) else pool.server.host_memory,
     )
 
 

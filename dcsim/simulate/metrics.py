@@ -215,7 +215,10 @@ def _peak(plan: JobPlan) -> float:
 
 
 def _calibrated(plan: JobPlan, step_s: float, bound: str) -> dict[str, Metric]:
-    """Return what rests on a parallel plan's time, with the interval that four of five runs keep to."""
+    """Return what rests on a parallel plan's time, with the interval that four of five runs keep to.
+
+    Where a part waits with the host, the time is of first principles.
+    """
     mixture = isinstance(plan.parts.model, MixtureModel)
     over = 1.0 + spread_of(mixture, plan.device.accelerator.generation or "")
     samples = plan.parts.job.batch.global_
@@ -228,6 +231,8 @@ def _calibrated(plan: JobPlan, step_s: float, bound: str) -> dict[str, Metric]:
         "mfu": (rate / _peak(plan), "1"),
         "flop_rate": (rate, "FLOP/s"),
     }
+    if plan.split is not None and plan.split.work.offload.there:  # no measured step leaves anything to its host
+        return {name: Metric(value, unit, bound_by=bound) for name, (value, unit) in numbers.items()}
     return {
         name: Metric(value, unit, value / over, value * over, "calibrated", bound)
         for name, (value, unit) in numbers.items()

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dcsim import simulate
 from dcsim.catalogue import Shelf
 from dcsim.catalogue.inventory import JobParts, PoolParts
 from dcsim.catalogue.parts import Accelerator, Link, Psu, Server, Software
@@ -188,7 +189,6 @@ NEAREST = (
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (["jobs.tune.parallel.offload=[]"], "74.7 GB a rank"),
         ([SMALL, "cluster.servers.train.type=mine"], NEAREST),
         (
             [SMALL, "cluster.servers.train.type=mine", "jobs.tune.parallel={auto: true, offload: [optimizer]}"],
@@ -207,12 +207,35 @@ def test_what_hosts_do_not_hold_or_tell_is_refused(changes: list[str], message: 
     assert "offload.yaml:1" in str(caught.value) or "--set" in str(caught.value)
 
 
-def test_the_nearest_plan_is_written_with_what_waits_with_the_host() -> None:
+@pytest.mark.parametrize("changes", [["jobs.tune.model=llama2-70b"], ["jobs.tune.parallel.offload=[]"]])
+def test_the_nearest_plan_is_written_with_what_waits_with_the_host(changes: list[str]) -> None:
     with pytest.raises(ScenarioError) as caught:
-        prepare(load(SCENARIO, ["jobs.tune.model=llama2-70b"]))
+        prepare(load(SCENARIO, changes))
     told = re.search(r"parallel: (\{.*\}) with batch.micro: 1", str(caught.value))
     assert told is not None
     assert "offload: [optimizer, gradients]" in told[1]
-    fitting = prepare(load(SCENARIO, ["jobs.tune.model=llama2-70b", f"jobs.tune.parallel={told[1]}"])).jobs[0]
+    fitting = prepare(load(SCENARIO, [*changes, f"jobs.tune.parallel={told[1]}"])).jobs[0]
     assert fitting.memory.total_bytes <= fitting.device.accelerator.memory
-    assert fitting.memory.host_bytes * 4 <= fitting.host_memory
+    assert 0.0 < fitting.memory.host_bytes * 4 <= fitting.host_memory
+
+
+def test_no_states_are_left_to_hosts_that_are_not_told() -> None:
+    keys = ["cluster.servers.train.type=gaudi2-8", "jobs.tune.model=llama3-405b", "jobs.tune.parallel.offload=[]"]
+    with pytest.raises(ScenarioError, match=r"no plan on 4 accelerators fits: ") as caught:
+        prepare(load(SCENARIO, keys))
+    assert "host" not in str(caught.value)
+
+
+def test_times_with_a_host_are_of_first_principles() -> None:
+    result = simulate.run(prepare(load(SCENARIO, ["jobs.tune.steps=2"])))
+    metric = result.metrics["jobs.tune.step_time"]
+    assert (metric.provenance, metric.low, metric.high) == ("first-principles", None, None)
+    parts = result.table("step_parts")
+    assert float(parts["seconds"].sum()) == pytest.approx(metric.value, rel=1e-6)
+
+
+def test_hosts_stay_what_they_are_whatever_accelerators_a_server_has() -> None:
+    shelf = Shelf({"servers": {"half": {"based_on": "dgx-a100", "accelerators": 4}}})
+    half = shelf.take(Server, "half")
+    assert (half.host_bandwidth, half.pcie_switches) == (409.6e9, None)
+    assert lacking(half) == "host_link (or sockets, pcie_switches, pcie and socket_link)"
