@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from dcsim.engine import Clock
 from dcsim.network.route import Route, Routes
+from dcsim.network.transfer import Transfer
 from dcsim.network.tree import Floats
-
-if TYPE_CHECKING:
-    from dcsim.network.traffic import Transfer
 
 _REMEMBERED = 1_000_000  # pairs of routes
 

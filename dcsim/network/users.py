@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from dcsim.network.transfer import Transfer
 from dcsim.network.tree import Indices
-
-if TYPE_CHECKING:
-    from dcsim.network.traffic import Transfer
 
 
 class Users:
