@@ -386,7 +386,7 @@ def _write_json(result: Result, path: Path | None) -> None:
     if path is not None:
         from dcsim.results import store
 
-        write_text(store.metrics_json(result.metrics).rstrip(), path)
+        write_text(store.metrics_json(result).rstrip(), path)
 
 
 def _show(result: Result, folder: Path, verbose: bool) -> None:

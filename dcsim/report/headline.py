@@ -10,7 +10,8 @@ from typing import Any
 from dcsim.report.numbers import percent, shorten, show
 from dcsim.report.tables import number
 from dcsim.results import dictionary, known_errors
-from dcsim.results.result import Metric, Provenance, Result
+from dcsim.results.known_errors import Basis
+from dcsim.results.result import Metric, Result
 
 _TIGHT, _OVER = 0.1, -1e-9  # headroom below which a limit is called near, or exceeded
 _KILLED = " was killed after "  # what the warning of a job that was killed says
@@ -32,17 +33,15 @@ class Badge:
 
 @dataclass(frozen=True)
 class Tile:
-    """One decision number with what stands under it; ``error`` says how far off such numbers were where measured,
-    ``reach`` what the interval is."""
+    """One decision number with what stands under it; ``reach`` says what the interval is."""
 
     label: str
     value: str
     interval: str
-    provenance: Provenance
+    basis: Basis
     bound_by: str
     notes: tuple[str, ...]
     name: str = ""
-    error: str = ""
     reach: str = "95 % interval"
 
 
@@ -220,11 +219,10 @@ def _tile(result: Result, name: str, job: str, notes: list[str]) -> Tile:
         label,
         number(name, metric.value, metric.unit),
         _interval(name, metric),
-        metric.provenance,
+        known_errors.of_result(result, name),
         metric.bound_by,
         tuple(notes),
         name,
-        known_errors.short(known_errors.known_error(result, name), metric.provenance),
         _reach(result, metric),
     )
 
@@ -238,7 +236,9 @@ def _reach(result: Result, metric: Metric) -> str:
 def _interval(name: str, metric: Metric) -> str:
     if metric.low is None or metric.high is None:
         return ""
-    return f"{number(name, metric.low, metric.unit)} – {number(name, metric.high, metric.unit)}"
+    low, high = (number(name, bound, metric.unit) for bound in (metric.low, metric.high))
+    same = low.partition(" ")[2] == high.partition(" ")[2]
+    return f"{low.partition(' ')[0] if same else low} – {high}"
 
 
 def _notes(result: Result, *wanted: tuple[str, str]) -> list[str]:

@@ -13,7 +13,6 @@ from dcsim.report.figures import Drawing
 from dcsim.report.numbers import show
 from dcsim.report.plain import verdicts
 from dcsim.report.tables import Cell, Column, View
-from dcsim.results import known_errors
 from dcsim.results.comparison import Comparison
 from dcsim.results.result import Result
 from dcsim.results.standing import Objective
@@ -206,9 +205,8 @@ def _headline(result: Result) -> View:
     )
     rows = []
     for tile in headline.tiles(result):
-        error = known_errors.words(known_errors.known_error(result, tile.name), tile.provenance)
         interval = f"{tile.interval} ({tile.reach})" if tile.interval else "one run, no interval"
-        rows.append((Cell(tile.label), Cell(tile.value), Cell(interval), Cell(error)))
+        rows.append((Cell(tile.label), Cell(tile.value), Cell(interval), Cell(tile.basis.words)))
     return View("headline", "What the decision numbers rest on", heads, tuple(rows))
 
 

@@ -8,17 +8,19 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from statistics import median
+from textwrap import fill
 from typing import Any
 
 from dcsim import units
 from dcsim.report.columns import columns
 from dcsim.report.figures import searches
 from dcsim.report.figures.drawing import Drawing
+from dcsim.results import known_errors
 from dcsim.results.search import Candidate, Found, Ranking
 from dcsim.scenario.dump import dump
 from dcsim.scenario.study import LoadedStudy
 
-_SHOWN = 12
+_SHOWN, _WIDTH = 12, 100
 
 
 def write(loaded: LoadedStudy, found: Found | tuple[Ranking, ...], folder: Path) -> str:
@@ -34,9 +36,17 @@ def _write_found(loaded: LoadedStudy, found: Found, folder: Path) -> str:
     if paths:
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         lines.append(f"scenario {paths[0]}{more}")
+    lines += [rests] if (rests := _resting(found)) else []
     (folder / "optimum.json").write_text(_optimum(found), encoding="utf-8")
     lines += _figure(folder / "optimum.svg", lambda: _drawn(found))
     return "\n\n".join(lines)
+
+
+def _resting(found: Found) -> str:
+    """Return what the objectives of the best candidates rest on."""
+    texts = [best.row.rests_on for best in found.best]
+    bases = {metric: known_errors.of_points(texts, metric) for metric, _ in found.objectives}
+    return fill(known_errors.line_of_points(bases), _WIDTH)
 
 
 def words(loaded: LoadedStudy, found: Found) -> str:

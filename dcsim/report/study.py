@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from dcsim import units
 from dcsim.report.columns import columns
+from dcsim.results import known_errors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from dcsim.results.study import StudyResult
     from dcsim.scenario.study import Constraint
 
-_ROWS, _METRICS, _REASONS = 24, 6, 5
+_ROWS, _METRICS, _REASONS, _WIDTH = 24, 6, 5, 100
 
 
 def summary(found: StudyResult, bounds: Sequence[Constraint] = ()) -> str:
@@ -24,8 +27,14 @@ def summary(found: StudyResult, bounds: Sequence[Constraint] = ()) -> str:
     head = f"{found.name}: {len(found.frame):,} points, {len(found.failed):,} failed"
     if bounds:
         head += f", {len(kept):,} of {len(done):,} keep the constraints"
-    parts = [head, _table(found, kept) if 0 < len(kept) <= _ROWS else _ranges(found, kept), _reasons(found)]
+    told = _table(found, kept) if 0 < len(kept) <= _ROWS else _ranges(found, kept)
+    parts = [head, told, fill(resting(found, varying(found, kept)), _WIDTH), _reasons(found)]
     return "\n\n".join(part for part in parts if part)
+
+
+def resting(found: StudyResult, metrics: Sequence[str]) -> str:
+    """Return in a line what metrics of a study rest on."""
+    return known_errors.line_of_points({name: found.rests_on(name) for name in metrics})
 
 
 def feasible(frame: pd.DataFrame, bounds: Sequence[Constraint]) -> Any:
@@ -40,13 +49,29 @@ def feasible(frame: pd.DataFrame, bounds: Sequence[Constraint]) -> Any:
 
 
 def _table(found: StudyResult, kept: pd.DataFrame) -> str:
-    metrics = varying(found, kept)[:_METRICS]
-    head, rows = [_short(name) for name in (*found.axes, *metrics)], []
-    for _, row in kept.iterrows():
-        rows.append([plain(row[axis]) for axis in found.axes] + [units.show(row[m], found.unit(m)) for m in metrics])
-    left_out = len(found.metrics) - len(metrics)
+    shown = [name for name, _ in found.objectives]
+    metrics = list(dict.fromkeys([*shown, *varying(found, kept)]))
+    cells = [[short(axis), *map(plain, kept[axis])] for axis in found.axes]
+    cells += [
+        [_last(name, metrics), *(units.show(value, found.unit(name)) for value in kept[name])] for name in metrics
+    ]
+    fitting = max(len(found.axes) + 1, _fitting(cells))
+    head, *rows = zip(*cells[:fitting], strict=True)
+    left_out = len(found.metrics) - fitting + len(found.axes)
     more = f"\n({left_out} more metrics are kept)" if left_out else ""
     return columns(head, rows, range(len(head))) + more
+
+
+def _fitting(cells: Sequence[Sequence[str]]) -> int:
+    """Return how many columns fit beside each other, two blanks between them."""
+    ends = accumulate(max(map(len, column)) + 2 for column in cells)
+    return sum(end <= _WIDTH + 2 for end in ends)
+
+
+def _last(name: str, names: Sequence[str]) -> str:
+    """Return the last word of a metric's name where it is the only one of ``names`` with it."""
+    last = name.rpartition(".")[2]
+    return last if sum(other.rpartition(".")[2] == last for other in names) == 1 else short(name)
 
 
 def varying(found: StudyResult, kept: pd.DataFrame) -> list[str]:
@@ -60,7 +85,7 @@ def _ranges(found: StudyResult, kept: pd.DataFrame) -> str:
     for metric in varying(found, kept)[: 2 * _METRICS]:
         values, unit = kept[metric], found.unit(metric)
         where = kept.iloc[int(values.to_numpy().argmin())]
-        at = ", ".join(f"{_short(axis)}={plain(where[axis])}" for axis in found.axes)
+        at = ", ".join(f"{short(axis)}={plain(where[axis])}" for axis in found.axes)
         rows.append([metric, *(units.show(v, unit) for v in (values.min(), values.median(), values.max())), at])
     return columns(head, rows, (1, 2, 3)) if rows else ""
 
@@ -72,7 +97,8 @@ def _reasons(found: StudyResult) -> str:
     return "\n".join([*lines, f"and {more} other reasons"] if more > 0 else lines)
 
 
-def _short(path: str) -> str:
+def short(path: str) -> str:
+    """Return the last two words of a path: one alone, such as "global", tells nobody of what it is."""
     return ".".join(path.split(".")[-2:])
 
 

@@ -11,7 +11,7 @@ from dcsim.report import figures
 from dcsim.report.figures.drawing import Drawing
 from dcsim.report.figures.tradeoff import Kept
 from dcsim.report.numbers import percent
-from dcsim.report.study import feasible, plain
+from dcsim.report.study import feasible, plain, short
 from dcsim.report.tables import Cell, Column, View, number
 from dcsim.results import dictionary
 from dcsim.results.standing import Objective, pareto
@@ -43,8 +43,15 @@ def lines(found: StudyResult) -> list[str]:
         best, middle = float(values.iloc[place]), float(values.median())
         gain = f", {percent(abs(best / middle - 1.0), 2)} from the median" if middle else ""
         shown = number(name, best, found.unit(name))
-        said.append(f"{dictionary.title(name)} is best at {shown}{gain}, with {_label(found, points.iloc[place])}.")
+        rests = f" Rests on {rest}." if (rest := resting(found, name)) else ""
+        at = _label(found, points.iloc[place])
+        said.append(f"{dictionary.title(name)} is best at {shown}{gain}, with {at}.{rests}")
     return said
+
+
+def resting(found: StudyResult, metric: str) -> str:
+    """Return what a metric rests on and how far off such numbers were, of all points."""
+    return " or ".join(basis.short for basis in found.rests_on(metric))
 
 
 def drawing(found: StudyResult) -> Drawing:
@@ -53,14 +60,14 @@ def drawing(found: StudyResult) -> Drawing:
     if len(points) < 2 or len(aims) < 2:
         return Drawing("pareto", "There are no two objectives to draw.")
     columns = [(name, found.unit(name), points[name].to_numpy(float)) for name, _ in aims]
-    labels = [_label(found, row, short=True) for _, row in points.iterrows()]
+    labels = [_label(found, row, values=True) for _, row in points.iterrows()]
     return figures.frontier(columns, labels, _feasible(found, points), [aim for _, aim in aims])
 
 
 def table(found: StudyResult) -> View:
     """Return the points that no other point beats in all objectives at once, with their axes."""
     points, aims = _kept(found), objectives(found)
-    heads = [*(Column(_short(axis)) for axis in found.axes), *(Column(dictionary.title(n), "", True) for n, _ in aims)]
+    heads = [*(Column(short(axis)) for axis in found.axes), *(Column(dictionary.title(n), "", True) for n, _ in aims)]
     signs = [1.0 if aim == "minimize" else -1.0 for _, aim in aims]
     costs = points[[name for name, _ in aims]].to_numpy(float) * signs if aims else np.empty((0, 0))
     rows = []
@@ -96,11 +103,7 @@ def _feasible(found: StudyResult, points: pd.DataFrame) -> Kept:
     return kept
 
 
-def _label(found: StudyResult, row: Any, short: bool = False) -> str:
-    if short:
+def _label(found: StudyResult, row: Any, values: bool = False) -> str:
+    if values:
         return ", ".join(plain(row[axis]) for axis in found.axes[:_LABEL_AXES])
-    return ", ".join(f"{_short(axis)} = {plain(row[axis])}" for axis in found.axes)
-
-
-def _short(path: str) -> str:
-    return ".".join(path.split(".")[-2:])
+    return ", ".join(f"{short(axis)} = {plain(row[axis])}" for axis in found.axes)

@@ -10,8 +10,10 @@ from dcsim.report import figures, study_best, study_outlook
 from dcsim.report.capacity import Outlook
 from dcsim.report.numbers import show
 from dcsim.report.page import item
-from dcsim.report.study import plain, summary, varying
+from dcsim.report.study import plain, short, summary, varying
 from dcsim.report.tables import Cell, Column, View
+from dcsim.results import dictionary
+from dcsim.results.known_errors import Basis, legend
 from dcsim.results.study import StudyResult
 
 _MOST_ROWS, _MOST_METRICS = 500, 10
@@ -54,22 +56,26 @@ def _same(found: StudyResult) -> list[tuple[str, str]]:
 
 def _ranges(found: StudyResult) -> View:
     """One row a metric: its lowest, median and highest value, and where the ends are."""
-    heads = ("metric", "lowest", "at", "median", "highest", "at")
-    rows = []
+    heads = ("metric", "lowest", "at", "median", "highest", "at", "rests on, and how far off")
+    rows, known = [], list[Basis]()
     for metric in varying(found, found.done):
         values, unit = found.done[metric], found.unit(metric)
         ends = [found.done.iloc[int(place)] for place in (values.to_numpy().argmin(), values.to_numpy().argmax())]
         low, high = (_number(float(end[metric]), unit) for end in ends)
-        where = [Cell(", ".join(f"{axis}={plain(end[axis])}" for axis in found.axes)) for end in ends]
-        rows.append((Cell(metric), low, where[0], _number(float(values.median()), unit), high, where[1]))
+        where = [Cell(", ".join(f"{short(axis)}={plain(end[axis])}" for axis in found.axes)) for end in ends]
+        bases = found.rests_on(metric)
+        known += bases
+        rests = Cell(" or ".join(basis.brief for basis in bases))
+        middle = _number(float(values.median()), unit)
+        rows.append((Cell(dictionary.title(metric)), low, where[0], middle, high, where[1], rests))
     columns = tuple(Column(head, "", head in ("lowest", "median", "highest")) for head in heads)
-    return View("ranges", "Metrics that vary", columns, tuple(rows))
+    return View("ranges", "Metrics that vary", columns, tuple(rows), legend(known) if known else "")
 
 
 def _table(found: StudyResult) -> View:
     metrics = varying(found, found.done)[:_MOST_METRICS]
-    columns = [Column(axis.rpartition(".")[2], "", found.frame[axis].dtype.kind == "f") for axis in found.axes]
-    columns += [Column(metric, "", True) for metric in metrics]
+    columns = [Column(short(axis), "", found.frame[axis].dtype.kind == "f") for axis in found.axes]
+    columns += [Column(dictionary.title(metric), "", True) for metric in metrics]
     rows = [_row(found, row, metrics) for _, row in found.done.head(_MOST_ROWS).iterrows()]
     hidden = len(found.done) - len(rows)
     note = f"The first {_MOST_ROWS} points; {hidden:,} more are in the folder points/." if hidden > 0 else ""
@@ -82,7 +88,7 @@ def _row(found: StudyResult, row: Any, metrics: Sequence[str]) -> tuple[Cell, ..
 
 
 def _failed(found: StudyResult) -> View:
-    heads = (*(Column(axis.rpartition(".")[2]) for axis in found.axes), Column("reason"))
+    heads = (*(Column(short(axis)) for axis in found.axes), Column("reason"))
     failed = found.failed.head(_MOST_ROWS)
     rows = tuple(
         (*(Cell(plain(row[axis])) for axis in found.axes), Cell(str(row["reason"]))) for _, row in failed.iterrows()

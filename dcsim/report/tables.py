@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dcsim.report.numbers import Scale, decimals, fixed, percent, scale, short_labels, show
-from dcsim.results import dictionary
+from dcsim.results import dictionary, known_errors
 from dcsim.results.comparison import Comparison, MetricRow
 from dcsim.results.result import Result
 from dcsim.results.tables import TABLES
@@ -175,7 +175,8 @@ def comparison_headline(comparison: Comparison, by: Sequence[tuple[str, str]]) -
     usual = [row for row in comparison.rows if row.name in _HEADLINE_SITE or row.name.rpartition(".")[2] in _HEADLINE]
     rows += [row for row in usual if row.name not in chosen]
     heads = (Column("metric"), Column("unit"), *(Column(label, "", True) for label in short_labels(comparison.labels)))
-    found = []
+    heads, found = (*heads, Column("rests on, and how far off")), []
+    bases: list[known_errors.Basis] = []
     for row in rows:
         entry, fitted = dictionary.find(row.name), row_scale(row)
         better = chosen.get(row.name) or {"lower": "minimize", "higher": "maximize"}.get(
@@ -188,8 +189,12 @@ def comparison_headline(comparison: Comparison, by: Sequence[tuple[str, str]]) -
             else Cell(show(value / fitted.divisor, "1", 4) + " ★" * (place == best), repr(value))
             for place, value in enumerate(row.values)
         ]
-        found.append((Cell(row.title), Cell(fitted.unit), *cells))
-    return View("headline", "Decision numbers", heads, tuple(found), "★ best of its row." if found else "")
+        rests = comparison.rests_on(row.name)
+        bases += rests.values()
+        told = known_errors.told({label: basis.brief for label, basis in rests.items()})
+        found.append((Cell(row.title), Cell(fitted.unit), *cells, Cell(told)))
+    note = f"★ best of its row. {known_errors.legend(bases)}"
+    return View("headline", "Decision numbers", heads, tuple(found), note if found else "")
 
 
 def _best(row: MetricRow, better: str) -> int | None:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from dcsim.report import headline
 from dcsim.report.numbers import percent, short_labels, shorten, show
 from dcsim.report.plain import NOISE, mark, verdicts
 from dcsim.report.tables import number, row_scale
-from dcsim.results import dictionary
+from dcsim.results import dictionary, known_errors
 from dcsim.results.comparison import Comparison, InputRow, MetricRow
 from dcsim.results.result import Result
 from dcsim.results.standing import Objective
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import Console, ConsoleOptions, Group, RenderResult
     from rich.table import Table
     from rich.text import Text
@@ -48,7 +50,7 @@ _COMPARED = (
     "site.carbon",
     "site.power_peak",
 )
-_MOST_METRICS = 14
+_MOST_METRICS = 10
 _MOST_PLANS = 2
 _BARS = 10
 _NAME = 38  # characters of the first column of a comparison
@@ -83,12 +85,13 @@ def summary(result: Result) -> Sheet:
 
     jobs = min(len(result.jobs), _MOST_JOBS + 1)
     upper = [*_heading(result), *_badges(result), Text()]
-    parts: list[Table | Text] = [*upper, _numbers(result), Text()]
+    rests = known_errors.meaning(tile.basis.brief for tile in headline.tiles(result))
+    parts: list[Table | Text] = [*upper, _numbers(result), Text(rests, style="dim"), Text()]
     steps = _steps(result)
     if jobs:
         parts += [_jobs(result), *steps]
     # What is left of the page under the jobs' head, an empty line and the one that names the folder.
-    room = _LINES - len(upper) - len(headline.tiles(result)) - 1 - (1 + jobs if jobs else 0) - 2 - len(steps)
+    room = _LINES - len(upper) - len(headline.tiles(result)) - 2 - (1 + jobs if jobs else 0) - 2 - len(steps)
     lines = _limits(headline.limits(result)[:_MOST_LIMITS], room)
     if lines:
         parts += [Text(), *lines]
@@ -136,20 +139,21 @@ def comparison(compared: Comparison, by: Sequence[Objective] = ()) -> Sheet:
     parts: list[Table | Text] = [Text(f"! {compared.warning}", style=_MOOD["warn"])] if compared.warning else []
     if compared.inputs and not compared.axis:
         parts += [_inputs(compared.inputs, shown), Text()]
-    rows = _rows(compared)
+    rows = _rows(compared, [name for name, _ in by])
     if rows:
         parts.append(_metrics(rows, shown, compared.axis))
+    parts += [Text(line, style="dim") for line in wrap(known_errors.line(_briefs(compared, rows)), _WIDTH)]
     equal = sum(1 for row in compared.rows if not row.differs(_NOTICED))
     if equal:
-        parts.append(Text(f"{equal} of {len(compared.rows)} metrics differ by less than 0.1 %", style="dim"))
+        more = len(compared.rows) - equal - len(rows)
+        others = f"; {more} more are not shown: write all with --markdown -" if more > 0 else ""
+        parts.append(Text(f"{equal} of {len(compared.rows)} metrics differ by less than 0.1 %{others}", style="dim"))
     if any(row.noisy for row in rows):
         meaning = f"{NOISE} is within noise: the 95 % interval of the paired difference holds zero"
         parts.append(Text(meaning, style="dim"))
     parts += [Text(shorten(line, 2 * _WIDTH)) for line in verdicts(compared, by)]
-    loads = _loads(compared, shown)
-    if loads is not None:
-        parts += [Text(), loads]
     hidden = len(compared.labels) - len(shown)
+    parts += _loads(compared, shown, _LINES - sum(map(_height, parts)) - (hidden > 0))
     if hidden > 0:
         parts.append(Text(f"{hidden} more variants: write them all with --html or --json", style="dim"))
     return Sheet(Group(*parts))
@@ -218,20 +222,17 @@ def _numbers(result: Result) -> Table:
     table.add_column(no_wrap=True, style="dim")
     tiles = headline.tiles(result)
     labels = [shorten(tile.label.replace(_LONG_MFU, "MFU"), 38) for tile in tiles]
-    heads = [(label, tile.value, shorten(_basis(tile), 24)) for label, tile in zip(labels, tiles, strict=True)]
+    heads = [(label, tile.value, tile.basis.brief) for label, tile in zip(labels, tiles, strict=True)]
     room = _WIDTH - 6 - sum(max(map(len, column)) for column in zip(*heads, strict=True))
     for (label, value, basis), tile in zip(heads, tiles, strict=True):
         table.add_row(*map(plain, (label, value, _notes(tile, room), basis)))
     return table
 
 
-def _basis(tile: headline.Tile) -> str:
-    return tile.bound_by or tile.provenance.replace("-", " ")
-
-
 def _notes(tile: headline.Tile, room: int) -> str:
-    """Return as many of the interval and the notes as ``room`` characters hold."""
-    parts = [part for part in (tile.interval, *tile.notes) if part]
+    """Return as many of the interval, what bounds the number and the notes as ``room`` characters hold."""
+    bound = f"by {tile.bound_by}" if tile.bound_by else ""
+    parts = [part for part in (tile.interval, bound, *tile.notes) if part]
     while len(parts) > 1 and len(", ".join(parts)) > room:
         parts.pop()
     return shorten(", ".join(parts), room)
@@ -296,13 +297,18 @@ def _limits(found: list[headline.Limit], room: int) -> list[Text]:
     return lines
 
 
-def _rows(compared: Comparison) -> list[MetricRow]:
-    """Return the metrics to print: of those that differ the ones asked for most, then others, as many as fit."""
+def _height(part: Table | Text) -> int:
+    """Return how many lines a part of a comparison takes; none of its cells wraps."""
+    return getattr(part, "row_count", 0) + 1
+
+
+def _rows(compared: Comparison, by: Sequence[str]) -> list[MetricRow]:
+    """Return the metrics to print: of those that differ what is chosen ``by``, what is asked for most, then others."""
     present = [row for row in compared.rows if any(value is not None for value in row.values)]
     shown = [row for row in present if row.differs(_NOTICED)] or present
-    first = [row for row in shown if any(row.name == end or row.name.endswith(f".{end}") for end in _COMPARED)]
-    others = [row for row in shown if row not in first]
-    chosen = [*first, *others][:_MOST_METRICS]
+    usual = [row for row in shown if any(row.name == end or row.name.endswith(f".{end}") for end in _COMPARED)]
+    chosen = [*(row for row in present if row.name in by), *usual, *shown]
+    chosen = list({row.name: row for row in chosen}.values())[:_MOST_METRICS]
     return sorted(chosen, key=lambda row: dictionary.order(row.name))
 
 
@@ -317,6 +323,12 @@ def _metrics(rows: list[MetricRow], labels: tuple[str, ...], axis: str) -> Table
             cells.append("–" if value is None else f"{show(value / fitted.divisor, '1')}{change}")
         made.add_row(*map(plain, cells[: 1 + len(labels)]))
     return made
+
+
+def _briefs(compared: Comparison, rows: Sequence[MetricRow]) -> dict[str, str]:
+    """Return what each row rests on, of whom where the results differ in that."""
+    found = ((row, compared.rests_on(row.name)) for row in rows)
+    return {row.title: known_errors.told({label: basis.brief for label, basis in of.items()}) for row, of in found}
 
 
 def _room(labels: tuple[str, ...]) -> int:
@@ -336,15 +348,16 @@ def _inputs(inputs: tuple[InputRow, ...], labels: tuple[str, ...]) -> Table:
     return made
 
 
-def _loads(compared: Comparison, labels: tuple[str, ...]) -> Table | None:
-    """Return mean and peak load of every tier of links, None where no result has links."""
+def _loads(compared: Comparison, labels: tuple[str, ...], room: int) -> list[Table | Text]:
+    """Return mean and peak load of as many tiers of links as ``room`` lines hold; nothing where it holds none."""
+    from rich.text import Text
+
     tables = [result.table("links") for result in compared.results[: len(labels)]]
     tiers = list(dict.fromkeys(str(tier) for table in tables for tier in table["tier"]))
-    if not tiers:
-        return None
-    room = _room(labels)
-    made = table(["links: mean load, peak of any", *(shorten(label, room) for label in labels)], 34)
-    for tier in tiers[:6]:
+    if not tiers or room < 3:
+        return []
+    made = table(["links: mean load, peak of any", *(shorten(label, _room(labels)) for label in labels)], 34)
+    for tier in _busiest(tiers, tables)[: room - 2]:
         groups = [made[made["tier"] == tier] for made in tables]
         cells = [
             ", ".join(
@@ -355,7 +368,13 @@ def _loads(compared: Comparison, labels: tuple[str, ...]) -> Table | None:
             for group in groups
         ]
         made.add_row(*map(plain, (shorten(tier, 30), *cells)))
-    return made
+    return [Text(), made]
+
+
+def _busiest(tiers: list[str], tables: Sequence[pd.DataFrame]) -> list[str]:
+    """Return the tiers, those whose mean load is the largest in any result first."""
+    means = [table.groupby("tier")["mean_utilization"].mean() for table in tables]
+    return sorted(tiers, key=lambda tier: -max(mean.get(tier, 0.0) for mean in means))
 
 
 def details(result: Result) -> Sheet:

@@ -9,6 +9,7 @@ from typing import Any
 
 from dcsim.errors import InputError
 from dcsim.results import dictionary
+from dcsim.results.known_errors import Basis, of_result
 from dcsim.results.result import Metric, Result
 from dcsim.results.statistics import Interval, paired_difference
 
@@ -90,6 +91,11 @@ class Comparison:
         """Return the row of the metric ``name``, None where no result has it."""
         return next((row for row in self.rows if row.name == name), None)
 
+    def rests_on(self, name: str) -> dict[str, Basis]:
+        """Return what the metric ``name`` rests on in every result that has it, by label."""
+        pairs = zip(self.labels, self.results, strict=True)
+        return {label: of_result(one, name) for label, one in pairs if name in one.metrics}
+
     @property
     def axis(self) -> str:
         """The path of the only input that differs, if the labels are its values; else nothing."""
@@ -120,6 +126,7 @@ class Comparison:
                 "values": [_finite(v) for v in row.values],
                 "differences": list(row.differences),
                 "within_noise": [row.within_noise(0, place) for place in range(len(row.values))],
+                "rests_on": {label: basis.short for label, basis in self.rests_on(row.name).items()},
             }
             for row in self.rows
         }

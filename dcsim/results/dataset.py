@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 JOURNAL, FOLDER = "journal.jsonl", "points"
 _LINES_A_FILE = 5_000
-FIXED = ("number", "key", "status", "reason", "digest", "replications", "wall_s")
+FIXED = ("number", "key", "status", "reason", "digest", "replications", "wall_s", "rests_on")
+_LATER = ("rests_on",)  # columns that files of earlier versions do not have
 
 
 class Dataset:
@@ -148,7 +149,7 @@ def stored(folder: Path) -> Iterator[Row]:
         units = {field.name: (field.metadata or {}).get(b"unit", b"").decode() for field in found.schema}
         metrics = [name for name, unit in units.items() if unit]
         for cells in found.to_pylist():
-            fixed = {name: cells[name] for name in FIXED if name != "status"}
+            fixed = {name: cells[name] for name in FIXED if name in cells and name != "status"}
             kept = {name: _cell(cells, name, units[name]) for name in metrics if cells[name] is not None}
             yield Row(**fixed, changes={}, metrics=kept)
     yield from rows(folder)
@@ -191,7 +192,7 @@ def _read_part(path: Path) -> pa.Table:
     import pyarrow.parquet as pq
 
     found = pq.read_table(path, partitioning=None)
-    missing = [name for name in FIXED if name not in found.schema.names]
+    missing = [name for name in FIXED if name not in (*found.schema.names, *_LATER)]
     if missing:
         raise ValueError(f"no column {missing[0]}")
     return found

@@ -14,7 +14,8 @@ class Row:
     """What became of a point.
 
     ``changes`` are its values by path, ``wall_s`` how long it took [s], ``reason`` why it has no metrics ("" where it
-    has), ``metrics`` are (value, unit, low, high) by name, None where there is no number.
+    has), ``metrics`` are (value, unit, low, high) by name, None where there is no number, ``rests_on`` is
+    what they rest on as :func:`dcsim.results.known_errors.written` writes it.
     """
 
     key: str
@@ -25,6 +26,7 @@ class Row:
     replications: int = 0
     reason: str = ""
     metrics: dict[str, Cell] = field(default_factory=dict)
+    rests_on: str = ""
 
     @property
     def status(self) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dcsim.errors import InputError, RunError
+from dcsim.results.known_errors import of_result
 from dcsim.results.result import Metric, Result
 
 if TYPE_CHECKING:
@@ -119,10 +120,20 @@ def load(folder: Path | str) -> Result:
     )
 
 
-def metrics_json(metrics: Mapping[str, Metric]) -> str:
-    """Return the text of ``metrics.json``: sorted by name, floats in full, null for a value that is no number."""
-    rows = {name: {key: _finite(value) for key, value in asdict(metric).items()} for name, metric in metrics.items()}
+def metrics_json(result: Result) -> str:
+    """Return the text of ``metrics.json``: sorted by name, floats in full, null for a value that is no number.
+
+    Numbers of a kind that was measured say how far off such numbers were, in ``measured_error``.
+    """
+    rows = {name: _row(metric) for name, metric in result.metrics.items()}
+    for name, row in rows.items():
+        error = of_result(result, name).error
+        row |= {"measured_error": asdict(error)} if error else {}
     return _json({"metrics": rows})
+
+
+def _row(metric: Metric) -> dict[str, Any]:
+    return {key: _finite(value) for key, value in asdict(metric).items()}
 
 
 def _try(place: Path, otherwise: str, hint: str = "") -> None:
@@ -160,7 +171,7 @@ def _write(result: Result, folder: Path) -> None:
     manifest = {**result.manifest, "name": result.name, "digest": result.digest, "partial": result.partial}
     (folder / "scenario.yaml").write_text(result.scenario_text, "utf-8")
     (folder / "manifest.json").write_text(_json(_without_nan(manifest)), "utf-8")
-    (folder / "metrics.json").write_text(metrics_json(result.metrics), "utf-8")
+    (folder / "metrics.json").write_text(metrics_json(result), "utf-8")
     (folder / "tables").mkdir()
     for name, frame in result.tables.items():
         _write_table(frame, folder / "tables" / f"{name}.parquet")

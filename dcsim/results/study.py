@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dcsim.errors import InputError
 from dcsim.results import dataset
+from dcsim.results.known_errors import Basis, of_points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,9 +23,10 @@ class StudyResult:
     """Every finished point of a study.
 
     ``frame`` has a row a point in the study's order: number, key, status ("done" or "failed"), reason, digest,
-    replications, wall_s [s], the axes by path as written in a scenario file, the metrics by name, and with several
-    replications ``<metric>.low`` and ``<metric>.high``. Units of the metrics are in ``frame.attrs["units"]``.
-    ``about`` is the manifest of the study: its objectives, constraints, base scenario and start.
+    replications, wall_s [s], rests_on (what the metrics rest on, for :meth:`rests_on`), the axes by path as written in
+    a scenario file, the metrics by name, and with several replications ``<metric>.low`` and ``<metric>.high``. Units
+    of the metrics are in ``frame.attrs["units"]``. ``about`` is the manifest of the study: its objectives,
+    constraints, base scenario and start.
     """
 
     name: str
@@ -54,6 +56,10 @@ class StudyResult:
         others = {*FIXED, *self.axes}
         bounds = {f"{name}.{bound}" for name in self.frame.columns for bound in ("low", "high")}
         return tuple(name for name in self.frame.columns if name not in others and name not in bounds)
+
+    def rests_on(self, metric: str) -> tuple[Basis, ...]:
+        """Return what a metric rests on, each once: points may differ."""
+        return of_points(self.done["rests_on"].unique() if "rests_on" in self.frame.columns else (), metric)
 
     def unit(self, metric: str) -> str:
         """Return the unit of a metric, "" where it has none."""

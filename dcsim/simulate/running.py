@@ -48,12 +48,16 @@ Enough = Callable[[list[dict[str, Metric]]], bool]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a point of a study keeps of a run: no tables, which take as long to build as a short run takes."""
+    """What a point of a study keeps of a run: no tables, which take as long to build as a short run takes.
+
+    ``held_against`` is that of the manifest of a run.
+    """
 
     metrics: Mapping[str, Metric]
     replications: int
     partial: bool
     stopped: str
+    held_against: Mapping[str, str]
 
 
 def run(prepared: Prepared, progress: Callable[[Progress], None] | None = None, enough: Enough | None = None) -> Result:
@@ -81,7 +85,8 @@ def measure(prepared: Prepared, enough: Enough | None = None) -> Measured:
     """
     first, found = _replicate(prepared, None, enough)
     _checked(first.center)
-    return Measured(metrics.combine(found), len(found), first.partial, first.stopped)
+    held_against = dict(_held_against(first.center))
+    return Measured(metrics.combine(found), len(found), first.partial, first.stopped, held_against)
 
 
 def _replicate(

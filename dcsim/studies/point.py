@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dcsim import __version__
 from dcsim.errors import DcsimError
+from dcsim.results.known_errors import written
 from dcsim.results.rows import Row
 from dcsim.scenario.dump import digest_input
 from dcsim.scenario.load import Loaded
@@ -81,9 +82,11 @@ def simulate_point(context: Context, point: Point) -> Row | None:
     if found.partial and not found.stopped:
         return None
     metrics = {} if found.stopped else found.metrics
-    kept = {name: _cell(metrics[name]) for name in sorted(metrics) if _kept(name, context.keep)}
+    kept = {name: metrics[name] for name in sorted(metrics) if _kept(name, context.keep)}
+    cells, rests_on = {name: _cell(metric) for name, metric in kept.items()}, written(kept, found.held_against)
     wall_s = time.perf_counter() - began
-    return Row(point.key, point.number, point.changes, wall_s, digest, found.replications, found.stopped, kept)
+    about = (digest, found.replications, found.stopped)
+    return Row(point.key, point.number, point.changes, wall_s, *about, cells, rests_on)
 
 
 def _simulate(context: Context, point: Point) -> tuple[str, Measured]:
@@ -103,7 +106,8 @@ def _simulate(context: Context, point: Point) -> tuple[str, Measured]:
 
         store.save(result, context.runs / point.key)
     about = result.manifest
-    return result.digest, running.Measured(result.metrics, about["replications"], result.partial, about["stopped"])
+    kept = (about["replications"], result.partial, about["stopped"], about["held_against"])
+    return result.digest, running.Measured(result.metrics, *kept)
 
 
 def _enough(replications: Replications) -> Any:

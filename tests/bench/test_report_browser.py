@@ -137,7 +137,16 @@ def study() -> StudyResult:
     rows = []
     for number in range(12):
         failed, kind = number % 6 == 5, ("<b>air", "water", "immersion")[number % 3]
-        fixed = (number, f"{number:032x}", "failed" if failed else "done", "<i>too hot" if failed else "", "d", 1, 0.5)
+        fixed = (
+            number,
+            f"{number:032x}",
+            "failed" if failed else "done",
+            "<i>too hot" if failed else "",
+            "d",
+            1,
+            0.5,
+            "",
+        )
         shares = (0.2 + 0.05 * number, 0.9 - 0.05 * number)
         rows.append((*fixed, float(number), kind, *((None,) * 4 if failed else (number - 3.0, 12.0 - number, *shares))))
     names = ["site.cost", "site.energy", "capacity.power", "capacity.cooling"]

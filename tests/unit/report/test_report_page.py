@@ -188,9 +188,9 @@ def test_tiles_carry_interval_provenance_and_bound() -> None:
         "site.pue": Metric(1.16, "1"),
     }
     mfu, pue = headline.tiles(Result("x", "", metrics, {}))
-    assert (mfu.value, mfu.interval, mfu.provenance, mfu.bound_by) == (
+    assert (mfu.value, mfu.interval, mfu.basis.provenance, mfu.bound_by) == (
         "36.4 %",
-        "35 % – 38 %",
+        "35 – 38 %",
         "calibrated",
         "HBM bandwidth",
     )

@@ -20,7 +20,16 @@ def _study(name: str = "fabrics") -> StudyResult:
         (lean, model) for lean in (1.0, 2.0, 4.0) for model in ("<b>small", "large")
     ):
         failed = (lean, model) == (4.0, "large")
-        fixed = (number, f"{number:032x}", "failed" if failed else "done", "too large" if failed else "", "d", 1, 0.5)
+        fixed = (
+            number,
+            f"{number:032x}",
+            "failed" if failed else "done",
+            "too large" if failed else "",
+            "d",
+            1,
+            0.5,
+            "",
+        )
         energy = None if failed else lean * (2.0 if model == "large" else 1.0)
         rows.append((*fixed, lean, model, energy, 1.2))
     frame = pd.DataFrame(rows, columns=[*FIXED, *AXES, "site.energy", "site.pue"])
@@ -41,8 +50,8 @@ def test_the_tables_hold_every_point_and_the_reasons() -> None:
     assert len(values["table_view"].rows) == 5
     assert [cell.text for cell in values["failed"].rows[0]] == ["4", "large", "too large"]
     (row,) = values["ranges"].rows
-    assert [cell.text for cell in row][:2] == ["site.energy", "1 J"]
-    assert row[5].text == "cluster.network.oversubscription=2, jobs.a.model=large"  # the first of two at 4 J
+    assert [cell.text for cell in row][:2] == ["Energy", "1 J"]
+    assert row[5].text == "network.oversubscription=2, a.model=large"  # the first of two at 4 J
 
 
 def test_names_of_users_are_escaped(tmp_path: Path) -> None:
