@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dcsim.report.numbers import percent, shorten, show
-from dcsim.report.tables import number
+from dcsim.report.tables import interval, number
 from dcsim.results import dictionary, known_errors
 from dcsim.results.known_errors import Basis
 from dcsim.results.result import Metric, Result
@@ -218,7 +218,7 @@ def _tile(result: Result, name: str, job: str, notes: list[str]) -> Tile:
     return Tile(
         label,
         number(name, metric.value, metric.unit),
-        _interval(name, metric),
+        interval(name, metric),
         known_errors.of_result(result, name),
         metric.bound_by,
         tuple(notes),
@@ -231,14 +231,6 @@ def _reach(result: Result, metric: Metric) -> str:
     """Say what an interval holds: a calibrated number of one run has that of the model, not of chance."""
     of_model = metric.provenance == "calibrated" and int(result.manifest.get("replications") or 1) == 1
     return "four of five runs keep" if of_model else "95 % interval"
-
-
-def _interval(name: str, metric: Metric) -> str:
-    if metric.low is None or metric.high is None:
-        return ""
-    low, high = (number(name, bound, metric.unit) for bound in (metric.low, metric.high))
-    same = low.partition(" ")[2] == high.partition(" ")[2]
-    return f"{low.partition(' ')[0] if same else low} – {high}"
 
 
 def _notes(result: Result, *wanted: tuple[str, str]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dcsim.report.numbers import Scale, decimals, fixed, percent, scale, short_labels, show
 from dcsim.results import dictionary, known_errors
 from dcsim.results.comparison import Comparison, MetricRow
-from dcsim.results.result import Result
+from dcsim.results.result import Metric, Result
 from dcsim.results.tables import TABLES
 
 if TYPE_CHECKING:
@@ -105,14 +105,12 @@ def metrics(result: Result) -> View:
     rows = []
     for name in sorted(result.metrics, key=dictionary.order):
         metric = result.metrics[name]
-        bounds = [number(name, bound, metric.unit) for bound in (metric.low, metric.high) if bound is not None]
-        interval = " – ".join(bounds)
         value = Cell(number(name, metric.value, metric.unit), repr(metric.value))
         rows.append(
             (
                 Cell(dictionary.title(name)),
                 value,
-                Cell(interval),
+                Cell(interval(name, metric)),
                 Cell(metric.provenance),
                 Cell(metric.bound_by),
                 Cell(name),
@@ -121,7 +119,7 @@ def metrics(result: Result) -> View:
     heads = (
         Column("metric"),
         Column("value", "", True),
-        Column("95 % interval"),
+        Column("interval"),
         Column("provenance"),
         Column("bound by"),
         Column("name"),
@@ -132,6 +130,15 @@ def metrics(result: Result) -> View:
 def number(name: str, value: float | None, unit: str) -> str:
     """Return a metric's value as tables and tiles show it: shares in percent, the rest with a fitted prefix."""
     return percent(value) if dictionary.share(name) else show(value, unit)
+
+
+def interval(name: str, metric: Metric) -> str:
+    """Return the bounds of a metric with their unit, once where it is the same; nothing where it has none."""
+    if metric.low is None or metric.high is None:
+        return ""
+    low, high = (number(name, bound, metric.unit) for bound in (metric.low, metric.high))
+    same = low.partition(" ")[2] == high.partition(" ")[2]
+    return f"{low.partition(' ')[0] if same else low} – {high}"
 
 
 def row_scale(row: MetricRow) -> Scale:
