@@ -61,7 +61,11 @@ def drawing(found: StudyResult) -> Drawing:
         return Drawing("pareto", "There are no two objectives to draw.")
     columns = [(name, found.unit(name), points[name].to_numpy(float)) for name, _ in aims]
     labels = [_label(found, row, values=True) for _, row in points.iterrows()]
-    return figures.frontier(columns, labels, _feasible(found, points), [aim for _, aim in aims])
+    return figures.frontier(columns, labels, _feasible(found, points), [aim for _, aim in aims], _named(found))
+
+
+def _named(found: StudyResult) -> str:
+    return ", ".join(short(axis) for axis in found.axes[:_LABEL_AXES])
 
 
 def table(found: StudyResult) -> View:

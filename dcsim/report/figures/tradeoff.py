@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 Kept = NDArray[np.bool_]
 _LEFT, _TOP, _HEIGHT, _BOTTOM, _RIGHT = 78.0, 24.0, 260.0, 46.0, 190.0
-_CROWDED = (0.25, 0.035)  # of the range, across and up: what a name covers
+_MARGINS = (0.1, 0.14)  # of the range, left and right, above and below
+_LETTER = 0.6  # of its size: how wide a letter is
 _MOST_NAMES = 16
 _NOTICED = 1e-3  # a smaller difference is nothing to choose by
 
@@ -61,17 +62,19 @@ def tradeoff(comparison: Comparison, by: Sequence[Objective]) -> Drawing:
 
 
 def frontier(
-    columns: Sequence[tuple[str, str, Floats]], labels: Sequence[str], kept: Kept, aims: Sequence[str]
+    columns: Sequence[tuple[str, str, Floats]], labels: Sequence[str], kept: Kept, aims: Sequence[str], named: str = ""
 ) -> Drawing:
     """Draw objectives of the points of a study: ``columns`` are (metric, unit, values), ``aims`` what is wanted.
 
-    ``kept`` says which points keep the constraints; the others are crosses. Points that nothing beats have their label.
+    ``kept`` says which points keep the constraints; the others are crosses. Points that nothing beats have their label,
+    and ``named`` says what that is.
     """
     made = []
     for (metric, unit, values), aim in zip(columns, aims, strict=True):
         fitted = scale(values.tolist(), "share" if dictionary.share(metric) else unit)
         made.append(Aim(dictionary.title(metric), values, fitted, aim == "minimize"))
-    return _drawn([aim for aim in made if aim.differs], labels, np.asarray(kept, dtype=bool), "points")
+    drawn = _drawn([aim for aim in made if aim.differs], labels, np.asarray(kept, dtype=bool), "points")
+    return replace(drawn, subtitle=f"{drawn.subtitle}; labels: {named}") if named and drawn.figure else drawn
 
 
 def _drawn(aims: Sequence[Aim], labels: Sequence[str], kept: Kept, word: str) -> Drawing:
@@ -104,9 +107,25 @@ def _pair(aims: Sequence[Aim], kept: Kept) -> tuple[Aim, Aim] | None:
     return next((pair for pair in pairs if len(_best(pair, kept)) > 1), pairs[0] if pairs else None)
 
 
-def _near(one: tuple[float, float], two: tuple[float, float], reach: tuple[float, float]) -> bool:
-    """Return whether the names of two points would lie on each other; of such points the better one is named."""
-    return all(abs(a - b) <= share * span for a, b, share, span in zip(one, two, _CROWDED, reach, strict=True))
+def _pixels(across: Floats, up: Floats) -> Floats:
+    """Return where points are drawn, shape (points, 2) [px] from the lower left of the axes."""
+    size = (style.WIDE_PX - _LEFT - _RIGHT, _HEIGHT)
+    columns = [
+        (values - values.min()) / (float(np.ptp(values)) or 1.0) * px / (1.0 + 2.0 * margin)
+        for values, px, margin in zip((across, up), size, _MARGINS, strict=True)
+    ]
+    return np.column_stack(columns)
+
+
+def _spot(at: Floats, width: float, taken: Sequence[Floats]) -> tuple[float, float] | None:
+    """Return by how much the middle of a name stands off its point [px] so that it hides nothing; None if nowhere."""
+    side = 8.0 + width / 2.0
+    for spot in ((side, 6.0), (-side, 6.0), (0.0, 13.0), (0.0, -13.0)):
+        middle, reach = at + spot, (width / 2.0 + 5.0, 10.0)
+        others = [other for other in taken if not np.array_equal(other, at)]
+        if not any(np.all(np.abs(other - middle) <= reach) for other in others):
+            return spot
+    return None
 
 
 def _dots(axes: Axes, pair: Sequence[Aim], labels: Sequence[str], which: tuple[Kept, Sequence[int]]) -> None:
@@ -118,16 +137,19 @@ def _dots(axes: Axes, pair: Sequence[Aim], labels: Sequence[str], which: tuple[K
     axes.plot(across[kept], up[kept], "o", ms=6, markerfacecolor=style.color("paper"), markeredgecolor=blue)
     axes.plot(across[front], up[front], "o-", color=blue, ms=7, lw=1.2, zorder=5)
     named = dict.fromkeys([*front, *range(len(labels))] if len(labels) <= _MOST_NAMES else front[:_MOST_NAMES])
-    reach = (float(np.ptp(across)), float(np.ptp(up)))
-    seen: list[tuple[float, float]] = []
+    drawn = _pixels(across, up)
+    taken = list(drawn)
     for place in named:
-        point = (float(across[place]), float(up[place]))
-        if not any(_near(point, other, reach) for other in seen):
-            seen.append(point)
-            text = shorten(labels[place], 44)
-            axes.annotate(text, point, xytext=(8, 3), textcoords="offset points", fontsize=style.SMALL_PX)
+        text = shorten(labels[place], 44)
+        width = _LETTER * style.SMALL_PX * len(text)
+        spot = _spot(drawn[place], width, taken)
+        if spot is not None:
+            # Along the name, so that no other one lies across it.
+            taken += [drawn[place] + spot + (step * width / 4.0, 0.0) for step in (-2.0, -1.0, 0.0, 1.0, 2.0)]
+            how: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": style.SMALL_PX}
+            axes.annotate(text, (across[place], up[place]), xytext=spot, textcoords="offset points", **how)
     axes.set_xlabel(f"{shorten(pair[0].title, 50)} {pair[0].scale.label}".rstrip())
     axes.set_ylabel(f"{shorten(pair[1].title, 36)} {pair[1].scale.label}".rstrip())
-    axes.margins(0.1, 0.14)
+    axes.margins(*_MARGINS)
     ticks(axes.xaxis, 6)
     ticks(axes.yaxis, 5)

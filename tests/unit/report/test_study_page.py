@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from dcsim.report import figures, html, study
@@ -65,3 +66,13 @@ def test_the_terminal_counts_what_keeps_the_constraints_and_why_points_failed() 
     text = study.summary(_study(), (constraint("site.energy <= 2 J"),))
     assert "6 points, 1 failed, 3 of 5 keep the constraints" in text
     assert "1 failed: too large" in text
+
+
+def test_names_in_a_figure_of_objectives_hide_neither_points_nor_each_other() -> None:
+    """Two points 20 px apart with names of 54 px: one name goes to the left."""
+    columns = [("site.cost", "USD", np.array([1.0, 1.03, 2.0])), ("site.energy", "J", np.array([1.0, 1.03, 2.0]))]
+    drawing = figures.frontier(columns, ["a" * 10, "b" * 10, "c"], np.ones(3, dtype=bool), ["minimize"] * 2, "one, two")
+    assert drawing.subtitle.endswith("labels: one, two")
+    assert drawing.figure is not None
+    names = {text.get_text(): text.xyann[0] for text in drawing.figure.axes[0].texts}
+    assert names["a" * 10] < 0 < names["b" * 10]
