@@ -237,7 +237,7 @@ def _misfit(scenario: Scenario, inventory: Inventory, folder: Path) -> MisfitErr
 
 
 def _feed_and_plant(scenario: Scenario, inventory: Inventory, report: Report) -> Iterator[Problem]:
-    """Yield a power feed or cooling plant that cannot carry the servers even while they do nothing."""
+    """Yield a power feed or cooling plant that cannot carry servers and storage even while they do nothing."""
     site = scenario.site
     given = {
         "site.power.capacity": (site.power.capacity, "1.25 x the equipment's ratings"),
@@ -245,11 +245,12 @@ def _feed_and_plant(scenario: Scenario, inventory: Inventory, report: Report) ->
     }
     if all(capacity is None for capacity, _ in given.values()):
         return
-    idle_w = _idle_power(inventory)
+    idle_w = _idle_power(inventory) + _storage_power(scenario, inventory)
+    drawing = "the servers" if inventory.storage is None else "servers and storage nodes"
     for path, (capacity, default) in given.items():
         if capacity is not None and capacity < idle_w:
             least = units.show(_up_to_three_digits(idle_w), "W")
-            expected = f"at least {least}, what the servers draw while idle; leave it out for {default}"
+            expected = f"at least {least}, what {drawing} draw while idle; leave it out for {default}"
             yield report(path, units.write(capacity, "power"), expected)
 
 
@@ -259,6 +260,14 @@ def _idle_power(inventory: Inventory) -> float:
 
     specs = ((ServerSpec(pool.pool.name, pool.server, pool.accelerator), pool.pool.count) for pool in inventory.pools)
     return sum(count * sum(component_powers(spec, "idle").values()) for spec, count in specs)
+
+
+def _storage_power(scenario: Scenario, inventory: Inventory) -> float:
+    """Return what all storage nodes draw while nobody reads or writes [W]."""
+    spec, parts = scenario.cluster.storage, inventory.storage
+    if spec is None or parts is None:
+        return 0.0
+    return spec.nodes * (parts.server.idle + spec.disks.count * parts.disk.idle)
 
 
 def _up_to_three_digits(value: float) -> float:

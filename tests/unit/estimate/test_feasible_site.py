@@ -72,3 +72,17 @@ def test_the_value_asked_for_will_do(file: Path) -> None:
     (line,) = problems(file, "1 W", "1 MW")
     asked = line.split("at least ")[1].split(",")[0]
     assert problems(file, asked, "1 MW") == []
+
+
+def test_storage_nodes_draw_power_while_idle_too(file: Path) -> None:
+    limit = idle_w(file)
+    storage = "cluster:\n  storage: {nodes: 3, disks: {type: nvme-gen4, count: 12}}\n"
+    file.write_text(file.read_text("utf-8").replace("cluster:\n", storage), "utf-8")
+    loaded = dcsim.load(file, [f"site.cooling.capacity={1.001 * limit} W"])
+    parts = resolve(loaded).storage
+    assert parts is not None
+    (problem,) = feasibility.structure(loaded.scenario, resolve(loaded), loaded.problem)
+    assert "what servers and storage nodes draw while idle" in str(problem)
+    whole = limit + 3 * (parts.server.idle + 12 * parts.disk.idle)
+    enough = dcsim.load(file, [f"site.cooling.capacity={1.001 * whole} W"])
+    assert list(feasibility.structure(enough.scenario, resolve(enough), enough.problem)) == []
