@@ -11,7 +11,6 @@ from dcsim.catalogue.inventory import Inventory, JobParts, PoolParts
 from dcsim.catalogue.shelf import Shelf
 from dcsim.compute.precision import flop_energy
 from dcsim.errors import Problem, ScenarioError
-from dcsim.estimate.host import ranks_of_server
 from dcsim.estimate.plan_search import Found, Question, count, enough, search
 from dcsim.estimate.plan_work import Missing, plan_of, setting_of, work_of
 from dcsim.estimate.planned import whole_flops
@@ -87,7 +86,8 @@ def searched(parts: JobParts, loaded: Loaded, inventory: Inventory) -> Searched:
         zero_bubble=job.parallel.schedule == "zero-bubble",
         replicas=round(float(work.plan.replicas[0])),
         adapters=float(work.plan.adapters[0]),
-        host_bytes=pool.server.host_memory / ranks_of_server(written.job, pool),
+        host_bytes=pool.server.host_memory,
+        of_server=pool.server.accelerators,
         fixed=_fixed(job, model),
     )
     found = search(work, question)
@@ -167,7 +167,7 @@ def _nothing(work: Work, question: Question, pool: PoolParts) -> tuple[str, str]
     """Return what was found and what is expected where no plan is left."""
     if len(search(work, replace(question, host_bytes=inf))):
         found = "no plan that leaves so little to the host"
-        own = units.show(question.host_bytes, "B")
+        own = units.show(question.host_bytes / min(question.ranks, question.of_server), "B")
         return found, f"one within {own} a rank, its share of {pool.server.title}: take words out of parallel.offload"
     smallest = search(work, replace(question, memory_bytes=inf, host_bytes=inf))
     title, own = pool.accelerator.title, units.show(question.memory_bytes, "B")

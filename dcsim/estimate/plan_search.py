@@ -52,7 +52,9 @@ class Question:
     adapters: float = 0.0
     """1 where only adapters are trained."""
     host_bytes: float = inf
-    """What the host of a server has for each of its ranks [B]."""
+    """What the host of a server has for its ranks [B]."""
+    of_server: int = 1
+    """Accelerators of a server."""
     fixed: tuple[tuple[str, float], ...] = ()
     """Fields of :class:`Parallelism` that are given, with their values."""
 
@@ -110,7 +112,7 @@ def _hosted(work: Work, question: Question) -> NDArray[np.bool_]:
     """Return whether hosts hold what plans leave to them, and gradients are summed over replicas before they leave."""
     plan = work.plan
     summed = (plan.data * plan.context == 1) | (plan.sharding >= GRADIENTS) | (work.offload.gradients == 0)
-    return np.asarray(summed & (host_memory(work) <= question.host_bytes))
+    return np.asarray(summed & (host_memory(work) * min(question.ranks, question.of_server) <= question.host_bytes))
 
 
 def nearest_fitting(work: Work, plan: Parallelism, question: Question) -> Found:

@@ -27,7 +27,8 @@ def remedy(plan: JobPlan, work: Work, capacity: float) -> str:
         memory_bytes=capacity,
         replicas=round(float(work.plan.replicas[0])),
         adapters=float(work.plan.adapters[0]),
-        host_bytes=plan.host_memory / plan.ranks_of_server,
+        host_bytes=plan.host_memory,
+        of_server=plan.accelerators_per_server,
     )
     work = replace(work, kept=replace(work.kept, group=np.ones(1)))  # no search has layers by number
     found = nearest_fitting(work, work.plan, question)
