@@ -97,9 +97,11 @@ def sweep(
     """
     from pathlib import Path
 
+    from dcsim.studies.executors import expect, local
+
+    expect(processes)
     from dcsim.results.study import load as read
     from dcsim.scenario.study import load_study
-    from dcsim.studies.executors import local
     from dcsim.studies.sweep import execute, opened
 
     with opened(load_study(study), Path(folder)) as ready:

@@ -60,6 +60,7 @@ def sweep(workers: Workers, consent: Consent, study: StudyFile, out: Out = None)
 
     Example: dcsim sweep scenarios/studies/oversubscription.yaml --out fabric
     """
+    _expect(workers)
     from dcsim.results import study as results
     from dcsim.scenario.study import load_study
     from dcsim.studies.sweep import opened
@@ -145,6 +146,7 @@ class Asked:
 
 def _searched(asked: Asked, search: Callable[[LoadedStudy, Evaluation], Any]) -> int:
     """Run a search in the study's folder, and write and tell what it found."""
+    _expect(asked.workers)
     from dcsim.report import search as told
     from dcsim.scenario.study import load_study
     from dcsim.studies.sweep import opened
@@ -235,6 +237,14 @@ def _first_told(ready: Sweep, executor: Executor, meter: Callable[[Done], None])
 
 def _processes(workers: Workers) -> int:
     return workers.jobs or os.cpu_count() or 1
+
+
+def _expect(workers: Workers) -> None:
+    """Start the pool's fork server first of all: it imports for as long as this process does until it has points."""
+    if workers.executor == "local":
+        from dcsim.studies.executors import expect
+
+        expect(_processes(workers))
 
 
 def _executor(workers: Workers, make: Callable[[], Context]) -> Executor:

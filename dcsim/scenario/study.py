@@ -12,11 +12,12 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from dcsim import units
 from dcsim.errors import Problem, ScenarioError, UnitError
-from dcsim.scenario.base import Count, Fraction, Value, Whole, wrong
+from dcsim.scenario.base import Count, Value, Whole, wrong
 from dcsim.scenario.file import read
 from dcsim.scenario.load import Loaded, load
 from dcsim.scenario.names import Name
 from dcsim.scenario.positions import Positions
+from dcsim.scenario.replications import Replications
 
 Scalar = str | int | float | bool | None
 Method = Literal["sobol", "latin-hypercube", "random"]
@@ -76,30 +77,6 @@ class Combine(Value):
         if (self.sample is None) != (self.points is None):
             raise wrong("sample and points together, such as {sample: sobol, points: 256}")
         return self
-
-
-class Until(Value):
-    """Replicate until the 95 % interval of a metric is narrow."""
-
-    metric: str = Field(description="whose interval is looked at")
-    half_width: Fraction = Field(description="half the interval over the mean")
-    at_most: Annotated[int, Whole(2, 10_000)] = Field(
-        20, description="replications, however wide the interval still is"
-    )
-
-
-class Replications(Value):
-    """How often each point is simulated, with random numbers of its own each time and common to all points."""
-
-    count: Annotated[int, Whole(1, 10_000)] | None = Field(
-        None, description="runs of each point; as many as the base scenario says unless given"
-    )
-    until: Until | None = Field(None, description="run each point until an interval is narrow enough")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _number(cls, found: Any) -> Any:
-        return {"count": found} if isinstance(found, int | float) else found
 
 
 @dataclass(frozen=True, slots=True)

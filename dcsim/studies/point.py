@@ -18,7 +18,7 @@ from dcsim.results.known_errors import written
 from dcsim.results.rows import Row
 from dcsim.scenario.dump import digest_input
 from dcsim.scenario.load import Loaded
-from dcsim.scenario.study import Replications
+from dcsim.scenario.replications import Replications
 
 if TYPE_CHECKING:
     from dcsim.results.result import Metric

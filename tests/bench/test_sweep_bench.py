@@ -54,7 +54,7 @@ def test_a_thousand_points_of_the_smallest_scenario(tmp_path: Path) -> None:
 
 
 def test_what_a_worker_imports_before_its_first_point() -> None:
-    code = "import sys, time, dcsim.studies.executors.worker; print(time.process_time(), 'pandas' in sys.modules)"
+    code = "import sys, time, dcsim.studies.executors.preload; print(time.process_time(), 'pandas' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     spent, pandas = run.stdout.split()
     print(f"\nfork server: {float(spent):.2f} s CPU from the start of Python to all that simulating imports")

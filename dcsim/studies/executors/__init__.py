@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from dcsim.studies.executors.base import Executor
-from dcsim.studies.point import Context
+if TYPE_CHECKING:  # the fork server turns the collection of garbage off before it imports what these need
+    from dcsim.studies.executors.base import Executor
+    from dcsim.studies.point import Context
+
+
+def expect(processes: int) -> None:
+    """Start what a pool of ``processes`` needs, so that it imports while the caller goes on to read the study."""
+    if processes > 1:
+        from dcsim.studies.executors.server import warm
+
+        warm()
 
 
 def local(make: Callable[[], Context], processes: int) -> Executor:
@@ -13,11 +23,11 @@ def local(make: Callable[[], Context], processes: int) -> Executor:
 
     The pool's fork server starts before ``make`` traces what workers need to know, so that neither waits for the other.
     """
+    expect(processes)
     if processes == 1:
         from dcsim.studies.executors.serial import Serial
 
         return Serial(make())
-    from dcsim.studies.executors.pool import Pool, warm
+    from dcsim.studies.executors.pool import Pool
 
-    warm()
     return Pool(make(), processes)

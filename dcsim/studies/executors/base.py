@@ -9,8 +9,9 @@ from itertools import islice
 from dcsim.results.rows import Row
 from dcsim.studies.point import Point
 
-_CHUNK_S = 0.075
+_CHUNK_S = 0.2
 _LARGEST_CHUNK = 64
+_SHARE = 8
 
 Chunk = tuple[Point, ...]
 
@@ -36,7 +37,11 @@ class Executor(ABC):
 
 
 class Chunks:
-    """Bundles points into chunks of ``chunk_s`` [s] by the time that points took so far; the first ones go alone."""
+    """Bundles points into chunks of ``chunk_s`` [s] by the time that points took so far.
+
+    The first ones go alone, and no chunk holds more than an eighth of the points done: few points, as a search asks for
+    at a time, must not end with one worker at many of them and the others at none.
+    """
 
     def __init__(self, points: Iterable[Point], chunk_s: float = _CHUNK_S) -> None:
         self._points, self._chunk_s = iter(points), chunk_s
@@ -49,8 +54,8 @@ class Chunks:
 
     def next(self) -> Chunk:
         """Return the next chunk, empty when all points are handed out."""
-        mean_s = self._wall_s / self._count if self._count else self._chunk_s
-        size = max(1, min(_LARGEST_CHUNK, int(self._chunk_s / max(mean_s, 1e-6))))
+        mean_s = self._wall_s / max(1, self._count)
+        size = max(1, min(_LARGEST_CHUNK, self._count // _SHARE, int(self._chunk_s / max(mean_s, 1e-6))))
         return tuple(islice(self._points, size))
 
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import forkserver
 
 from dcsim.results.rows import Row
 from dcsim.studies.executors.base import Chunk, Chunks, Executor, died
+from dcsim.studies.executors.server import warm
 from dcsim.studies.executors.worker import begin, work
 from dcsim.studies.point import Context, Point
 
@@ -76,12 +76,6 @@ class Pool(Executor):
         warm()
         server = multiprocessing.get_context("forkserver")
         return ProcessPoolExecutor(self._processes, server, begin, (self._context,))
-
-
-def warm() -> None:
-    """Start the fork server, which imports what workers need while this process goes on; a second call does nothing."""
-    forkserver.set_forkserver_preload(["dcsim.studies.executors.worker"])
-    forkserver.ensure_running()
 
 
 def _cleared(pool: ProcessPoolExecutor, suspects: _Suspects) -> Iterator[Row]:

@@ -1,7 +1,4 @@
-"""What runs in a worker; a fork server imports this before it forks, and JAX is not among what it imports.
-
-JAX starts threads when it is imported, and a process that forks must have none.
-"""
+"""What runs in a worker."""
 
 from __future__ import annotations
 
@@ -10,11 +7,7 @@ import os
 import threading
 from dataclasses import dataclass
 
-import networkx  # noqa: F401  (preloaded for all workers, as is all that simulating imports; pandas is not needed)
-import numpy.random  # noqa: F401
-
 from dcsim.results.rows import Row
-from dcsim.simulate import running  # noqa: F401
 from dcsim.studies.executors.base import Chunk
 from dcsim.studies.point import Context, simulate_point
 from dcsim.workload.costs import deliver
