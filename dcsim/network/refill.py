@@ -140,10 +140,11 @@ def correct(floats: Tables, ints: Tables, slots: Any, ended: int, now_s: float) 
         for entry in range(flows[FIRST, slot], flows[FIRST, slot] + flows[SIZE, slot]):
             at = ints[2][LINK, entry]
             touched = note(ints[0], at, touched)
-            # A link that was not full is none the fuller for a flow that is gone.
-            if links[PENDING, at] > 0.0 and (place >= ended or links[LEVEL, at] < INFINITE):
-                links[PENDING, at] = 0.0
-                heappush(heap, (0.0, at))
+            # A flow that is gone changes a link at its level or above, and none that was not full.
+            low = links[LEVEL, at] if place < ended else 0.0
+            if low < links[PENDING, at]:
+                links[PENDING, at] = low
+                heappush(heap, (low, at))
     limit = TRIES * links.shape[1]
     while len(heap) > 0 and tried < limit:
         key, at = heappop(heap)
