@@ -49,7 +49,8 @@ class Clock:
 
     def call_at(self, time_s: float, action: Callable[[], None]) -> Alarm:
         """Run ``action`` at ``time_s`` [s] unless the returned alarm is cancelled first."""
-        return Alarm(self.until(time_s), action)
+        environment = self._environment
+        return Alarm(environment.timeout(max(0.0, time_s - environment.now)), action)
 
     def settle(self, action: Callable[[], None]) -> None:
         """Run ``action`` once at this instant, after the events already due, however often it is asked for."""

@@ -1,6 +1,6 @@
 """The loops over the tables of flows, interpreted at first and compiled once that pays.
 
-Numba is optional (``pip install dcsim[fast]``). Compiling takes some ten seconds once a machine, loading the result
+Numba is optional (``pip install dcsim[fast]``). Compiling takes some 20 s once a machine, loading the result
 about one second a process, so neither happens before a run has done enough work to make up for it. Uncompiled, a loop
 serves few flows and NumPy many. All three do the same sums in the same order and give the same bits, so what was chosen
 when cannot be seen in a result.
