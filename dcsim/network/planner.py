@@ -128,6 +128,11 @@ class Planner:
 
     def between(self, source: Rank, target: Rank, card: int = 0, label: int = 0) -> Route:
         """Return the route of one connection from rank to rank; see :meth:`Fabric.between`."""
+        return self._connection((*source, card), (*target, card), label)
+
+    def _connection(self, start: Place, end: Place, label: int) -> Route:
+        """Return the route of one connection from a network card to another, or inside an endpoint."""
+        source, target = start[:2], end[:2]
         builder = RouteBuilder()
         if source == target:
             return builder.build(1.0, 0.0)
@@ -136,7 +141,7 @@ class Planner:
             builder.links(np.array([out + 2 * source[1], into + 2 * target[1]]), 1.0)
             self._boards.meet(builder, self._numbers(source, target), 1.0)
             return builder.build(1.0, self._inner_latency_s(source[0]))
-        hosts = [np.array([self._links.first_nic[endpoint] + card]) for endpoint, _ in (source, target)]
+        hosts = [np.array([self._links.first_nic[endpoint] + card]) for endpoint, _, card in (start, end)]
         self._boards.leave(builder, self._numbers(source, target), 1.0)
         path_s = self._router.lay(builder, (hosts[0], hosts[1]), label, np.ones(1))
         return builder.build(1.0, self._base_s + path_s)
@@ -147,10 +152,10 @@ class Planner:
             np.array(places).reshape(-1, 3).T for places in (sources, targets)
         )
         hosts = self._links.first_nic[start] + from_card, self._links.first_nic[end] + to_card
-        ends = list(zip(sources, targets, strict=True))
         # What is split over links, or crosses one twice or others than ports, is laid one by one.
         if self._router.policy in ("adaptive", "valiant", "ugal") or self._boards.used:
-            return _merged([self.between((a, b), (c, d), e, i) for i, ((a, b, e), (c, d, _)) in enumerate(ends)])
+            ends = zip(sources, targets, range(len(start)), strict=True)
+            return _merged([self._connection(*each) for each in ends])
         paths = self._router.paths(*hosts, np.arange(len(start)))
         latency_s = self._base_s + self._router.delays_s(paths)
         for i in np.flatnonzero(start == end).tolist():

@@ -16,7 +16,7 @@ from typing import Final
 from dcsim.results.result import Metric, Provenance, Result
 
 _OF_STEPS: Final = ("finish", "step_time", "throughput", "token_rate", "mfu", "flop_rate")
-_BOUNDS: Final = "± held nine of ten measurements of such numbers, or of the part that is named; the rest: not measured"
+_BOUNDS: Final = "± held nine of ten measurements of such numbers, or of the named part; the rest: not measured"
 _UNKNOWN: Final = "How far off such numbers are was not measured"
 
 

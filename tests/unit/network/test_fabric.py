@@ -10,6 +10,7 @@ from dcsim.errors import RunError
 from dcsim.network.fabric import Fabric
 from dcsim.network.layout import Endpoint, FabricLayout, InnerLink
 from dcsim.network.route import Leg
+from dcsim.network.routing import Policy
 
 GB = 1e9
 
@@ -169,3 +170,16 @@ def test_every_link_has_a_tier_and_positive_capacity() -> None:
     assert np.all(net.capacities[tiers["host"]] == 5 * GB)
     assert np.all(net.capacities[tiers["edge"]] == 1.25 * GB)
     assert np.all(net.capacities[tiers["nvlink"]] == 40 * GB)
+
+
+@pytest.mark.parametrize("policy", ["ecmp", "d-mod-k", "adaptive"])
+def test_a_connection_takes_the_cards_of_both_its_ends(policy: Policy) -> None:
+    """From the last of four cards of one endpoint to the second of two of another, and back."""
+    endpoints = (Endpoint("train/0", 4, GB), Endpoint("storage/0", 2, GB), Endpoint("storage/1", 2, GB))
+    net = Fabric(Clock(), FabricLayout(endpoints, GB, radix=4, policy=policy), Streams(1))
+    names = [row.link for row in net.link_table()]
+    routes = net.connections([(0, 0, 3), (1, 0, 1)], [(1, 0, 1), (0, 0, 3)])
+    wanted = {"train/0 nic 3 out", "storage/0 nic 1 in"}, {"storage/0 nic 1 out", "train/0 nic 3 in"}
+    for number, ends in enumerate(wanted):
+        links = routes.links[routes.starts[number] : routes.starts[number + 1]].tolist()
+        assert {names[link] for link in links if " nic " in names[link]} == ends
