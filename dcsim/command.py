@@ -107,8 +107,12 @@ def complain_of_interrupt(interrupt: KeyboardInterrupt) -> None:
 
 @contextmanager
 def keeping(what: str) -> Iterator[None]:
-    """Let an interrupt in the block say what is kept."""
+    """Let an interrupt in the block, or a file that cannot be written, say what is kept."""
     try:
         yield
     except KeyboardInterrupt:
         raise KeyboardInterrupt(what) from None
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OSError(f"{error}; {what}") from error

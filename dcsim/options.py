@@ -109,22 +109,18 @@ def write_result(text: str, path: Path) -> None:
     OSError
         If the file cannot be written.
     """
-    if path == Path("-"):
-        say(text)
-        return
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text(text + "\n", encoding="utf-8")
-        beside.replace(path)
+        write_text(text, path)
     except OSError:
-        beside.unlink(missing_ok=True)
         say(text)
         raise
 
 
 def write_text(text: str, path: Path) -> None:
-    """Write to a file, or to standard output for "-"."""
+    """Write to a file, whole or not at all, or to standard output for "-"."""
     if path == Path("-"):
         say(text)
     else:
-        path.write_text(text + "\n", encoding="utf-8")
+        from dcsim.results import whole
+
+        whole.write(path, text + "\n")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from dcsim.command import DONE, INTERRUPTED, complain, say
+from dcsim.command import DONE, INTERRUPTED, complain, keeping, say
 from dcsim.errors import InputError
 from dcsim.options import Argument, Option, Settings
 
@@ -84,7 +84,9 @@ def sweep(workers: Workers, consent: Consent, study: StudyFile, out: Out = None)
         from dcsim.report import study as told
 
         say(told.summary(found, loaded.study.bounds))
-        say(f"points   {folder / 'points'} (Parquet)\nreport   {html.write_study(found, folder)}")
+        say(f"points   {folder / 'points'} (Parquet)")
+        with keeping(f"the points are kept, draw them by: dcsim report {folder}"):
+            say(f"report   {html.write_study(found, folder)}")
     return DONE
 
 
@@ -164,8 +166,9 @@ def _searched(asked: Asked, search: Callable[[LoadedStudy, Evaluation], Any]) ->
     from dcsim.report import html
     from dcsim.results import study as results
 
-    text = told.write(loaded, found, folder)
-    page = html.write_study(results.load(folder), folder)
+    with keeping(f"the points are kept in {folder}, run it again to go on"):
+        text = told.write(loaded, found, folder)
+        page = html.write_study(results.load(folder), folder)
     if not asked.consent.quiet:
         say(f"{text}\n\nreport   {page}")
     return DONE

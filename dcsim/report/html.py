@@ -10,6 +10,7 @@ from dcsim import __version__
 from dcsim.report import capacity, figures, page, style, svg
 from dcsim.report.capacity import Outlook
 from dcsim.report.figures import Drawing
+from dcsim.results import whole
 from dcsim.results.comparison import Comparison
 from dcsim.results.result import Result
 from dcsim.results.standing import Objective
@@ -27,10 +28,10 @@ def write(
     """
     path, outlook = Path(path), outlook or Outlook()
     if isinstance(what, Comparison):
-        path.write_text(render("comparison.html.j2", page.of_comparison(what, by, outlook)), "utf-8")
+        whole.write(path, render("comparison.html.j2", page.of_comparison(what, by, outlook)))
         return
     drawings = draw(what, outlook)
-    path.write_text(render("result.html.j2", page.of_result(what, drawings, outlook)), "utf-8")
+    whole.write(path, render("result.html.j2", page.of_result(what, drawings, outlook)))
     if (path.parent / "manifest.json").is_file():
         write_figures(drawings, path.parent / "figures")
 
@@ -42,7 +43,7 @@ def write_study(
     from dcsim.report import study_page
 
     page_path = page_path or folder / "report.html"
-    page_path.write_text(render("study.html.j2", study_page.of_study(found, outlook or Outlook())), "utf-8")
+    whole.write(page_path, render("study.html.j2", study_page.of_study(found, outlook or Outlook())))
     drawing = figures.points(found)
     write_figures({drawing.name: drawing}, folder / "figures")
     return page_path
@@ -70,7 +71,7 @@ def write_figures(drawings: Mapping[str, Drawing], folder: Path | str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for drawing in drawings.values():
         if drawing.figure is not None:
-            (folder / f"{drawing.name}.svg").write_text(svg.standalone(drawing), "utf-8")
+            whole.write(folder / f"{drawing.name}.svg", svg.standalone(drawing))
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:

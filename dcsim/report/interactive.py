@@ -22,7 +22,7 @@ from dcsim.report.figures.series import Line, lines, power_stack, steps
 from dcsim.report.numbers import scale
 from dcsim.report.outlook import described
 from dcsim.report.study import varying
-from dcsim.results import dictionary
+from dcsim.results import dictionary, whole
 from dcsim.results.capacity import Resource, resources
 from dcsim.results.comparison import Comparison
 from dcsim.results.result import Result
@@ -48,7 +48,7 @@ def write(what: Result | Comparison | StudyResult, path: Path, outlook: Outlook)
         name, graphs = what.name, _study(what)
     else:
         name, graphs = f"{len(what.labels)} variants compared", _comparison(what, outlook)
-    path.write_text(render("interactive.html.j2", _values(name, graphs)), "utf-8")
+    whole.write(path, render("interactive.html.j2", _values(name, graphs)))
     return path
 
 

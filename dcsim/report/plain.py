@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from dcsim.report.numbers import percent, show
 from dcsim.report.tables import row_scale
+from dcsim.results import known_errors
 from dcsim.results.comparison import Comparison, MetricRow
 from dcsim.results.standing import Objective, undominated, winners
 
@@ -22,10 +23,18 @@ def markdown(compared: Comparison, by: Sequence[Objective] = ()) -> str:
         rows = [[f"`{row.path}`", *map(_escaped, row.values)] for row in compared.inputs]
         parts.append(_table(["input", *labels], rows))
     parts.append(_table(["metric", "unit", *labels], [_cells(row) for row in compared.rows]))
+    parts.append(_escaped(resting(compared, compared.rows)))
     if any(row.noisy for row in compared.rows):
         parts.append(f"{NOISE}: within noise, the 95 % interval of the paired difference to the first holds zero.")
     parts += ["\n".join(f"- {line}" for line in verdicts(compared, by))] if by else []
     return "\n\n".join(parts) + "\n"
+
+
+def resting(compared: Comparison, rows: Sequence[MetricRow]) -> str:
+    """Return in a line what each row rests on, of whom where the results differ in that."""
+    found = ((row, compared.rests_on(row.name)) for row in rows)
+    briefs = {row.title: known_errors.told({label: basis.brief for label, basis in of.items()}) for row, of in found}
+    return known_errors.line(briefs)
 
 
 def comma_separated(compared: Comparison) -> str:

@@ -11,6 +11,7 @@ from dcsim import units
 from dcsim.estimate.auto_plan import Searched
 from dcsim.estimate.chosen import Chosen, savings, sizes, words
 from dcsim.report.columns import columns
+from dcsim.results import whole
 from dcsim.scenario.dump import dump
 from dcsim.scenario.load import Loaded
 
@@ -23,8 +24,8 @@ def write(loaded: Loaded, chosen: Chosen, folder: Path) -> str:
     found, times = chosen.searched, dict(enumerate(chosen.times))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "best.yaml"
-    path.write_text(dump(loaded.replace(chosen.changes, "parallel: auto").scenario), encoding="utf-8")
-    (folder / "plans.json").write_text(_json(found, times), encoding="utf-8")
+    whole.write(path, dump(loaded.replace(chosen.changes, "parallel: auto").scenario))
+    whole.write(folder / "plans.json", _json(found, times))
     return "\n\n".join(
         [summary(found, chosen.place), table(found, times), f"scenario {path}\nplans    {folder / 'plans.json'}"]
     )

@@ -15,7 +15,8 @@ from dcsim import units
 from dcsim.report.columns import columns
 from dcsim.report.figures import searches
 from dcsim.report.figures.drawing import Drawing
-from dcsim.results import known_errors
+from dcsim.report.study import plain, short
+from dcsim.results import known_errors, whole
 from dcsim.results.search import Candidate, Found, Ranking
 from dcsim.scenario.dump import dump
 from dcsim.scenario.study import LoadedStudy
@@ -37,7 +38,7 @@ def _write_found(loaded: LoadedStudy, found: Found, folder: Path) -> str:
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         lines.append(f"scenario {paths[0]}{more}")
     lines += [rests] if (rests := _resting(found)) else []
-    (folder / "optimum.json").write_text(_optimum(found), encoding="utf-8")
+    whole.write(folder / "optimum.json", _optimum(found))
     lines += _figure(folder / "optimum.svg", lambda: _drawn(found))
     return "\n\n".join(lines)
 
@@ -61,7 +62,8 @@ def words(loaded: LoadedStudy, found: Found) -> str:
         return f"{loaded.study.study}: nothing found. {looked}."
     if len(found.best) > 1:
         names = " and ".join(metric for metric, _ in found.objectives)
-        return f"{loaded.study.study}: {len(found.best)} points trade {names} against each other. {looked}."
+        ends = " ".join(_end(found, place) for place in range(len(found.objectives)))
+        return f"{loaded.study.study}: {len(found.best)} points trade {names} against each other. {ends} {looked}."
     (metric, direction), best = found.objectives[0], found.best[0]
     unit = best.row.metrics[metric][1]
     middle = median(candidate.values[0] for candidate in feasible)
@@ -74,11 +76,21 @@ def words(loaded: LoadedStudy, found: Found) -> str:
     )
 
 
+def _end(found: Found, place: int) -> str:
+    """Return the best in one objective of those that trade: what it reaches in all, and what it takes."""
+    metric, direction = found.objectives[place]
+    sign = 1.0 if direction == "minimize" else -1.0
+    best = min(found.best, key=lambda candidate: sign * candidate.values[place])
+    others = ", ".join(f"{name} {_shown(best, name)}" for name, _ in found.objectives if name != metric)
+    takes = ", ".join(f"{short(path)} = {plain(value)}" for path, value in best.changes.items())
+    return f"Best {metric}: {_shown(best, metric)}, with {others}, at {takes}."
+
+
 def _table(loaded: LoadedStudy, found: Found) -> str:
     metrics = [metric for metric, _ in found.objectives]
-    head = [*(path.rpartition(".")[2] for path in loaded.study.axes), *metrics]
+    head = [*(short(path) for path in loaded.study.axes), *metrics]
     rows = [
-        [*(str(value) for value in best.changes.values()), *(_shown(best, metric) for metric in metrics)]
+        [*(plain(value) for value in best.changes.values()), *(_shown(best, metric) for metric in metrics)]
         for best in found.best[:_SHOWN]
     ]
     return columns(head, rows, range(len(head)))
@@ -95,7 +107,7 @@ def _name(number: int, found: Found) -> str:
 
 def _scenario(loaded: LoadedStudy, best: Candidate, path: Path) -> Path:
     """Write the scenario of a candidate, resolved, so that it runs as it stands."""
-    path.write_text(dump(loaded.base.replace(best.changes, "axes").scenario), encoding="utf-8")
+    whole.write(path, dump(loaded.base.replace(best.changes, "axes").scenario))
     return path
 
 
@@ -110,7 +122,7 @@ def _optimum(found: Found) -> str:
 def _write_rankings(loaded: LoadedStudy, found: Sequence[Ranking], folder: Path) -> str:
     if not found:
         return f"{loaded.study.study}: no metric varies between the bounds of the axes."
-    (folder / "sensitivity.json").write_text(_rankings(found), encoding="utf-8")
+    whole.write(folder / "sensitivity.json", _rankings(found))
     parts = [_ranking(loaded, ranking) for ranking in found[:_SHOWN]]
     return "\n\n".join([*parts, *_figure(folder / "sensitivity.svg", lambda: searches.tornado(found))])
 
@@ -143,5 +155,5 @@ def _figure(path: Path, draw: Callable[[], Drawing]) -> list[str]:
     picture = svg.standalone(draw())
     if not picture:
         return []
-    path.write_text(picture, encoding="utf-8")
+    whole.write(path, picture)
     return [f"figure   {path}"]

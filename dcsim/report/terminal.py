@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dcsim.report import headline
 from dcsim.report.numbers import percent, short_labels, shorten, show
-from dcsim.report.plain import NOISE, mark, verdicts
+from dcsim.report.plain import NOISE, mark, resting, verdicts
 from dcsim.report.tables import number, row_scale
 from dcsim.results import dictionary, known_errors
 from dcsim.results.comparison import Comparison, InputRow, MetricRow
@@ -142,7 +142,7 @@ def comparison(compared: Comparison, by: Sequence[Objective] = ()) -> Sheet:
     rows = _rows(compared, [name for name, _ in by])
     if rows:
         parts.append(_metrics(rows, shown, compared.axis))
-    parts += [Text(line, style="dim") for line in wrap(known_errors.line(_briefs(compared, rows)), _WIDTH)]
+    parts += [Text(line, style="dim") for line in wrap(resting(compared, rows), _WIDTH)]
     equal = sum(1 for row in compared.rows if not row.differs(_NOTICED))
     if equal:
         more = len(compared.rows) - equal - len(rows)
@@ -323,12 +323,6 @@ def _metrics(rows: list[MetricRow], labels: tuple[str, ...], axis: str) -> Table
             cells.append("–" if value is None else f"{show(value / fitted.divisor, '1')}{change}")
         made.add_row(*map(plain, cells[: 1 + len(labels)]))
     return made
-
-
-def _briefs(compared: Comparison, rows: Sequence[MetricRow]) -> dict[str, str]:
-    """Return what each row rests on, of whom where the results differ in that."""
-    found = ((row, compared.rests_on(row.name)) for row in rows)
-    return {row.title: known_errors.told({label: basis.brief for label, basis in of.items()}) for row, of in found}
 
 
 def _room(labels: tuple[str, ...]) -> int:
