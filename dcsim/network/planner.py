@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dcsim.errors import RunError
 from dcsim.network.collectives import ring_latency_s, ring_share
 from dcsim.network.layout import FabricLayout
 from dcsim.network.links import Links
@@ -24,6 +25,7 @@ class Planner:
     def __init__(self, links: Links, router: Routing, layout: FabricLayout) -> None:
         self._links, self._router, self._boards = links, router, links.boards
         self._base_s, self._connections = layout.base_latency_s, layout.connections
+        self._nics = np.array([endpoint.nics for endpoint in links.endpoints], dtype=np.int64)
         wiring = links.wiring
         local = layout.policy == "rail-local" and isinstance(wiring, Wiring) and bool(np.all(wiring.rails >= 0))
         self._rails = Rails(links, wiring.rails) if local and isinstance(wiring, Wiring) else None
@@ -151,6 +153,7 @@ class Planner:
         (start, from_gpu, from_card), (end, to_gpu, to_card) = (
             np.array(places).reshape(-1, 3).T for places in (sources, targets)
         )
+        self._check_cards(np.concatenate((start, end)), np.concatenate((from_card, to_card)))
         hosts = self._links.first_nic[start] + from_card, self._links.first_nic[end] + to_card
         # What is split over links, or crosses one twice or others than ports, is laid one by one.
         if self._router.policy in ("adaptive", "valiant", "ugal") or self._boards.used:
@@ -167,6 +170,15 @@ class Planner:
         used = paths != NO_LINK
         starts = np.concatenate(([0], np.cumsum(used.sum(axis=1))))
         return Routes(starts, paths[used], np.ones(int(starts[-1])), np.ones(len(paths)), latency_s)
+
+    def _check_cards(self, endpoints: Indices, cards: Indices) -> None:
+        """Raise :class:`RunError` where an endpoint has no such network card: its number would be another's."""
+        counts = self._nics[endpoints]
+        wrong = np.flatnonzero((cards < 0) | (cards >= counts))
+        if len(wrong):
+            first = wrong[0]
+            name, most = self._links.endpoints[endpoints[first]].name, counts[first] - 1
+            raise RunError(f"a connection is at {name} nic {cards[first]}, expected one from nic 0 to {most}")
 
     def hop_s(self, endpoints: Indices, path_s: float) -> float:
         """Return the time of one hop between ranks on ``endpoints``: by a path of ``path_s`` if several [s]."""

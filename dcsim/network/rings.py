@@ -95,7 +95,7 @@ def rings(ranks: Sequence[Rank], endpoints: Sequence[Endpoint]) -> Rings:
     Raises
     ------
     RunError
-        If two ranks are at one accelerator.
+        If two ranks are at one accelerator, or one is at none that there is.
     """
     check_apart(ranks, endpoints)
     runs: list[tuple[int, list[int]]] = []
@@ -112,7 +112,13 @@ def rings(ranks: Sequence[Rank], endpoints: Sequence[Endpoint]) -> Rings:
 
 
 def check_apart(ranks: Sequence[Rank], endpoints: Sequence[Endpoint]) -> None:
-    """Raise :class:`RunError` where two ranks are at one accelerator."""
+    """Raise :class:`RunError` where two ranks are at one accelerator, or one is at none that there is."""
+    for number, (endpoint, accelerator) in enumerate(ranks):
+        if not 0 <= accelerator < max(1, endpoints[endpoint].accelerators):
+            most = max(1, endpoints[endpoint].accelerators) - 1
+            raise RunError(
+                f"rank {number} is at {endpoints[endpoint].name} gpu {accelerator}, expected one from gpu 0 to {most}"
+            )
     if len(set(ranks)) == len(ranks):
         return
     place = next(place for number, place in enumerate(ranks) if place in ranks[:number])

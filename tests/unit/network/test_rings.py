@@ -146,3 +146,11 @@ def test_two_ranks_at_one_accelerator_are_refused(ranks: list[tuple[int, int]]) 
         net.all_reduce(ranks)
     with pytest.raises(RunError, match="an accelerator of its own for every rank"):
         net.exchange(ranks, Wave(np.array([0]), np.array([1]), 1.0))
+
+
+def test_ranks_and_cards_that_there_are_not_are_refused() -> None:
+    net = fabric(2, 1, 2)
+    with pytest.raises(RunError, match="rank 1 is at train/1 gpu 2, expected one from gpu 0 to 1"):
+        net.all_reduce([(0, 0), (1, 2)])
+    with pytest.raises(RunError, match="a connection is at train/1 nic 1, expected one from nic 0 to 0"):
+        net.connections([(0, 0, 0)], [(1, 0, 1)])
