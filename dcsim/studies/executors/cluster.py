@@ -17,7 +17,7 @@ from dcsim.studies.point import Context, Point
 
 _TIMEOUT = "10s"
 _CHUNKS_AHEAD = 2
-_CHUNK_S = 0.5  # a task costs Dask some milliseconds, whatever is in it
+_CHUNK_S = 1.0  # a task costs Dask some milliseconds, whatever is in it
 _LOSSES = 5
 _ASK_EVERY_S = 1.0  # how many threads there are: workers come and go
 
