@@ -375,10 +375,11 @@ def details(result: Result) -> Sheet:
     """Return every metric and every conservation check, for ``--verbose``."""
     from rich.console import Group
 
-    metrics = table(["metric", "value", "provenance"])
+    metrics = table(["metric", "value", "rests on"])
     for name in sorted(result.metrics, key=dictionary.order):
         metric = result.metrics[name]
-        metrics.add_row(*map(plain, (name, show(metric.value, metric.unit, 6), metric.provenance)))
+        rests = known_errors.of_result(result, name).brief
+        metrics.add_row(*map(plain, (name, show(metric.value, metric.unit, 6), rests)))
     checks = table(["check", "relative difference", "verdict"])
     for check in result.manifest.get("checks") or ():
         verdict = "passed" if check.get("passed") else "FAILED"

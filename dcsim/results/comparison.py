@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dcsim.errors import InputError
 from dcsim.results import dictionary
 from dcsim.results.known_errors import Basis, of_result
 from dcsim.results.result import Metric, Result
 from dcsim.results.statistics import Interval, paired_difference
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ABSENT = "-"
 _NO_TIME_S = 1e-15  # a shorter time is what rounding left of a difference of two clock readings
@@ -95,6 +98,15 @@ class Comparison:
         """Return what the metric ``name`` rests on in every result that has it, by label."""
         pairs = zip(self.labels, self.results, strict=True)
         return {label: of_result(one, name) for label, one in pairs if name in one.metrics}
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The metrics as a pandas frame, a row a result; their units are in ``frame.attrs["units"]``."""
+        import pandas as pd
+
+        frame = pd.DataFrame({row.name: row.values for row in self.rows}, index=pd.Index(self.labels, name="result"))
+        frame.attrs["units"] = {row.name: row.unit for row in self.rows}
+        return frame
 
     @property
     def axis(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -48,6 +48,15 @@ class Result:
     def value(self, name: str) -> float:
         """Return the value of the metric ``name`` [its unit]; KeyError if the run has no such metric."""
         return self.metrics[name].value
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The metrics as a pandas frame, a row a metric: value, unit, low, high, provenance, bound_by."""
+        import pandas as pd
+
+        rows = [asdict(metric) for metric in self.metrics.values()]
+        columns = [field.name for field in fields(Metric)]
+        return pd.DataFrame(rows, index=pd.Index(self.metrics, name="metric"), columns=columns)
 
     def table(self, name: str) -> pd.DataFrame:
         """Return the table ``name``, an empty frame with its declared columns if the run has none."""

@@ -93,4 +93,5 @@ def load(folder: Path | str) -> StudyResult:
         raise InputError(f"{folder}: a file of its points cannot be read ({error}); run dcsim sweep again") from error
     frame = table.to_pandas()
     frame.attrs["units"] = {field.name: (field.metadata or {}).get(b"unit", b"").decode() for field in table.schema}
+    frame.attrs["units"]["wall_s"] = "s"
     return StudyResult(name, axes, frame, manifest)

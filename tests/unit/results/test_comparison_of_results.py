@@ -91,3 +91,14 @@ def test_what_rounding_leaves_of_no_time_is_no_difference() -> None:
     assert (
         not compare([result("a", BASE, run__duration=0.0), result("b", BASE, run__duration=4.4e-17)]).rows[0].differs()
     )
+
+
+def test_metrics_are_frames_with_units() -> None:
+    runs = [
+        Result(name, name, {"site.cost": Metric(value, "USD", 0.5)}, {}) for name, value in (("a", 1.0), ("b", 3.0))
+    ]
+    assert runs[0].frame.loc["site.cost", ["value", "unit", "low"]].tolist() == [1.0, "USD", 0.5]
+    frame = compare(runs).frame
+    assert frame["site.cost"].to_dict() == costs
+    assert frame.attrs["units"] == {"site.cost": "USD"}
+    assert list(Result("x", "", {}, {}).frame.columns)[:2] == ["value", "unit"]
