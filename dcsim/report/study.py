@@ -51,11 +51,14 @@ def feasible(frame: pd.DataFrame, bounds: Sequence[Constraint]) -> Any:
 def _table(found: StudyResult, kept: pd.DataFrame) -> str:
     shown = [name for name, _ in found.objectives]
     metrics = list(dict.fromkeys([*shown, *varying(found, kept)]))
-    cells = [[short(axis), *map(plain, kept[axis])] for axis in found.axes]
-    cells += [
-        [_last(name, metrics), *(units.show(value, found.unit(name)) for value in kept[name])] for name in metrics
-    ]
-    fitting = max(len(found.axes) + 1, _fitting(cells))
+    values = [[units.show(value, found.unit(name)) for value in kept[name]] for name in metrics]
+    cells = [[_last(name, metrics), *column] for name, column in zip(metrics, values, strict=True)]
+    axes = [[short(axis), *map(plain, kept[axis])] for axis in found.axes]
+    least = len(axes) + max(1, len(shown))
+    if _fitting([*axes, *cells]) < least:  # what is chosen by matters more than whole names
+        axes = [[_last(axis, found.axes), *column[1:]] for axis, column in zip(found.axes, axes, strict=True)]
+    cells = [*axes, *cells]
+    fitting = max(len(axes) + 1, _fitting(cells))
     head, *rows = zip(*cells[:fitting], strict=True)
     left_out = len(found.metrics) - fitting + len(found.axes)
     more = f"\n({left_out} more metrics are kept)" if left_out else ""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Kept = NDArray[np.bool_]
 _LEFT, _TOP, _HEIGHT, _BOTTOM, _RIGHT = 78.0, 24.0, 260.0, 46.0, 190.0
 _MARGINS = (0.1, 0.14)  # of the range, left and right, above and below
-_LETTER = 0.6  # of its size: how wide a letter is
+_LETTER = 0.55  # of its size: how wide a letter is
 _MOST_NAMES = 16
 _NOTICED = 1e-3  # a smaller difference is nothing to choose by
 
@@ -111,7 +111,7 @@ def _pixels(across: Floats, up: Floats) -> Floats:
     """Return where points are drawn, shape (points, 2) [px] from the lower left of the axes."""
     size = (style.WIDE_PX - _LEFT - _RIGHT, _HEIGHT)
     columns = [
-        (values - values.min()) / (float(np.ptp(values)) or 1.0) * px / (1.0 + 2.0 * margin)
+        ((values - values.min()) / (float(np.ptp(values)) or 1.0) + margin) * px / (1.0 + 2.0 * margin)
         for values, px, margin in zip((across, up), size, _MARGINS, strict=True)
     ]
     return np.column_stack(columns)
@@ -120,10 +120,12 @@ def _pixels(across: Floats, up: Floats) -> Floats:
 def _spot(at: Floats, width: float, taken: Sequence[Floats]) -> tuple[float, float] | None:
     """Return by how much the middle of a name stands off its point [px] so that it hides nothing; None if nowhere."""
     side = 8.0 + width / 2.0
+    end = style.WIDE_PX - _LEFT
     for spot in ((side, 6.0), (-side, 6.0), (0.0, 13.0), (0.0, -13.0)):
         middle, reach = at + spot, (width / 2.0 + 5.0, 10.0)
         others = [other for other in taken if not np.array_equal(other, at)]
-        if not any(np.all(np.abs(other - middle) <= reach) for other in others):
+        inside = middle[0] - width / 2.0 >= 0.0 and middle[0] + width / 2.0 <= end
+        if inside and not any(np.all(np.abs(other - middle) <= reach) for other in others):
             return spot
     return None
 
@@ -138,16 +140,20 @@ def _dots(axes: Axes, pair: Sequence[Aim], labels: Sequence[str], which: tuple[K
     axes.plot(across[front], up[front], "o-", color=blue, ms=7, lw=1.2, zorder=5)
     named = dict.fromkeys([*front, *range(len(labels))] if len(labels) <= _MOST_NAMES else front[:_MOST_NAMES])
     drawn = _pixels(across, up)
-    taken = list(drawn)
+    names: list[Floats] = []
     for place in named:
         text = shorten(labels[place], 44)
         width = _LETTER * style.SMALL_PX * len(text)
-        spot = _spot(drawn[place], width, taken)
+        spot = _spot(drawn[place], width, [*drawn, *names])
+        if spot is None and place in best:  # the front has its names even where they lie on other points
+            spot = _spot(drawn[place], width, names)
         if spot is not None:
             # Along the name, so that no other one lies across it.
-            taken += [drawn[place] + spot + (step * width / 4.0, 0.0) for step in (-2.0, -1.0, 0.0, 1.0, 2.0)]
-            how: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": style.SMALL_PX}
-            axes.annotate(text, (across[place], up[place]), xytext=spot, textcoords="offset points", **how)
+            names += [drawn[place] + spot + (step * width / 4.0, 0.0) for step in (-2.0, -1.0, 0.0, 1.0, 2.0)]
+            off = (spot[0] - np.sign(spot[0]) * width / 2.0, spot[1])
+            side = {1.0: "left", -1.0: "right"}.get(float(np.sign(spot[0])), "center")
+            how: dict[str, Any] = {"ha": side, "va": "center", "fontsize": style.SMALL_PX}
+            axes.annotate(text, (across[place], up[place]), xytext=off, textcoords="offset points", **how)
     axes.set_xlabel(f"{shorten(pair[0].title, 50)} {pair[0].scale.label}".rstrip())
     axes.set_ylabel(f"{shorten(pair[1].title, 36)} {pair[1].scale.label}".rstrip())
     axes.margins(*_MARGINS)

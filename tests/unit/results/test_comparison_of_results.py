@@ -94,9 +94,8 @@ def test_what_rounding_leaves_of_no_time_is_no_difference() -> None:
 
 
 def test_metrics_are_frames_with_units() -> None:
-    runs = [
-        Result(name, name, {"site.cost": Metric(value, "USD", 0.5)}, {}) for name, value in (("a", 1.0), ("b", 3.0))
-    ]
+    costs = {"a": 1.0, "b": 3.0}
+    runs = [Result(name, name, {"site.cost": Metric(value, "USD", 0.5)}, {}) for name, value in costs.items()]
     assert runs[0].frame.loc["site.cost", ["value", "unit", "low"]].tolist() == [1.0, "USD", 0.5]
     frame = compare(runs).frame
     assert frame["site.cost"].to_dict() == costs
