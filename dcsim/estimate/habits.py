@@ -23,6 +23,16 @@ OLDER_ATTENTION = frozenset({"flash-2023"})
 LATER = ("hopper", "blackwell")
 """Generations of those later GPUs."""
 
+STOPPED = frozenset({"torchtitan-2024", "maxtext"})
+"""Eras that compute layers again only up to the last result that a gradient reads, so without their last product.
+
+torch.utils.checkpoint stops early unless re-entrant (``set_checkpoint_early_stop``, PyTorch 2.1, 2023); XLA removes
+what nothing reads. Megatron-LM and DeepSpeed run whole layers again.
+"""
+
+STOPPED_LATER = frozenset({"flash-2023"})
+"""Eras that do so on later GPUs, for which PyTorch 2.1 was the first: an assumption."""
+
 PREFETCHED = 0.8
 """Share of data-parallel communication beside computation where weights are sharded, if the era hides none else [1].
 
@@ -56,6 +66,11 @@ By the study of grouped halves (``analysis/fit_training.py --study``), rounded u
 def hidden_data(of_era: Floats, sharding: Floats) -> Floats:
     """Return the share of data-parallel communication beside computation, of an era's and for what plans shard [1]."""
     return np.where((sharding >= EVERYTHING) & (of_era == 0.0), PREFETCHED, of_era)
+
+
+def stops_early(era: str, generation: str) -> float:
+    """Return 1 where layers computed again stop at the last result that a gradient reads, else 0."""
+    return float(era in STOPPED or (era in STOPPED_LATER and generation in LATER))
 
 
 def spread_of(mixture: bool, generation: str) -> float:

@@ -23,6 +23,7 @@ from dcsim.estimate.habits import (
     MODERN_PIPELINE,
     OLDER_ATTENTION,
     hidden_data,
+    stops_early,
 )
 from dcsim.estimate.host import lacking, offload_of
 from dcsim.estimate.messages import Links
@@ -107,7 +108,7 @@ def work_of(parts: JobParts, pool: PoolParts, setting: Setting, link_rate: float
         precision_of(parts.job),
         _chip(parts.job, pool, setting),
         _links(pool, setting, link_rate, domain),
-        _habits(parts, setting),
+        _habits(parts, pool, setting),
         context=context_of(parts.job.parallel),
         routing=routing_of(parts.job.parallel),
         kept=kept_of(parts.job.parallel),
@@ -253,7 +254,7 @@ def _links(pool: PoolParts, setting: Setting, link_rate: float, domain: int) -> 
     )
 
 
-def _habits(parts: JobParts, setting: Setting) -> Habits:
+def _habits(parts: JobParts, pool: PoolParts, setting: Setting) -> Habits:
     training, kernels, era, parallel = setting.training, setting.kernels, parts.job.software, parts.job.parallel
     shared = kernels.hidden_expert if era == "bridge-2026" else 0.0
     hidden = hidden_data(_one(training.hidden_data), _one(_SHARDING[parallel.sharding]))
@@ -262,6 +263,7 @@ def _habits(parts: JobParts, setting: Setting) -> Habits:
         launch_s=_one(training.launch_us * 1e-6),
         traffic=_one(training.traffic),
         fused=_one(FUSED.get(era, float(parts.software.fused_attention))),
+        stopped=_one(stops_early(era, pool.accelerator.generation or "")),
         added=_one(float(era in ADDED)),
         passes=_one(kernels.passes),
         hidden_tensor=_one(training.hidden_tensor),

@@ -260,6 +260,7 @@ def _flops(work: Work) -> tuple[float, float]:
     load = float(mean_load(work.routing)[0])
     experts = [(1.0 - dense) * _sum(layer.expert_products(shape, plan, each)) for each in (load, 1.0)]
     head = (1.0 + float(shape.extra_layers[0])) * _sum(layer.head_products(shape, plan))
+    last = float((work.habits.stopped / work.kept.group)[0]) * _sum(layer.last_products(shape, plan))
     layers = float((shape.layers + shape.extra_layers)[0])
     times = float((plan.micro_batches / plan.pipeline)[0])
     again, core_again = float(plan.recomputed[0]), float(plan.recomputed_core[0])
@@ -270,7 +271,7 @@ def _flops(work: Work) -> tuple[float, float]:
     frozen, beside = float(plan.adapters[0]), 3.0 * _sum(adapter_products(shape, plan, work.adapters))
     beside += again * beside / 3.0 - frozen * (inside + experts[0])
     executed = layers * (
-        ups + beside + passes * (inside + experts[0]) + (passes + (1.0 - again) * core_again) * attention
+        ups + beside - again * last + passes * (inside + experts[0]) + (passes + (1.0 - again) * core_again) * attention
     )
     asked = layers * ((3.0 - frozen) * (inside + experts[1]) + 3.0 * whole) + (3.0 - frozen) * head
     return times * (executed + (3.0 - frozen) * head), times * asked

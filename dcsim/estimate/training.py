@@ -71,7 +71,7 @@ def layers_of(work: Work) -> Layers:
     plan, mean = work.plan, _layer(work)
     forward, backward = _forward(work, mean), _backward(work, mean)
     parts = plan.recomputed_core * forward.attention + _parts_again(work)
-    again = plan.recomputed * forward.total + (1.0 - plan.recomputed) * parts
+    again = plan.recomputed * (forward.total - _unneeded(work)) + (1.0 - plan.recomputed) * parts
     launch = _launch(work, forward.total + backward.total + again)
     found = Layers(forward, backward, again, launch, _head(work))
     if not work.offload.there:
@@ -252,6 +252,17 @@ def _parts_again(work: Work) -> Floats:
     elements = elements_again(shape, plan, kept, _inner(work, dense)) * work.habits.traffic
     widening = sum((_product(one, work) for one in layer.widening_products(shape, plan)), np.zeros_like(shape.hidden))
     return kernels.traffic_seconds(work.precision.activation_bytes * elements, work.chip) + kept.ups * widening
+
+
+def _unneeded(work: Work) -> Floats:
+    """Return the time of a layer's last product where it does not run again, since no gradient reads its result [s].
+
+    That of experts does: the gradients of their gates read it. Of layers computed again together, the next one reads
+    it, so that only the last one of a group stops.
+    """
+    products = layer.last_products(work.shape, work.plan)
+    last = sum((_product(one, work) for one in products), np.zeros_like(work.shape.hidden))
+    return np.asarray(work.habits.stopped * last / work.kept.group)
 
 
 def _inner(work: Work, dense: Floats) -> Floats:

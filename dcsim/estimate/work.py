@@ -32,6 +32,8 @@ class Habits:
         Memory traffic of memory-bound kernels over the textbook's count [1].
     fused
         1 where attention is one kernel; otherwise scores pass through memory ``passes`` times in the forward pass.
+    stopped
+        1 where layers computed again stop at the last result that a gradient reads, 0 where all of them runs.
     added
         1 where a kernel of its own adds gradients of weights to their sums, 0 where products do.
     passes
@@ -53,6 +55,7 @@ class Habits:
     launch_s: Floats
     traffic: Floats
     fused: Floats
+    stopped: Floats
     added: Floats
     passes: Floats
     hidden_tensor: Floats

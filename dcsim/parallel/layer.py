@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,13 @@ def feed_products(shape: Shape, plan: Parallelism, width: Floats) -> tuple[Produ
         Product("feed up", one, rows, (1.0 + shape.gated) * inner, shape.hidden, there),
         Product("feed down", one, rows, shape.hidden, inner, there),
     )
+
+
+def last_products(shape: Shape, plan: Parallelism) -> tuple[Product, ...]:
+    """Return the product whose result leaves the mean layer, of layers without experts, counted by their share."""
+    dense = np.where(shape.mixture, shape.dense_layers / shape.layers, 1.0)
+    _, down = feed_products(shape, plan, shape.ffn)
+    return (replace(down, count=down.count * dense),)
 
 
 def expert_products(shape: Shape, plan: Parallelism, load: float | Floats = 1.0) -> tuple[Product, ...]:

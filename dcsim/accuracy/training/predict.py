@@ -28,6 +28,7 @@ from dcsim.estimate.habits import (
     MODERN_PIPELINE,
     OLDER_ATTENTION,
     hidden_data,
+    stops_early,
 )
 from dcsim.estimate.messages import Links
 from dcsim.estimate.training import step_parts
@@ -76,6 +77,7 @@ def facts_of(settings: Sequence[Setting]) -> Facts:
         **{name: column([getattr(s, name) for s in settings]) for name in ("link", "network", "domain", "slowed")},
         "unstated": column([s.plan.unstated for s in settings]),
         "target": column([s.target.step_s for s in settings]),
+        "stopped": column([stops_early(s.era, s.sheet.generation) for s in settings]),
         "added": column([1.0 * (s.era in ADDED) for s in settings]),
         "fused": column([FUSED.get(s.era, 1.0) for s in settings]),
         "age": column([s.age for s in settings]),
@@ -108,6 +110,7 @@ def work_of(facts: Facts, constants: Constants) -> Work:
             launch_s=of_era["launch_us"] * 1e-6,
             traffic=of_era["traffic"] * facts.columns["eager"],
             fused=facts.columns["fused"],
+            stopped=facts.columns["stopped"],
             added=facts.columns["added"],
             passes=common["passes"] * one,
             hidden_tensor=1.0 - (1.0 - of_era["hidden_tensor"]) * (1.0 - facts.columns["async"]),

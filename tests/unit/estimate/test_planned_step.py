@@ -201,6 +201,38 @@ def test_a_busy_rank_takes_longer_and_executes_no_more_in_the_mean() -> None:
         assert step.flops * step.ranks == pytest.approx(whole_flops(given), rel=1e-9)
 
 
+def test_layers_computed_again_stop_at_what_a_gradient_reads() -> None:
+    full = {"data": 64, "tensor": 8, "recompute": "full"}
+    early = work("llama3-70b", full, batch=SMALL, software="torchtitan-2024")
+    whole = replace(early, habits=replace(early.habits, stopped=np.zeros(1)))
+    steps = [planned_step(given, "1f1b") for given in (early, whole)]
+    # 80 layers, 4 micro batches of 8,192 tokens: the down-projection 28,672 / 8 -> 8,192 does not run again.
+    times, sizes = 4 * 80, [np.array([float(n)]) for n in (1, 8192, 8192, 28672 / 8)]
+    saved = times * 2 * 8192 * 8192 * 28672 / 8
+    assert steps[1].flops - steps[0].flops == pytest.approx(saved, rel=1e-9)
+    saved_s = times * float(product_seconds((sizes[0], sizes[1], sizes[2], sizes[3]), early.chip)[0])
+    assert steps[1].parts["recompute"] - steps[0].parts["recompute"] == pytest.approx(saved_s, rel=1e-9)
+    assert steps[0].model_flops == steps[1].model_flops
+    together = full | {"recompute": {"method": "uniform", "layers": 4}}
+    four = work("llama3-70b", together, batch=SMALL, software="torchtitan-2024")
+    steps.append(planned_step(four, "1f1b"))
+    # Of four layers that run again together, the last one stops.
+    assert steps[1].flops - steps[2].flops == pytest.approx(saved / 4, rel=1e-9)
+    assert steps[1].parts["recompute"] - steps[2].parts["recompute"] == pytest.approx(saved_s / 4, rel=1e-9)
+    for given, step in zip((early, whole, four), steps, strict=True):
+        assert step.flops * step.ranks == pytest.approx(whole_flops(given), rel=1e-9)
+
+
+def test_what_gates_of_experts_read_runs_again() -> None:
+    plan = {"data": 256, "expert": 8, "recompute": "full", "sharding": "full"}
+    early = work("mixtral-8x7b", plan, batch={"global": 256, "micro": 1}, software="torchtitan-2024")
+    whole = replace(early, habits=replace(early.habits, stopped=np.zeros(1)))
+    assert float(early.habits.stopped[0]) == 1.0
+    steps = [planned_step(given, "1f1b") for given in (early, whole)]
+    assert steps[0].parts["recompute"] == steps[1].parts["recompute"]
+    assert steps[0].flops == steps[1].flops
+
+
 def test_parts_of_layers_run_again_in_a_time_of_their_own() -> None:
     again = {"recompute": ["norms", "activations", "up-projections"], "activations": "fp8"}
     given = work("deepseek-v3", MIXED | again, batch=SMALL, software="te-fp8-2024", precision="fp8")
@@ -254,8 +286,8 @@ def test_layers_by_number_take_their_share_of_the_forward_pass() -> None:
     usual: dict[str, object] = {"data": 2, "tensor": 8, "pipeline": 4, "virtual": 2, "sequence": True}
 
     def step(recompute: object) -> PlannedStep:
-        given = work("llama3-70b", usual | {"recompute": recompute}, batch={"global": 64, "micro": 1})
-        return planned_step(given, "interleaved")
+        whole = {"batch": {"global": 64, "micro": 1}, "software": "te-fp8-2024"}
+        return planned_step(work("llama3-70b", usual | {"recompute": recompute}, **whole), "interleaved")
 
     none, full = step("none"), step("full")
     some = [step({"method": "block", "layers": n}) for n in range(11)]
@@ -273,8 +305,7 @@ def test_every_chunk_runs_as_many_layers_again() -> None:
     # 126 layers with embedding and head in 16 chunks of 8 places: the first and the last hold 7, all repeat 4.
     plan: dict[str, object] = {"data": 64, "tensor": 8, "pipeline": 16, "sequence": True}
     none, some = (
-        work(plan=plan | {"recompute": {"method": "block", "layers": n}}, batch={"global": 2048, "micro": 1})
-        for n in (0, 4)
+        work(plan=plan | {"recompute": {"method": "block", "layers": n}}, software="te-fp8-2024") for n in (0, 4)
     )
     mean = layers_of(some)
     bare = chunks_of(none, replace(mean, again_s=0.0 * mean.again_s)).backward_s
