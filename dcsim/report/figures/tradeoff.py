@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Kept = NDArray[np.bool_]
 _LEFT, _TOP, _HEIGHT, _BOTTOM, _RIGHT = 78.0, 24.0, 260.0, 46.0, 190.0
 _MARGINS = (0.1, 0.14)  # of the range, left and right, above and below
+_DOT = 6.0  # [px]
 _LETTER = 0.55  # of its size: how wide a letter is
 _MOST_NAMES = 16
 _NOTICED = 1e-3  # a smaller difference is nothing to choose by
@@ -141,14 +142,17 @@ def _dots(axes: Axes, pair: Sequence[Aim], labels: Sequence[str], which: tuple[K
     named = dict.fromkeys([*front, *range(len(labels))] if len(labels) <= _MOST_NAMES else front[:_MOST_NAMES])
     drawn = _pixels(across, up)
     names: list[Floats] = []
+    told: list[int] = []
     for place in named:
         text = shorten(labels[place], 44)
         width = _LETTER * style.SMALL_PX * len(text)
         spot = _spot(drawn[place], width, [*drawn, *names])
-        if spot is None and place in best:  # the front has its names even where they lie on other points
+        alone = not any(np.hypot(*(drawn[place] - drawn[other])) < _DOT for other in told)
+        if spot is None and alone and place in best:  # the front has its names even where they lie on other points
             spot = _spot(drawn[place], width, names)
         if spot is not None:
             # Along the name, so that no other one lies across it.
+            told.append(place)
             names += [drawn[place] + spot + (step * width / 4.0, 0.0) for step in (-2.0, -1.0, 0.0, 1.0, 2.0)]
             off = (spot[0] - np.sign(spot[0]) * width / 2.0, spot[1])
             side = {1.0: "left", -1.0: "right"}.get(float(np.sign(spot[0])), "center")
