@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dcsim.scenario.study import Constraint
 
 _ROWS, _METRICS, _REASONS, _WIDTH = 24, 6, 5, 100
+_WORDY = 3  # axes that tables name by two words each
 
 
 def summary(found: StudyResult, bounds: Sequence[Constraint] = ()) -> str:
@@ -98,6 +99,11 @@ def _reasons(found: StudyResult) -> str:
     lines = [f"{count:,} failed: {reason}" for reason, count in counts.head(_REASONS).items()]
     more = len(counts) - len(lines)
     return "\n".join([*lines, f"and {more} other reasons"] if more > 0 else lines)
+
+
+def heads_of(axes: Sequence[str]) -> list[str]:
+    """Return the heads of columns of axes: two words of each, one where there are so many that these take the width."""
+    return [short(axis) if len(axes) <= _WORDY else _last(axis, axes) for axis in axes]
 
 
 def short(path: str) -> str:

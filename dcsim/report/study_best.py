@@ -11,7 +11,7 @@ from dcsim.report import figures
 from dcsim.report.figures.drawing import Drawing
 from dcsim.report.figures.tradeoff import Kept
 from dcsim.report.numbers import percent
-from dcsim.report.study import feasible, plain, short
+from dcsim.report.study import feasible, heads_of, plain, short
 from dcsim.report.tables import Cell, Column, View, number
 from dcsim.results import dictionary
 from dcsim.results.standing import Objective, pareto
@@ -71,7 +71,7 @@ def _named(found: StudyResult) -> str:
 def table(found: StudyResult) -> View:
     """Return the points that no other point beats in all objectives at once, with their axes."""
     points, aims = _kept(found), objectives(found)
-    heads = [*(Column(short(axis)) for axis in found.axes), *(Column(dictionary.title(n), "", True) for n, _ in aims)]
+    heads = [*map(Column, heads_of(found.axes)), *(Column(dictionary.title(n), "", True) for n, _ in aims)]
     signs = [1.0 if aim == "minimize" else -1.0 for _, aim in aims]
     costs = points[[name for name, _ in aims]].to_numpy(float) * signs if aims else np.empty((0, 0))
     rows = []

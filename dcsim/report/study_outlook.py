@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dcsim.report.capacity import Outlook
 from dcsim.report.numbers import percent, show
 from dcsim.report.outlook import described, month
-from dcsim.report.study import plain, short
+from dcsim.report.study import heads_of, plain
 from dcsim.report.tables import Cell, Column, View
 from dcsim.results.growth import Crossing, Growth, order
 from dcsim.results.study import StudyResult
@@ -39,7 +39,7 @@ def told(found: StudyResult, outlook: Outlook) -> str:
 def table(found: StudyResult, outlook: Outlook) -> View:
     """Return one row a point: the shares of its capacities, the first to run out, up to which load, and when."""
     names, middle = _names(found), _middle(outlook)
-    heads = [Column(short(axis)) for axis in found.axes]
+    heads = [Column(name) for name in heads_of(found.axes)]
     heads += [Column(name.removeprefix(_PREFIX), "%", True) for name in names]
     heads += [Column("full now"), Column("runs out next"), Column("lasts to", "× this load", True)]
     heads += [Column(f"until, at {described(middle)}", "", True)]

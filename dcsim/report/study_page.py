@@ -8,9 +8,9 @@ from typing import Any
 
 from dcsim.report import figures, study_best, study_outlook
 from dcsim.report.capacity import Outlook
-from dcsim.report.numbers import show
+from dcsim.report.numbers import percent, show
 from dcsim.report.page import item
-from dcsim.report.study import plain, short, summary, varying
+from dcsim.report.study import heads_of, plain, summary, varying
 from dcsim.report.tables import Cell, Column, View
 from dcsim.results import dictionary
 from dcsim.results.known_errors import Basis, legend
@@ -56,25 +56,28 @@ def _same(found: StudyResult) -> list[tuple[str, str]]:
 
 def _ranges(found: StudyResult) -> View:
     """One row a metric: its lowest, median and highest value, and where the ends are."""
-    heads = ("metric", "lowest", "at", "median", "highest", "at", "rests on, and how far off")
-    rows, known = [], list[Basis]()
+    heads = ("metric", "rests on, and how far off", "lowest", "at", "median", "highest", "at")
+    rows, known, named = [], list[Basis](), dict(zip(found.axes, heads_of(found.axes), strict=True))
     for metric in varying(found, found.done):
         values, unit = found.done[metric], found.unit(metric)
         ends = [found.done.iloc[int(place)] for place in (values.to_numpy().argmin(), values.to_numpy().argmax())]
-        low, high = (_number(float(end[metric]), unit) for end in ends)
-        where = [Cell(", ".join(f"{short(axis)}={plain(end[axis])}" for axis in found.axes)) for end in ends]
+        low, high = (_number(metric, float(end[metric]), unit) for end in ends)
+        where = [Cell(", ".join(f"{name}={plain(end[axis])}" for axis, name in named.items())) for end in ends]
         bases = found.rests_on(metric)
         known += bases
         rests = Cell(" or ".join(basis.brief for basis in bases))
-        middle = _number(float(values.median()), unit)
-        rows.append((Cell(dictionary.title(metric)), low, where[0], middle, high, where[1], rests))
+        middle = _number(metric, float(values.median()), unit)
+        rows.append((Cell(dictionary.title(metric)), rests, low, where[0], middle, high, where[1]))
     columns = tuple(Column(head, "", head in ("lowest", "median", "highest")) for head in heads)
     return View("ranges", "Metrics that vary", columns, tuple(rows), legend(known) if known else "")
 
 
 def _table(found: StudyResult) -> View:
     metrics = varying(found, found.done)[:_MOST_METRICS]
-    columns = [Column(short(axis), "", found.frame[axis].dtype.kind == "f") for axis in found.axes]
+    columns = [
+        Column(name, "", found.frame[axis].dtype.kind == "f")
+        for axis, name in zip(found.axes, heads_of(found.axes), strict=True)
+    ]
     columns += [Column(dictionary.title(metric), "", True) for metric in metrics]
     rows = [_row(found, row, metrics) for _, row in found.done.head(_MOST_ROWS).iterrows()]
     hidden = len(found.done) - len(rows)
@@ -84,11 +87,11 @@ def _table(found: StudyResult) -> View:
 
 def _row(found: StudyResult, row: Any, metrics: Sequence[str]) -> tuple[Cell, ...]:
     axes = [Cell(plain(row[axis]), repr(row[axis]) if isinstance(row[axis], float) else "") for axis in found.axes]
-    return (*axes, *(_number(float(row[metric]), found.unit(metric)) for metric in metrics))
+    return (*axes, *(_number(metric, float(row[metric]), found.unit(metric)) for metric in metrics))
 
 
 def _failed(found: StudyResult) -> View:
-    heads = (*(Column(short(axis)) for axis in found.axes), Column("reason"))
+    heads = (*map(Column, heads_of(found.axes)), Column("reason"))
     failed = found.failed.head(_MOST_ROWS)
     rows = tuple(
         (*(Cell(plain(row[axis])) for axis in found.axes), Cell(str(row["reason"]))) for _, row in failed.iterrows()
@@ -96,5 +99,6 @@ def _failed(found: StudyResult) -> View:
     return View("failed", "Points that failed", heads, rows)
 
 
-def _number(value: float, unit: str) -> Cell:
-    return Cell(show(value, unit, 4), repr(value)) if math.isfinite(value) else Cell("–")
+def _number(metric: str, value: float, unit: str) -> Cell:
+    text = percent(value, 4) if dictionary.share(metric) else show(value, unit, 4)
+    return Cell(text, repr(value)) if math.isfinite(value) else Cell("–")

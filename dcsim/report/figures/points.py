@@ -66,7 +66,7 @@ def _strongest(found: StudyResult, metric: str) -> str:
 
 def _panel(axes: Axes, found: StudyResult, metric: str, roles: tuple[str, tuple[str, ...]]) -> None:
     across, others = roles
-    unit = scale(found.done[metric].dropna().tolist(), found.unit(metric))
+    unit = scale(found.done[metric].dropna().tolist(), "share" if dictionary.share(metric) else found.unit(metric))
     places, names = _places(found.done[across])
     labels = []
     for role, (name, group) in zip(_LINE_ROLES, _groups(found, others), strict=False):
