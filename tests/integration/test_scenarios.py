@@ -27,6 +27,8 @@ FEWER = {
     "federated": ("jobs.together.steps=20", "jobs.mixed.steps=4", "jobs.apart.steps=4"),
     "learning-curves": tuple(f"jobs.{name}.steps=30" for name in
                              ("dense", "convolutional", "recurrent", "transformer", "recommender")),
+    "model-compression": ("jobs.learn.steps=50",),
+    "batch-size": ("replications=2",),
     "hyper-parameter-search": ("jobs.tune.search.trials=4",),
 }  # fmt: skip
 """Shorter executed jobs: each step is real work on this machine, and ``make demo`` takes all of them."""
