@@ -65,9 +65,7 @@ def of_result(result: Result, drawings: Mapping[str, Drawing], outlook: Outlook)
         **capacity.of_result(result, outlook),
         "over_time": items["over-time"],
         "time_by_part": items["time-by-part"],
-        "plans": [
-            f"Plan of {plan['job']}: {plan['plan']}; {plan['why']}." for plan in result.manifest.get("plans") or ()
-        ],
+        "plans": _plans(result.manifest),
         "one_step": items["one-step"],
         "energy_flow": items["energy-flow"],
         "learning": items["learning"],
