@@ -14,7 +14,8 @@ from dcsim.scenario.load import Loaded
 from dcsim.studies.point import Point
 from dcsim.workload.costs import packed
 
-_TRACED = ("jobs", "parts")  # blocks of a scenario that say what a step computes
+_DESCRIBING = ("jobs", "parts")  # blocks of a scenario that say what a step computes
+_TRACED = ("model", "precision", "inference", "optimizer", "batch")  # keys of a job that say so
 _MOST_KINDS = 256  # more kinds of steps than this are left to the workers, which trace what they miss
 
 
@@ -36,13 +37,20 @@ def packed_costs(base: Loaded, points: Iterable[Point], allow_code: bool) -> dic
 
 
 def _kinds(points: Iterable[Point]) -> Iterator[dict[str, Any]]:
-    """Yield the different changes to what steps compute."""
+    """Yield the changes to what describes steps, of one point for each different step."""
     seen = set[str]()
     for point in points:
-        changes = {path: value for path, value in point.changes.items() if path.partition(".")[0] in _TRACED}
-        name = json.dumps(changes, sort_keys=True, default=str)
+        changes = {path: value for path, value in point.changes.items() if path.partition(".")[0] in _DESCRIBING}
+        traced = {path: value for path, value in changes.items() if _is_traced(path)}
+        name = json.dumps(traced, sort_keys=True, default=str)
         if name not in seen:
             seen.add(name)
             yield changes
             if len(seen) >= _MOST_KINDS:
                 return
+
+
+def _is_traced(path: str) -> bool:
+    """Return whether a value may change what a step computes; of jobs it is said by few keys, or by a whole block."""
+    block, *names = path.split(".")
+    return block != "jobs" or len(names) < 2 or names[1] in _TRACED
