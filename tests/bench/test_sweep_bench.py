@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -51,6 +52,31 @@ def test_a_thousand_points_of_the_smallest_scenario(tmp_path: Path) -> None:
     print(f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print(f"1,000 points in {ended - began:.1f} s, {1e3 * walls_s.mean():.0f} ms a point, 2 processes")
     print(f"start {start_s:.2f} s, {1e3 * between_s / 979:.3f} ms overhead a point, end {ended - clocks[-1]:.2f} s")
+
+
+@pytest.mark.parametrize("early", [True, False], ids=["as dcsim sweep starts it", "from nothing"])
+def test_how_long_a_pool_takes_to_its_first_point(tmp_path: Path, early: bool) -> None:
+    file, started = _study(tmp_path, 40), list[float]()
+    for number in range(5):
+        code = f"""
+import time
+from pathlib import Path
+from dcsim.studies.executors import expect
+if {early}:
+    expect(2)
+from dcsim.scenario.study import load_study
+from dcsim.studies.executors.pool import Pool
+from dcsim.studies.sweep import execute, opened
+
+with opened(load_study(Path({str(file)!r})), Path({str(tmp_path / f"{early}-{number}")!r})) as sweep:
+    context, began, clocks = sweep.context(), time.perf_counter(), []
+    execute(sweep, Pool(context, 2), lambda _: clocks.append(time.perf_counter()))
+print(clocks[0] - began)
+"""
+        run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        started.append(float(run.stdout) - results.load(tmp_path / f"{early}-{number}").frame["wall_s"].min())
+    how = "as dcsim sweep starts it" if early else "from nothing"
+    print(f"\npool, {how}: {median(started):.2f} s to the first point")
 
 
 def test_what_a_worker_imports_before_its_first_point() -> None:
