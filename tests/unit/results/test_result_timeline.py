@@ -89,7 +89,10 @@ def test_processes_counters_and_instants(tmp_path: Path) -> None:
     assert [(event["ts"], event["args"]["value"]) for event in events if event["ph"] == "C"] == [
         (0.0, 1.0),
         (1.5e6, 2.0),
+        (100e6, 2.0),  # and so to the end
     ]
+    places = {event["pid"]: event["args"]["sort_index"] for event in events if event["name"] == "process_sort_index"}
+    assert sorted(places, key=places.__getitem__) == [2, 3, 1]
     assert [(event["name"], event["pid"]) for event in events if event["ph"] == "i"] == [
         ("fault train/15", 1),
         ("restart a", 2),
@@ -107,7 +110,7 @@ def test_the_bytes_depend_on_the_result_alone(tmp_path: Path) -> None:
 
 def test_an_empty_result_gives_an_empty_timeline(tmp_path: Path) -> None:
     timeline.write(Result("x", "d", {}, {}), tmp_path / "t.json.gz")
-    assert [event["ph"] for event in read(tmp_path / "t.json.gz")] == ["M"]
+    assert [event["ph"] for event in read(tmp_path / "t.json.gz")] == ["M", "M"]
 
 
 def test_what_a_step_is_made_of_lies_over_the_first(tmp_path: Path) -> None:
