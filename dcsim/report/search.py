@@ -52,10 +52,11 @@ def _resting(found: Found) -> str:
 
 def words(loaded: LoadedStudy, found: Found) -> str:
     """Return a paragraph: what is best, by how much, what it takes, and how many were looked at."""
-    looked = f"{len(found.candidates):,} candidates were simulated in full"
+    again = f", in {len(found.candidates):,} proposals," if len(found.points) < len(found.candidates) else ""
+    looked = f"{len(found.points):,} candidates{again} were simulated in full"
     looked += f", {found.pruned:,} dropped early" if found.pruned else ""
     looked += f", {found.failed:,} could not be simulated" if found.failed else ""
-    feasible = [candidate for candidate in found.candidates if candidate.feasible]
+    feasible = [candidate for candidate in found.points if candidate.feasible]
     if loaded.study.constraints:
         looked += f"; {len(feasible):,} keep {' and '.join(loaded.study.constraints)}"
     if not found.best:
@@ -115,7 +116,7 @@ def _optimum(found: Found) -> str:
     names = [metric for metric, _ in found.objectives]
     rows = [{"changes": c.changes, "objectives": dict(zip(names, c.values, strict=True))} for c in found.best]
     plain: dict[str, Any] = {"objectives": dict(found.objectives), "best": rows}
-    plain |= {"candidates": len(found.candidates), "pruned": found.pruned, "failed": found.failed}
+    plain |= {"candidates": len(found.points), "pruned": found.pruned, "failed": found.failed}
     return json.dumps(plain, indent=1) + "\n"
 
 

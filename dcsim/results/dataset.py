@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dcsim.errors import RunError
+from dcsim.results import whole
 from dcsim.results.rows import Cell, Row, from_json
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Dataset:
             self._count(row)
         if torn or len(fresh) < len(rows):
             # A crash between writing a file and emptying the journal leaves lines that the file has already.
-            _swap(path, "".join(row.to_json() + "\n" for row in fresh))
+            whole.write(path, "".join(row.to_json() + "\n" for row in fresh))
         if torn:
             self.notes.append(f"{path}: {torn} unreadable line{'s' * (torn > 1)} dropped, their points run again")
         return len(fresh)
@@ -274,12 +275,6 @@ def _write_part(content: pa.Table, path: Path) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _swap(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
 
 
 def _aside(path: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from dcsim.results.rows import Row
@@ -31,6 +32,11 @@ class Found:
     best: tuple[Candidate, ...]
     pruned: int
     failed: int
+
+    @cached_property
+    def points(self) -> tuple[Candidate, ...]:
+        """The candidates, each point once: a search may propose one again, which is simulated once."""
+        return tuple({candidate.row.key: candidate for candidate in self.candidates}.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ class _Asked:
     digest: str
     parts: JobParts = field(compare=False)
     loaded: Loaded = field(compare=False)
+    alone: Inventory = field(compare=False)
     tell: Tell = field(compare=False)
 
 
@@ -48,14 +49,15 @@ def choose(parts: JobParts, loaded: Loaded, inventory: Inventory, tell: Tell = l
     """
     name = parts.job.name
     alone = _alone(loaded, name)
-    asked = _Asked(question(alone, resolve(alone)), parts, loaded, tell)
+    found_alone = resolve(alone)
+    asked = _Asked(question(alone, found_alone), parts, loaded, found_alone, tell)
     found = _choice(asked)
     return replace(found, searched=replace(found.searched, usd_per_j=inventory.grid.price))
 
 
 @lru_cache(maxsize=_KEPT)
 def _choice(asked: _Asked) -> Chosen:
-    found = searched(asked.parts, asked.loaded, resolve(_alone(asked.loaded, asked.parts.job.name)))
+    found = searched(asked.parts, asked.loaded, asked.alone)
     times: list[float] = []
     for place in range(min(_PLAYED, len(found.found))):
         if times and found.found.seconds[place] >= min(times):

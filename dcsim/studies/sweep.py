@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from dcsim import __version__
 from dcsim.errors import InputError, ScenarioError
+from dcsim.results import whole
 from dcsim.results.dataset import Dataset
 from dcsim.scenario.study import LoadedStudy, quantity
 from dcsim.studies.axes import Changes, Points
@@ -256,6 +257,4 @@ def _claim(manifest: Path, mine: dict[str, Any]) -> None:
             "name another folder by --out"
         )
     mine["axes"] = list(dict.fromkeys([*found.get("axes", ()), *mine["axes"]]))
-    temporary = manifest.with_suffix(".tmp")
-    temporary.write_text(json.dumps(mine, indent=1) + "\n", "utf-8")
-    temporary.replace(manifest)
+    whole.write(manifest, json.dumps(mine, indent=1) + "\n")

@@ -9,6 +9,7 @@ import pytest
 
 import dcsim
 from dcsim.errors import InputError, RunError
+from dcsim.report.search import words
 from dcsim.results.search import Found
 from dcsim.scenario.study import load_study
 from dcsim.studies.evaluation import Evaluation
@@ -57,7 +58,7 @@ def test_the_best_is_the_best_of_the_candidates_and_a_second_search_simulates_no
     found, simulated = _search(folder, "objectives: {site.energy: minimize}\n")
     assert len(found.candidates) == 12
     assert found.best[0].values[0] == min(candidate.values[0] for candidate in found.candidates)
-    assert simulated > 0
+    assert 0 < simulated == len(found.points) <= 12
     again, none = _search(folder, "objectives: {site.energy: minimize}\n")
     assert none == 0
     assert [c.changes for c in again.candidates] == [c.changes for c in found.candidates]
@@ -165,3 +166,12 @@ def test_a_ranking_with_a_failed_point_is_refused(folder: Path) -> None:
     loaded = load_study(folder / "study.yaml")
     with opened(loaded, folder / "out", search=True) as ready, pytest.raises(RunError, match="points failed"):
         sensitivity(loaded, Evaluation(ready, Serial(ready.context()), lambda _: None))
+
+
+def test_a_point_that_is_proposed_again_is_told_once(folder: Path) -> None:
+    text = STUDY.replace("{range: [1, 40]}", "[10, 20]").replace("[2, 3, 4]", "[2, 3]")
+    found, simulated = _search(folder, "objectives: {site.energy: minimize}\n", text)
+    assert len(found.candidates) == 12
+    assert len(found.points) == simulated <= 4
+    told = words(load_study(folder / "study.yaml"), found)
+    assert f"{simulated} candidates, in 12 proposals, were simulated in full" in told

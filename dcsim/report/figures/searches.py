@@ -50,8 +50,8 @@ def pareto(found: Found) -> Drawing:
     if not found.best:
         return Drawing("optimum", "No candidate keeps the constraints.")
     first, second = _unit(found, 0), _unit(found, 1)
-    kept = np.array([candidate.feasible for candidate in found.candidates])
-    points = np.array([candidate.values[:2] for candidate in found.candidates]) / [first.divisor, second.divisor]
+    kept = np.array([candidate.feasible for candidate in found.points])
+    points = np.array([candidate.values[:2] for candidate in found.points]) / [first.divisor, second.divisor]
     front = np.array([candidate.values[:2] for candidate in found.best]) / [first.divisor, second.divisor]
     with styled():
         figure = canvas(style.WIDE_PX, _TOP + _HEIGHT + _BOTTOM)
@@ -62,7 +62,7 @@ def pareto(found: Found) -> Drawing:
         axes.set_ylabel(f"{found.objectives[1][0]} {second.label}".rstrip())
         ticks(axes.xaxis, 6)
         ticks(axes.yaxis, 5)
-    title = f"{len(found.best)} of {len(found.candidates)} candidates are not beaten in every objective"
+    title = f"{len(found.best)} of {len(found.points)} candidates are not beaten in every objective"
     subtitle = "Joined: those; dots: other candidates, crosses those that miss a constraint"
     return Drawing("optimum", title, subtitle, f"{title}. {subtitle}.", figure)
 
