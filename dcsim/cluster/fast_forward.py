@@ -8,7 +8,7 @@ from math import ulp
 import numpy as np
 
 from dcsim.cluster.playback import Playback
-from dcsim.estimate.step import Floats, Move, StepTimes, evaluate, remaining
+from dcsim.estimate.step import Floats, StepTimes, evaluate, remaining
 from dcsim.estimate.step_plan import StepPlan
 from dcsim.network.fabric import Fabric
 from dcsim.network.hold import Hold
@@ -49,8 +49,7 @@ class FastForward:
         self.waited_s = 0.0  # for samples, in the step under way before it became the playback
         self.changed = self._clock.event()
         loads = plan.link_bytes * (self._count / float(self._ends[-1]))
-        routes = [stage.route for stage in plan.stages if isinstance(stage, Move)]
-        self._hold: Hold | None = fabric.hold(owner, routes, (plan.links, loads), self._touched)
+        self._hold: Hold | None = fabric.hold(owner, plan.links, (plan.links, loads), self._touched)
 
     @property
     def end_s(self) -> float:
@@ -111,8 +110,8 @@ class FastForward:
         done = self.completed
         if done < self._count:
             into = (self._clock.now - self._step_start(done)) / float(self.times.duration_s[done])
-            return self.plan.full_s(self._fabric.capacities) * (done + into)
-        return self.plan.full_s(self._fabric.capacities) * done
+            return self.plan.link_full_s * (done + into)
+        return self.plan.link_full_s * done
 
     def _step_start(self, done: int) -> float:
         """When the step after the first ``done`` began [s, simulated]."""

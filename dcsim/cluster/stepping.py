@@ -95,7 +95,7 @@ class Stepping:
                 self._plans.clear()
             accelerator = self._plan.device.accelerator
             clock = power_limited_clock(lambda clock: self._watts(self._planned(clock)), accelerator.tdp, cap)
-            self._plans[conditions] = self._planned(clock)
+            self._plans[conditions] = self._planned(clock).on(self._hall.fabric.capacities)
         return self._plans[conditions]
 
     def _watts(self, plan: StepPlan) -> float:
@@ -143,8 +143,7 @@ class Stepping:
         return any(self._hall.fabric.alone_rate(route) == 0.0 for route in routes.values())
 
     def _shared(self, plan: StepPlan) -> bool:
-        routes = [stage.route for stage in plan.stages if isinstance(stage, Move)]
-        return self._hall.fabric.busy(routes, self._allocation.owner)
+        return self._hall.fabric.busy(plan.links, self._allocation.owner)
 
     def _play(self, plan: StepPlan, step: int, scale: float) -> Process:
         """Play one step by events."""

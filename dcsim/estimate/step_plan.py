@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ class StepPlan:
 
     ``times`` are those of a step alone on its links without jitter, ``energy`` is that of a rank's step beyond waiting,
     ``link_bytes`` what a whole step puts on each of ``links`` [B], ``link_peaks`` the most it puts on them at once
-    [B/s].
+    [B/s], ``link_full_s`` how long it fills them alone [s], nothing until :meth:`on`.
     """
 
     clock: float
@@ -67,6 +67,7 @@ class StepPlan:
     links: Indices
     link_bytes: Floats
     link_peaks: Floats
+    link_full_s: Floats
 
     @property
     def duration_s(self) -> float:
@@ -77,13 +78,13 @@ class StepPlan:
         """Return the bytes on each of ``links`` that a step alone has moved ``elapsed_s`` [s] after it began."""
         return self.link_bytes - _link_bytes(remaining(self.stages, scale, elapsed_s), self.links)
 
-    def full_s(self, capacities: Floats) -> Floats:
-        """Return how long a step alone fills each of ``links``, all links having ``capacities`` [B/s], in [s]."""
+    def on(self, capacities: Floats) -> StepPlan:
+        """Return the plan with what a step fills of all links, which have ``capacities`` [B/s]."""
         seconds = np.zeros(len(self.links))
         for move, size_bytes in _by_route(self.stages):
             full = full_loads(move.route.share * move.rate_bytes_per_s, capacities[move.route.links])
             seconds[np.searchsorted(self.links, move.route.links[full])] += size_bytes / move.rate_bytes_per_s
-        return seconds
+        return replace(self, link_full_s=seconds)
 
     def peaks_until(self, scale: float, elapsed_s: float) -> Floats:
         """Return the most that a step alone has put on each of ``links`` ``elapsed_s`` [s] after it began [B/s]."""
@@ -125,6 +126,7 @@ def step_plan(program: Program, device: Device, paths: Paths, read: Path | None)
         links,
         _link_bytes(stages, links),
         _link_peaks(stages, links),
+        np.zeros(len(links)),
     )
 
 

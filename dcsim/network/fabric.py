@@ -17,7 +17,7 @@ from dcsim.network.appliances import Screened
 from dcsim.network.detour import Detour
 from dcsim.network.graph_routing import GraphRouter
 from dcsim.network.groups import GroupPlanner
-from dcsim.network.hold import Hold, union
+from dcsim.network.hold import Hold
 from dcsim.network.layout import Endpoint, FabricLayout
 from dcsim.network.links import Links
 from dcsim.network.meetings import Meetings
@@ -326,25 +326,23 @@ class Fabric:
         """Drop all transfers and holds of ``owner``, whose job died; bytes moved stay booked, events never trigger."""
         self._traffic.cancel(owner)
 
-    def busy(self, routes: Sequence[Route], owner: str) -> bool:
-        """Return whether another owner has a transfer (in its latency, too) or a hold on the links of ``routes``."""
-        return self._traffic.busy(union([route.links for route in routes]), owner)
+    def busy(self, links: Indices, owner: str) -> bool:
+        """Return whether another owner has a transfer (in its latency, too) or a hold on ``links``."""
+        return self._traffic.busy(links, owner)
 
-    def hold(
-        self, owner: str, routes: Sequence[Route], loads: tuple[Indices, Floats], touched: Callable[[], None]
-    ) -> Hold:
+    def hold(self, owner: str, links: Indices, loads: tuple[Indices, Floats], touched: Callable[[], None]) -> Hold:
         """Put the mean load of an owner that skips its transfers on the links of its routes.
 
         Parameters
         ----------
         owner
             Who holds.
-        routes
-            The routes whose links are watched.
+        links
+            The links that are watched, ascending, each once.
         loads
-            Link ids, each once and among those of ``routes``, and the mean load of each [B/s].
+            Link ids, each once and among ``links``, and the mean load of each [B/s].
         touched
-            Called once, at the instant at which a flow of another owner begins on a link of ``routes`` and before rates
+            Called once, at the instant at which a flow of another owner begins on one of ``links`` and before rates
             are solved. The owner then releases the hold and starts what it has in flight as transfers (with no latency
             left).
 
@@ -353,7 +351,6 @@ class Fabric:
         RunError
             If the links are :meth:`busy`.
         """
-        links = union([route.links for route in routes])
         if self._traffic.busy(links, owner):
             raise RunError(f"{owner} cannot hold links on which others are busy")
         return self._traffic.holds.begin(owner, links, loads, touched)
@@ -395,7 +392,7 @@ class Fabric:
         names = [known[link] for link in links.tolist() if link < len(known)]
         if not names:
             return "", "", 0, 0
-        nodes = {node for name in names for node in name.partition(" #")[0].split(" > ")}
+        nodes = set(" > ".join(name.partition(" #")[0] for name in names).split(" > "))
         counts = Counter(node.split()[0] for node in nodes)
         low = names[0].split()[0]
         high = min(counts.keys() - {low}, default="")

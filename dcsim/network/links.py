@@ -9,7 +9,7 @@ from dcsim.errors import RunError
 from dcsim.network import topology
 from dcsim.network.boards import Boards
 from dcsim.network.layout import Endpoint, FabricLayout
-from dcsim.network.tree import Floats, Indices, Tree, freeze
+from dcsim.network.tree import Floats, Indices, Tree, grow
 from dcsim.network.wiring import Wiring, wire
 
 NVLINK = "nvlink"
@@ -141,12 +141,9 @@ def _tree(layout: FabricLayout) -> Tree:
     hosts = layout.hosts
     shape = layout.shape or topology.TreeShape.of_radix(layout.radix or topology.smallest_radix(hosts), hosts)
     over = layout.oversubscription, layout.core_oversubscription or layout.oversubscription
-    graph = topology.tree_graph(shape, hosts, layout.link_bytes_per_s, over)
-    nics = ((endpoint.nic_rate_bytes_per_s, endpoint) for endpoint in layout.endpoints for _ in range(endpoint.nics))
-    for (host, edge), (rate, _) in zip(topology.host_cables(shape, hosts), nics, strict=True):
-        if rate < layout.link_bytes_per_s:
-            graph[host][edge]["capacity_bytes_per_s"] = rate
-    return freeze(graph)
+    rates = [endpoint.nic_rate_bytes_per_s for endpoint in layout.endpoints]
+    cards = np.repeat(rates, [endpoint.nics for endpoint in layout.endpoints])
+    return grow(shape, np.minimum(cards, layout.link_bytes_per_s), layout.link_bytes_per_s, over)
 
 
 def _names(layout: FabricLayout, wiring: Tree | Wiring) -> list[str]:

@@ -58,6 +58,17 @@ class TreeShape:
         """Places for hosts."""
         return self.hosts_per_edge * self.edges
 
+    def check(self, hosts: int) -> None:
+        """Refuse a number of hosts for which there are no places.
+
+        Raises
+        ------
+        InputError
+            If there are none.
+        """
+        if not 0 < hosts <= self.hosts:
+            raise InputError(f"a tree with {self.hosts} places holds 1 to {self.hosts} hosts, not {hosts}")
+
     @property
     def edges(self) -> int:
         """Edge switches."""
@@ -134,8 +145,7 @@ def tree_graph(
     """
     import networkx as nx
 
-    if not 0 < hosts <= shape.hosts:
-        raise InputError(f"a tree with {shape.hosts} places holds 1 to {shape.hosts} hosts, not {hosts}")
+    shape.check(hosts)
     graph: nx.Graph[str] = nx.Graph(shape=shape, hosts=hosts)
     graph.add_nodes_from(host_names(hosts), kind="host", tier="host")
     graph.add_nodes_from(edge_names(shape), kind="switch", tier="edge")

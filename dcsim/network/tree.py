@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tree:
     """The directed links of a fat-tree: one id a direction, in six blocks, so that routes are arithmetic on ids.
 
@@ -60,7 +61,7 @@ class Tree:
         """The tier of each directed link: host, edge (edge to aggregation), core (aggregation to core)."""
         return [tier for tier, size in zip(("host", "edge", "core"), self._sizes, strict=True) for _ in range(2 * size)]
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """The name of each directed link, "edge 0.1 > agg 0.3"."""
         shape = self.shape
@@ -74,6 +75,22 @@ class Tree:
     @property
     def _sizes(self) -> tuple[int, int, int]:
         return self.hosts, self.shape.edge_cables, self.shape.core_cables
+
+
+def grow(shape: TreeShape, cards: Floats, link_bytes_per_s: float, oversubscription: tuple[float, float]) -> Tree:
+    """Return what :func:`freeze` does of :func:`dcsim.network.topology.tree_graph`, without the graph.
+
+    ``cards`` holds the rate of each host's cable [B/s], shape (hosts,).
+
+    Raises
+    ------
+    InputError
+        If the tree has too few places for the hosts.
+    """
+    shape.check(len(cards))
+    uplink, core = (link_bytes_per_s / over for over in oversubscription)
+    tiers = (cards, np.full(shape.edge_cables, uplink), np.full(shape.core_cables, core))
+    return Tree(shape, len(cards), np.concatenate(tiers).astype(np.float64))
 
 
 def freeze(graph: nx.Graph[str]) -> Tree:

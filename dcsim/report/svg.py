@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import textwrap
 from collections.abc import Iterator
@@ -65,12 +64,7 @@ def write_png(drawing: Drawing, path: Path | str) -> None:
 
 def _clean(drawing: Drawing) -> ElementTree.Element:
     """Return the tree of matplotlib's SVG without what the page does not need."""
-    raw = io.StringIO()
-    with styled():
-        figure = drawing.figure
-        if figure is not None:
-            figure.savefig(raw, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    root = ElementTree.fromstring(raw.getvalue())
+    root = ElementTree.fromstring(drawing.markup)
     _drop(root)
     used = {name for element in root.iter() for name in _references(element)}
     for element in root.iter():

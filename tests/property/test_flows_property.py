@@ -87,8 +87,8 @@ def test_bytes_sent_are_bytes_received_whatever_happens(
         if kind != "hold":
             done = net.transfer(route, size, owner)
             ends.extend([] if owner in cancelled else [done])
-        elif not net.busy([route], owner):
-            held = net.hold(owner, [route], (route.links, size * route.share), lambda: held.release())
+        elif not net.busy(route.links, owner):
+            held = net.hold(owner, route.links, (route.links, size * route.share), lambda: held.release())
             clock.call_at(clock.now + 0.7, held.release)
 
     for when, *rest in actions:
@@ -105,4 +105,4 @@ def test_bytes_sent_are_bytes_received_whatever_happens(
         assert net.sent_bytes == pytest.approx(net.received_bytes, rel=1e-9, abs=1e-3)
     assert all(done.triggered for done in ends)  # type: ignore[attr-defined]
     assert not net.loads.values.any()
-    assert not net.busy([net.all_reduce([(i, a) for i in range(8) for a in range(2)])], "nobody")
+    assert not net.busy(net.all_reduce([(i, a) for i in range(8) for a in range(2)]).links, "nobody")

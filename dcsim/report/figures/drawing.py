@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +34,15 @@ class Drawing:
     subtitle: str = ""
     description: str = ""
     figure: Figure | None = None
+
+    @cached_property
+    def markup(self) -> str:
+        """What matplotlib makes of the figure, as SVG: drawn once, though the page and a file of its own show it."""
+        raw = io.StringIO()
+        if self.figure is not None:
+            with styled():
+                self.figure.savefig(raw, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+        return raw.getvalue()
 
 
 @contextmanager

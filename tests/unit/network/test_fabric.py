@@ -130,7 +130,7 @@ def test_a_cancelled_owner_leaves_its_bytes_booked_and_the_links_free() -> None:
     assert net.received_bytes == pytest.approx(1.5 * GB, rel=1e-12)
     assert net.sent_bytes == pytest.approx(1.5 * GB, rel=1e-12)
     assert not net.loads.values.any()
-    assert not net.busy([net.between((0, 0), (3, 0))], "b")
+    assert not net.busy(net.between((0, 0), (3, 0)).links, "b")
 
 
 def test_what_was_solved_once_is_remembered() -> None:

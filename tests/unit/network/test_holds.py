@@ -8,7 +8,7 @@ import pytest
 from dcsim.engine import Clock, Streams
 from dcsim.errors import RunError
 from dcsim.network.fabric import Fabric
-from dcsim.network.hold import Hold
+from dcsim.network.hold import Hold, union
 from dcsim.network.layout import Endpoint, FabricLayout
 from dcsim.network.route import Route
 
@@ -29,7 +29,9 @@ def net(clock: Clock) -> Fabric:
 
 def hold(net: Fabric, owner: str, route: Route, told: list[tuple[str, float]] | None = None) -> Hold:
     loads = route.links, np.full(len(route.links), 4 * GB)
-    return net.hold(owner, [route], loads, lambda: (told if told is not None else []).append((owner, net.clock.now)))
+    return net.hold(
+        owner, route.links, loads, lambda: (told if told is not None else []).append((owner, net.clock.now))
+    )
 
 
 def test_a_hold_loads_its_links_and_books_the_mean(clock: Clock, net: Fabric) -> None:
@@ -58,18 +60,18 @@ def test_a_released_hold_books_the_exact_bytes(clock: Clock, net: Fabric) -> Non
 
 def test_busy_sees_foreign_holds_and_flows_only_on_shared_links(clock: Clock, net: Fabric) -> None:
     route, elsewhere, crossing = net.between((0, 0), (4, 0)), net.between((1, 0), (5, 0)), net.between((2, 0), (4, 0))
-    assert not net.busy([route, elsewhere], "a")
+    assert not net.busy(union([route.links, elsewhere.links]), "a")
     held = hold(net, "a", route)
-    assert not net.busy([route], "a")
-    assert net.busy([route], "b")
-    assert net.busy([elsewhere, crossing], "b")  # into the same card
-    assert not net.busy([elsewhere], "b")
+    assert not net.busy(route.links, "a")
+    assert net.busy(route.links, "b")
+    assert net.busy(union([elsewhere.links, crossing.links]), "b")  # into the same card
+    assert not net.busy(elsewhere.links, "b")
     held.release()
     net.transfer(route, GB, "a", latency_s=1.0)
-    assert not net.busy([route], "a")
-    assert net.busy([crossing], "b")  # though its latency is not over
+    assert not net.busy(route.links, "a")
+    assert net.busy(crossing.links, "b")  # though its latency is not over
     clock.run(2.0)
-    assert not net.busy([crossing], "b")
+    assert not net.busy(crossing.links, "b")
 
 
 def test_busy_links_cannot_be_held(net: Fabric) -> None:
@@ -93,11 +95,11 @@ def test_a_touched_holder_becomes_a_flow_at_the_same_instant(clock: Clock, net: 
         net.transfer(way, 5 * GB, owner, latency_s=0.0).callbacks.append(ended)
 
     def touched() -> None:
-        assert net.busy([route], "a")  # the flow that touches is already there
+        assert net.busy(route.links, "a")  # the flow that touches is already there
         held.release((route.links, np.full(len(route.links), 4 * GB)))
         follow("a", route)
 
-    held = net.hold("a", [route], (route.links, np.full(len(route.links), 4 * GB)), touched)
+    held = net.hold("a", route.links, (route.links, np.full(len(route.links), 4 * GB)), touched)
     clock.call_at(1.0, lambda: follow("b", other))
     clock.call_at(1.5, lambda: rates.append(float(net.loads.values[route.links[-1]])))
     clock.run(5.0)
@@ -127,9 +129,9 @@ def test_holds_of_one_owner_may_overlap(clock: Clock, net: Fabric) -> None:
     assert np.all(net.loads.values[route.links] == 8 * GB)
     first.release()
     assert np.all(net.loads.values[route.links] == 4 * GB)
-    assert net.busy([route], "b")
+    assert net.busy(route.links, "b")
     second.release()
-    assert not net.busy([route], "b")
+    assert not net.busy(route.links, "b")
     assert not net.loads.values.any()
 
 
@@ -139,7 +141,7 @@ def test_cancel_ends_holds_too(clock: Clock, net: Fabric) -> None:
     clock.run(1.0)
     net.cancel("a")
     assert not held.active
-    assert not net.busy([route], "b")
+    assert not net.busy(route.links, "b")
     assert net.sent_bytes == pytest.approx(4 * GB)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from dcsim.errors import InputError
 from dcsim.network.topology import TreeShape, fat_tree, smallest_radix, tree_graph
-from dcsim.network.tree import freeze
+from dcsim.network.tree import freeze, grow
 
 
 @pytest.mark.parametrize("k", [2, 4, 6, 8, 10, 16])
@@ -99,6 +99,19 @@ def test_a_missing_cable_is_told() -> None:
 def test_a_radix_that_cannot_hold_the_hosts_is_refused(hosts: int, radix: int, word: str) -> None:
     with pytest.raises(InputError, match=word):
         fat_tree(hosts, 1.0, radix=radix)
+
+
+def test_a_tree_grown_without_its_graph_is_the_frozen_graph() -> None:
+    shape = TreeShape(4, 3, 5, 2, 3)
+    graph = tree_graph(shape, 50, 8.0, (2.0, 4.0))
+    graph["host 7"]["edge 0.1"]["capacity_bytes_per_s"] = 1.0  # a slower card
+    cards = np.full(50, 8.0)
+    cards[7] = 1.0
+    grown, frozen = grow(shape, cards, 8.0, (2.0, 4.0)), freeze(graph)
+    assert (grown.shape, grown.hosts) == (frozen.shape, frozen.hosts)
+    assert np.array_equal(grown.cables, frozen.cables)
+    with pytest.raises(InputError, match="60 places"):
+        grow(shape, np.ones(61), 8.0, (1.0, 1.0))
 
 
 def test_generalized_trees() -> None:
