@@ -357,17 +357,16 @@ class Fabric:
 
     def link_table(self) -> list[LinkRow]:
         """Return bytes, mean and peak utilization of every link since the start."""
+        names, tiers, *columns = self.link_columns()
+        return [LinkRow(*row) for row in zip(names, tiers, *(each.tolist() for each in columns), strict=True)]
+
+    def link_columns(self) -> tuple[list[str], list[str], Floats, Floats, Floats, Floats, Floats]:
+        """Return the columns of :meth:`link_table`, each of shape (links,)."""
         elapsed = self.clock.now - self._start_s
         moved, peaks, capacities = self.loads.integrals, self.loads.peaks, self.capacities
         mean = moved / capacities / elapsed if elapsed > 0.0 else np.zeros_like(moved)
-        columns = (
-            capacities.tolist(),
-            moved.tolist(),
-            mean.tolist(),
-            (peaks / capacities).tolist(),
-            self.saturation.seconds.tolist(),
-        )
-        return [LinkRow(*row) for row in zip(self._links.names, self._links.tiers, *columns, strict=True)]
+        names, tiers = self._links.names, self._links.tiers
+        return names, tiers, capacities, moved, mean, peaks / capacities, self.saturation.seconds
 
     def tier_table(self) -> list[TierRow]:
         """Return what each tier joins, and the mean over its links, the busiest link and the peak of any."""

@@ -240,7 +240,7 @@ def comparison_links(comparison: Comparison) -> View:
         heads += [Column(f"{label}: mean load", "%", True), Column("peak load", "%", True)]
     tables = [result.table("links") for result in comparison.results]
     rows = []
-    for tier in dict.fromkeys(tier for table in tables for tier in table["tier"]):
+    for tier in dict.fromkeys(tier for table in tables for tier in table["tier"].unique()):
         cells = [Cell(str(tier))]
         for table in tables:
             own = table[table["tier"] == tier]

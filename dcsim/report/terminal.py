@@ -347,7 +347,7 @@ def _loads(compared: Comparison, labels: tuple[str, ...], room: int) -> list[Tab
     from rich.text import Text
 
     tables = [result.table("links") for result in compared.results[: len(labels)]]
-    tiers = list(dict.fromkeys(str(tier) for table in tables for tier in table["tier"]))
+    tiers = list(dict.fromkeys(str(tier) for table in tables for tier in table["tier"].unique()))
     if not tiers or room < 3:
         return []
     made = table(["links: mean load, peak of any", *(shorten(label, _room(labels)) for label in labels)], 34)

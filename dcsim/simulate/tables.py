@@ -32,7 +32,6 @@ def collect(center: DataCenter) -> dict[str, pd.DataFrame]:
         "breakdown": _breakdown(center),
         "step_parts": _step_parts(center),
         "energy": flows(center),
-        "links": (row for row in center.hall.fabric.link_table() if row.bytes > 0.0),
         "collectives": ((job.name, *row) for job in center.jobs for row in job.collectives),
         "background": (each.row() for each in center.backgrounds),
         "outages": center.outages.rows(),
@@ -45,7 +44,7 @@ def collect(center: DataCenter) -> dict[str, pd.DataFrame]:
         "trials": _trials(center),
         "smaller": smaller.rows(center),
     }
-    return frames | {name: frame(name, found) for name, found in rows.items()}
+    return frames | {"links": _carrying(center)} | {name: frame(name, found) for name, found in rows.items()}
 
 
 def frame(name: str, rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
@@ -54,6 +53,21 @@ def frame(name: str, rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
     for row in rows:
         sink.append(*row)
     return sink.frame()
+
+
+def _carrying(center: DataCenter) -> pd.DataFrame:
+    """Return the table of links that carried anything: of a large fabric too many to be written row by row."""
+    import pandas as pd
+
+    columns = center.hall.fabric.link_columns()
+    kept = np.flatnonzero(columns[3] > 0.0)
+    if not len(kept):
+        return frame("links", ())
+    names = ([column[i] for i in kept.tolist()] for column in columns[:2])
+    table, units = (*names, *(column[kept] for column in columns[2:])), TABLES["links"].columns
+    found = pd.DataFrame(dict(zip(units, table, strict=True)))
+    found.attrs["units"] = dict(units)
+    return found
 
 
 def _breakdown(center: DataCenter) -> Iterable[Sequence[Any]]:

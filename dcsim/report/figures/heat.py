@@ -24,7 +24,7 @@ def link_heat(result: Result) -> Drawing:
     table = result.table("links")
     if table.empty:
         return Drawing("link-heat", "No link carried any traffic.")
-    tiers = list(dict.fromkeys(table["tier"]))[:_MOST]
+    tiers = list(table["tier"].unique())[:_MOST]
     loads = [table[table["tier"] == tier]["mean_utilization"].to_numpy(float) for tier in tiers]
     top = max(float(each.max()) for each in loads)
     with styled():

@@ -24,7 +24,7 @@ def link_load(result: Result) -> Drawing:
     table = result.table("links")
     if table.empty:
         return Drawing("link-load", "The run has no links.")
-    tiers = list(dict.fromkeys(table["tier"]))[:_MOST]
+    tiers = list(table["tier"].unique())[:_MOST]
     groups = [table[table["tier"] == tier] for tier in tiers]
     with styled():
         figure = canvas(_WIDTH, _ROW * len(tiers) + 66.0)
