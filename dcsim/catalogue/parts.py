@@ -218,7 +218,6 @@ class Kernels(Value):
         description="reads and writes of an element routed to experts, forward, at the traffic of eager kernels"
     )
     power: PositiveNumber = Field(description="exponent by which product rates follow a board's power limit")
-    weights: Fraction = Field(description="rate of products that give gradients of weights over that of others")
     maturing: PositiveNumber = Field(description="yearly fall of what experts cost beside products, from 2025 on")
     hidden_expert: Fraction = Field(description="share of dispatch beside computation in releases from 2026 on")
     flash2: Fraction = Field(

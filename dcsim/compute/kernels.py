@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+SUM_BYTES = 8.0
+"""What a product moves for an element of a sum in 32 bits that it reads and writes [B]."""
+
 TILE = 128.0
 """Rows and columns of a result that one core computes at a time: CUTLASS's usual tile of 128 x 128."""
 
@@ -24,8 +27,7 @@ class Chip:
     ``rate`` is the peak of the format that products run in and ``rate16`` that of 16 bits [FLOP/s], ``bandwidth`` that
     of memory [B/s]; ``cores`` is how many tiles run at once. ``product``, ``attention`` and ``memory`` are the shares
     attained of them [1], and ``depth`` is the depth of a product at which filling and draining the pipeline of a tile
-    take as long as its work. ``weights`` is the rate of
-    products that give gradients of weights, which add to a sum in 32 bits, over that of others [1].
+    take as long as its work.
     """
 
     rate: Floats
@@ -37,7 +39,6 @@ class Chip:
     attention: Floats
     memory: Floats
     depth: Floats
-    weights: Floats
 
 
 def filled(m: Floats, n: Floats, batch: Floats, cores: Floats) -> Floats:
@@ -61,11 +62,27 @@ def product_seconds(sizes: tuple[Floats, Floats, Floats, Floats], chip: Chip, na
     ``chip.rate``, others in 16 bits.
     """
     batch, m, n, k = sizes
+    moved = 2.0 * batch * (m * k + k * n + m * n)
+    return np.asarray(np.maximum(_arithmetic(sizes, chip, narrow), traffic_seconds(moved, chip)))
+
+
+def adding_seconds(sizes: tuple[Floats, Floats, Floats, Floats], chip: Chip, narrow: bool = True) -> Floats:
+    """Return the time of products as :func:`product_seconds` that add their results to sums in 32 bits [s].
+
+    Tiles read and write their part of the sum when they are done, which the arithmetic of others covers in part:
+    the norm of order 2 of both times. An assumption, by the errors of runs that the fit did not see: orders 1, 3
+    and the maximum are worse.
+    """
+    batch, m, n, k = sizes
+    moved = batch * (2.0 * (m * k + k * n) + SUM_BYTES * m * n)
+    return np.asarray(np.hypot(_arithmetic(sizes, chip, narrow), traffic_seconds(moved, chip)))
+
+
+def _arithmetic(sizes: tuple[Floats, Floats, Floats, Floats], chip: Chip, narrow: bool) -> Floats:
+    batch, m, n, k = sizes
     rate = chip.rate * chip.product if narrow else chip.rate16 * chip.product16
     attained = rate * filled(m, n, batch, chip.cores) * k / (k + chip.depth)
-    moved = 2.0 * batch * (m * k + k * n + m * n)
-    arithmetic = 2.0 * batch * m * n * k / np.maximum(attained, 1.0)
-    return np.asarray(np.maximum(arithmetic, moved / (chip.bandwidth * chip.memory)))
+    return np.asarray(2.0 * batch * m * n * k / np.maximum(attained, 1.0))
 
 
 def traffic_seconds(moved_bytes: Floats, chip: Chip) -> Floats:

@@ -235,7 +235,6 @@ def _chip(job: Job, pool: PoolParts, setting: Setting) -> Chip:
         product16=_one(generation.product16),
         attention=_one(generation.attention * (kernels.flash2 if older else 1.0)),
         memory=_one(generation.memory),
-        weights=_one(kernels.weights),
         depth=_one(kernels.depth),
     )
 

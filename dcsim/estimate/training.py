@@ -23,7 +23,7 @@ from dcsim.parallel.context import busiest_share, key_bytes
 from dcsim.parallel.held import trained
 from dcsim.parallel.kept import elements_again
 from dcsim.parallel.layer import Product
-from dcsim.parallel.parallelism import OPTIMIZER
+from dcsim.parallel.parallelism import EVERYTHING, OPTIMIZER
 from dcsim.parallel.routing import busiest_load
 
 Floats = NDArray[np.float64]
@@ -62,7 +62,6 @@ _LOSS_BYTES = 20.0  # a logit: written and read in 16 and 32 bits by softmax and
 _BACKWARD = 2.0  # memory-bound kernels of the backward pass move about twice what those of the forward pass do
 _FLASH_BACKWARD = 2.5  # five products instead of two (FlashAttention-2)
 _UNALIGNED = 0.125  # rate of products whose rows are no multiple of 16 bytes: matrix units stay idle (NVIDIA's guide)
-_ADDED_BYTES = 8.0  # a sum of gradients, read and written
 _GATHERS = 4.0  # reduce-scatters or all-gathers of the stream in a layer's forward pass: two all-reduces
 
 
@@ -203,9 +202,13 @@ def _adapters(work: Work) -> tuple[Product, ...]:
 
 
 def _gradients(product: Product, work: Work, frozen: float | Floats = 0.0, narrow: bool = True) -> Floats:
+    """Gradients of inputs, and of weights: these are written, or added to their sums where products do that."""
     inputs = kernels.product_seconds((product.batch, product.m, product.k, product.n), work.chip, narrow)
-    weights = kernels.product_seconds((product.batch, product.k, product.n, product.m), work.chip, narrow)
-    return product.count * (inputs + (1.0 - frozen) * weights / work.chip.weights)
+    sizes = (product.batch, product.k, product.n, product.m)
+    several = (work.plan.micro_batches > 1) & (work.plan.sharding < EVERYTHING) & (work.habits.added == 0)
+    adding = kernels.adding_seconds(sizes, work.chip, narrow)
+    weights = np.where(several, adding, kernels.product_seconds(sizes, work.chip, narrow))
+    return product.count * (inputs + (1.0 - frozen) * weights)
 
 
 def _cast(products: list[tuple[float | Floats, Product]], work: Work) -> Floats:
@@ -221,7 +224,7 @@ def _accumulation(products: list[tuple[float | Floats, Product]], work: Work) ->
     """Gradients of weights are added to sums in 32 bits, which are read and written for every micro batch."""
     weights = sum((share * p.count * p.batch * p.n * p.k for share, p in products), np.zeros_like(work.shape.hidden))
     several = work.habits.added * (work.plan.micro_batches > 1) * (1.0 - work.plan.adapters)
-    return kernels.traffic_seconds(several * _ADDED_BYTES * weights, work.chip)
+    return kernels.traffic_seconds(several * kernels.SUM_BYTES * weights, work.chip)
 
 
 def _core(work: Work) -> tuple[Floats, Floats]:

@@ -65,7 +65,6 @@ COMMON: Mapping[str, Prior] = MappingProxyType(
         "routed": Prior(20.0, 0.15),
         "power": Prior(0.7, 0.16),
         "flash2": Prior(0.6, 0.12, "share"),
-        "weights": Prior(0.9, 0.2, "share"),
         "maturing": Prior(0.3, 0.12),
         "hidden_expert": Prior(0.5, 0.25, "share"),
     }

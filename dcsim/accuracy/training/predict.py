@@ -156,7 +156,6 @@ def _chip(facts: Facts, shares: dict[str, Floats], common: dict[str, Floats]) ->
         product16=shares["product16"],
         attention=shares["attention"] * np.where(columns["older"] > 0, common["flash2"], 1.0),
         memory=shares["memory"],
-        weights=common["weights"] * np.ones_like(limited),
         depth=common["depth"] * np.ones_like(limited),
     )
 

@@ -16,7 +16,7 @@ def array(number: float) -> np.ndarray:
 def chip(**changed: float) -> Chip:
     given = {
         "rate": 1e15, "rate16": 5e14, "bandwidth": 1e13, "cores": 100.0, "product": 0.5, "product16": 0.8,
-        "attention": 0.5, "memory": 0.8, "depth": 0.0, "weights": 1.0, **changed,
+        "attention": 0.5, "memory": 0.8, "depth": 0.0, **changed,
     }  # fmt: skip
     return Chip(**{name: array(number) for name, number in given.items()})
 
@@ -58,3 +58,11 @@ def test_the_longer_of_device_and_host_counts() -> None:
     assert float(kernels.at_least(array(1.0), array(0.0))[0]) == 1.0
     assert float(kernels.at_least(array(0.0), array(2.0))[0]) == 2.0
     assert float(kernels.at_least(array(1.0), array(1.0))[0]) == pytest.approx(2**0.125, rel=1e-12)
+
+
+def test_products_that_add_to_sums_move_them_beside_their_arithmetic() -> None:
+    # 1280 x 1280 x 8192 / (0.5 x 1e15) of arithmetic; 2 (2 x 1280 x 8192) + 8 x 1280^2 bytes at 8 TB/s; order 2.
+    sizes = tuple(map(array, (1.0, 1280.0, 1280.0, 8192.0)))
+    arithmetic, moved = 2 * 1280 * 1280 * 8192 / 5e14, (4 * 1280 * 8192 + 8 * 1280**2) / 8e12
+    found = float(kernels.adding_seconds((sizes[0], sizes[1], sizes[2], sizes[3]), chip())[0])
+    assert found == pytest.approx((arithmetic**2 + moved**2) ** 0.5, rel=1e-12)

@@ -29,7 +29,7 @@ def work(model: str = "llama3-8b", **plan: float) -> Work:
     ones = ("tensor", "pipeline", "virtual", "data", "context", "expert", "micro", "micro_batches", "replicas")
     chip = {
         "rate": 989e12, "rate16": 989e12, "bandwidth": 3.35e12, "cores": 132.0, "product": 0.7, "product16": 0.7,
-        "attention": 0.5, "memory": 0.8, "depth": 128.0, "weights": 1.0,
+        "attention": 0.5, "memory": 0.8, "depth": 128.0,
     }  # fmt: skip
     links = {
         "inside": 4e11, "outside": 4e10, "domain": 8.0, "hop_inside": 2e-6, "hop_outside": 5e-6, "half": 1e6,
