@@ -2,7 +2,7 @@
 
 The rule reads the columns ``software`` and ``release``, and where they tell neither framework nor year, the device:
 
-1. MaxText, T5X, Pax, JAX and XLA: ``maxtext``.
+1. MaxText, T5X, Pax, JAX and XLA: ``maxtext``, and all that runs on TPUs, whoever submits it.
 2. Megatron-Bridge: ``bridge-2026``.
 3. NeMo, Megatron-Core, MegaScale and HAI-LLM: ``te-fp8-2024``.
 4. Submissions to MLPerf: ``mlperf-2024``.

@@ -61,7 +61,7 @@ def setting_of(case: Case) -> Setting | str:
     model = model_of(case)
     if isinstance(model, str):
         return model
-    software = case.text("software")
+    software = _framework(case, sheet)
     plan = plan_of(case, model, sheet, software)
     if isinstance(plan, str):
         return plan
@@ -108,6 +108,14 @@ def _formats(case: Case, plan: Plan, sheet: DataSheet) -> Formats:
     if "deepspeed" in case.text("software").lower() and "zero1" in case.text("dp_sharding"):
         gradient *= 2.0  # DeepSpeed of that time sums gradients by all-reduce
     return Formats(narrow, block, half, gradient, 1.0 if narrow else half, rate)
+
+
+def _framework(case: Case, sheet: DataSheet) -> str:
+    """Return the framework as the table names it; whoever submits, what runs on TPUs is compiled by XLA, as MaxText."""
+    software = case.text("software")
+    if sheet.generation.startswith("tpu") and era_of(software, "") != "maxtext":
+        return "MaxText"
+    return software
 
 
 def _system(case: Case, software: str) -> str:

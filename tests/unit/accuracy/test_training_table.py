@@ -44,6 +44,14 @@ def test_the_rule_of_eras(software: str, release: str, era: str) -> None:
     assert era_of(software, release) == era
 
 
+@pytest.mark.parametrize(("device", "era"), [("TPU-v6e", "maxtext"), ("H100-SXM-80GB", "mlperf-2024")])
+def test_what_runs_on_tpus_is_of_xla_whoever_submits_it(device: str, era: str) -> None:
+    told = {"id": "one", "model": "gpt3-175b", "n_devices": "256", "software": "MLPerf submission", "step_s": "1"}
+    setting = setting_of(Case({**told, "device": device}))
+    assert isinstance(setting, Setting)
+    assert setting.era == era
+
+
 @pytest.mark.parametrize(
     ("words", "gb_per_s"),
     [
