@@ -59,4 +59,5 @@ def shown(domain: str, rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
         from dcsim.accuracy.collectives import table
 
         return table.text(rows, facts)
-    return score.table(rows)
+    ignored = facts.get("ignored")
+    return score.table(rows) + (f"\n\n{ignored}" if ignored else "")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dcsim.accuracy.training.case import Case
 from dcsim.accuracy.training.device import DataSheet
-from dcsim.accuracy.training.model import Model, parameters
+from dcsim.accuracy.training.model import Model, parameters, plain
 from dcsim.accuracy.training.plan import Plan
 
 
@@ -43,14 +43,16 @@ def target_of(case: Case, model: Model, plan: Plan, sheet: DataSheet) -> Target 
     step = case.positive("step_s")
     if step is not None:
         return Target("step_s", "s", step, 1.0, 1.0)
-    metric, value = case.text("metric"), case.positive("value")
+    metric, value = _reported(case)
     if value is None:
         return "the table has no measured value"
     tokens = plan.batch * model.sequence
     devices = case.positive("n_devices") or 1.0
     match metric:
-        case "step_s":
+        case "step_s" | "step_time_s" | "s_per_step":
             return Target(metric, "s", value, 1.0, 1.0)
+        case "step_ms" | "step_time_ms" | "ms_per_step":
+            return Target(metric, "ms", value, 1e3, 1.0)
         case "tokens_per_s_per_device":
             return Target(metric, "1/s", value, tokens / devices, -1.0)
         case "tokens_per_s":
@@ -61,10 +63,12 @@ def target_of(case: Case, model: Model, plan: Plan, sheet: DataSheet) -> Target 
             return Target(metric, "1/s", value, plan.batch / devices, -1.0)
         case "tflops_per_device" | "tflops_per_device_hw":
             return Target(metric, "TFLOP/s", value, counted_flops(case, model, plan) / devices / 1e12, -1.0)
-        case "mfu_pct" | "hfu_pct":
+        case "mfu_pct" | "hfu_pct" | "mfu" | "hfu":
             narrow = re.search("fp8|int8", case.text("precision")) and "fp8" in case.text("flop_formula").lower()
             peak = devices * (sheet.rate8 if narrow else sheet.rate16)
-            return Target(metric, "%", value, 100.0 * counted_flops(case, model, plan) / peak, -1.0)
+            share = value <= 1.0 and not metric.endswith("_pct") and "%" not in case.text("value")
+            whole, unit = (1.0, "1") if share else (100.0, "%")
+            return Target(metric, unit, value, whole * counted_flops(case, model, plan) / peak, -1.0)
         case "time_to_train_min":
             steps = steps_to_train(case, model, plan)
             return (
@@ -75,10 +79,22 @@ def target_of(case: Case, model: Model, plan: Plan, sheet: DataSheet) -> Target 
     return f'the metric "{metric}" is none that a step time gives'
 
 
+_MORE = ("tokens_per_s_per_device", "tflops_per_device", "mfu_pct", "hfu_pct", "time_to_train_min")
+"""Columns of further figures, for rows that name no metric."""
+
+
+def _reported(case: Case) -> tuple[str, float | None]:
+    """Return the metric that a row reports and its value: of column "metric", else the first column that has one."""
+    value, named = case.positive("value"), case.text("metric").lower()
+    if value is not None and named:
+        return re.sub(r"per_(gpu|chip|accelerator|tpu)", "per_device", re.sub(r"[\s-]+", "_", named)), value
+    return next(((name, case.positive(name)) for name in _MORE if case.positive(name)), (named, value))
+
+
 def steps_to_train(case: Case, model: Model, plan: Plan) -> float | None:
     """Return the steps of a whole training run, from the notes or from what is logged elsewhere of the benchmark."""
     found = re.search(r"(\d+) samples/epochs trained", case.text("notes"))
-    name = case.text("model").lower()
+    name = plain(case.text("model"))
     if name.startswith("gpt3-175b"):
         return (_GPT3_TOKENS[0] + _GPT3_TOKENS[1] * plan.batch / 1024.0) / (plan.batch * model.sequence)
     if found is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
@@ -9,6 +10,8 @@ from types import MappingProxyType
 
 from dcsim.accuracy.training.case import Case
 
+_WRONG = 10.0  # a shape that gives so many times the stated parameters is a slip
+_MOST_B = 1e6  # G parameters: beyond any that was thought of
 _FAR = 0.1  # beyond this no option explains the stated count
 _TOLERANCE = 0.03  # a count of parameters this close to the stated one is as good as any: rounded names
 
@@ -100,7 +103,7 @@ _FIELDS = ("layers", "hidden", "heads", "kv_heads", "ffn", "vocab")
 
 def model_of(case: Case) -> Model | str:
     """Return the model of a run, or in words what is missing."""
-    name = case.text("model").lower()
+    name = plain(case.text("model"))
     stated = dict(zip(_FIELDS, _shape(case, name), strict=True))
     layers, hidden, heads = stated["layers"], stated["hidden"], stated["heads"]
     if not layers or not hidden:
@@ -126,7 +129,23 @@ def model_of(case: Case) -> Model | str:
     facts = next((known for start, known in KNOWN.items() if name.startswith(start)), {})
     filled = sequence * facts.get("filled", 1.0)
     own = {key: value for key, value in facts.items() if key != "filled"}
-    return _by_size(replace(model, **own, sequence=filled), case.positive("params_b"), facts)
+    made = _by_size(replace(model, **own, sequence=filled), case.positive("params_b"), facts)
+    return _doubt(made, case.positive("params_b")) or made
+
+
+def _doubt(model: Model, stated_b: float | None) -> str:
+    """Say why no such model can be meant: its shape gives far more or fewer parameters than the table states."""
+    found_b = parameters(model) / 1e9
+    if found_b > _MOST_B or (stated_b is not None and not 1.0 / _WRONG < found_b / stated_b < _WRONG):
+        stated = "" if stated_b is None else f", the table states {stated_b:.4g}"
+        return f"layers and widths of the table give {found_b:.4g} G parameters{stated}"
+    return ""
+
+
+def plain(name: str) -> str:
+    """Return a model's name as this module spells names: "meta-llama/Llama 3.1 70B" is "llama3.1-70b"."""
+    short = re.sub(r"[\s_]+", "-", name.lower().rpartition("/")[2].strip()).removeprefix("meta-")
+    return re.sub(r"^(llama|qwen|gpt)-(\d[.\d]*-)", r"\1\2", short)
 
 
 def _usual_sequence(name: str) -> float:

@@ -41,6 +41,7 @@ class Plan:
 
 
 _USUAL_TENSOR = 8.0
+_MOST_DEVICES = 1e7
 _FULL = 0.4  # of the memory, for weights and what belongs to them: blanked plans of the table are nearest
 _DENSE_KEEPS = ("hopper", "blackwell")  # where recent recipes of dense models recompute nothing unless they say so
 _ONE_MICRO = 2.0**18  # tokens of a device up to which sharded weights are gathered once a step: an assumption
@@ -70,7 +71,10 @@ def plan_of(case: Case, model: Model, sheet: DataSheet, software: str) -> Plan |
     """Return the plan of a run, or in words what is missing."""
     devices = case.positive("n_devices")
     if devices is None:
-        return "the table does not state the number of devices"
+        found = case.text("n_devices")
+        return f'the table states "{found}" devices' if found else "the table does not state the number of devices"
+    if devices > _MOST_DEVICES:
+        return f"the table states {devices:g} devices, more than there are"
     told = " ".join(case.text(column) for column in ("notes", "model", "software"))
     adapters = 1.0 if re.search(r"\bq?lora\b", told, re.IGNORECASE) else 0.0
     tensor, pipeline, context, data = _sizes(case, model, sheet, (devices, adapters))

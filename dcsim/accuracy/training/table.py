@@ -10,7 +10,7 @@ import numpy as np
 
 from dcsim.accuracy.score import Row
 from dcsim.accuracy.training import convolution
-from dcsim.accuracy.training.case import Case, read
+from dcsim.accuracy.training.case import Case, misread, read
 from dcsim.accuracy.training.constants import Constants, shipped
 from dcsim.accuracy.training.convolution import Images, images_of
 from dcsim.accuracy.training.predict import facts_of, parts
@@ -39,7 +39,8 @@ def score_runs(file: Path | None) -> tuple[list[Row], dict[str, str]]:
         "constants": "catalogue: generations, software, kernels",
         "fitted": f"{fitted} of {len(rows)} rows are among those that the constants were fitted to",
     }
-    return rows, facts
+    strange = misread(cases)
+    return rows, facts | ({"ignored": strange} if strange else {})
 
 
 def rows_of(cases: Sequence[Case], constants: Constants, fitted: Mapping[str, Case]) -> list[Row]:

@@ -38,6 +38,13 @@ def cases() -> list[Case]:
         ("torchtitan", "2025-06", "torchtitan-2024"),
         ("something new", "2023-05", "flash-2023"),
         ("something new", "", "te-fp8-2024"),
+        ("something new", "May 2023", "flash-2023"),
+        ("something new", "r23.05", "flash-2023"),
+        ("something new", "v2.3", "te-fp8-2024"),
+        ("NeMo 24.07", "", "te-fp8-2024"),
+        ("Megatron-LM (2021)", "", "megatron-2021"),
+        ("Megatron-LM", "core_r0.8.0", "te-fp8-2024"),
+        ("Megatron Bridge", "", "bridge-2026"),
     ],
 )
 def test_the_rule_of_eras(software: str, release: str, era: str) -> None:
@@ -71,12 +78,111 @@ def test_network_rates_are_read_from_words(words: str, gb_per_s: float) -> None:
 
 @pytest.mark.parametrize(
     ("name", "sheet"),
-    [("H100-SXM-80GB", "h100"), ("H200-SXM-141GB", "h200"), ("H20", "h20"), ("A100-40GB-SXM (DGX-A100)", "a100-40")],
+    [
+        ("NVIDIA H100 80GB HBM3", "h100"),
+        ("A100-SXM4-80GB", "a100-80"),
+        ("NVIDIA A100-SXM4-40GB", "a100-40"),
+        ("B200-SXM-180GB", "b200"),
+        ("MI300X-OAM", "mi300x"),
+        ("v5litepod", "tpu-v5e"),
+        ("tpu_v5_lite_podslice", "tpu-v5e"),
+        ("TPUv5p", "tpu-v5p"),
+        ("TPU7x", "tpu-7x"),
+        ("H100-SXM-80GB", "h100"),
+        ("H200-SXM-141GB", "h200"),
+        ("H20", "h20"),
+        ("A100-40GB-SXM (DGX-A100)", "a100-40"),
+    ],
 )
 def test_devices_are_found_by_their_names(name: str, sheet: str) -> None:
     found = data_sheet(name)
     assert found is not None
     assert found.name == sheet
+
+
+_RUN = {
+    "id": "one", "model": "Llama 2 7B", "device": "H100", "n_devices": "1,024", "global_batch": "2048",
+    "step_s": "2.5 s",
+}  # fmt: skip
+
+
+def _predicted(tmp_path: Path, text: str | bytes) -> list[score.Row]:
+    file = tmp_path / "runs.csv"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return table.score_runs(file)[0]
+
+
+def _text(mark: str = ",", line: str = "\n", **changed: str) -> str:
+    run = _RUN | changed
+    cells = ([f'"{cell}"' for cell in row] for row in (run, run.values()))
+    return "".join(mark.join(row) + line for row in cells)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _text(line="\r\n"),
+        _text(mark=";"),
+        _text(mark="\t"),
+        "\ufeff" + _text(),
+        _text().encode("utf-16"),
+        _text(notes="Zürich").encode("cp1252"),
+        _text().replace("n_devices", " N_Devices "),
+        _text(step_s="2,5"),
+        _text(value="2500", metric="step_ms", step_s=""),
+        _text(tp="eight"),
+    ],
+)
+def test_tables_of_strangers_are_read(tmp_path: Path, text: str | bytes) -> None:
+    (plain,), (found,) = _predicted(tmp_path, _text()), _predicted(tmp_path, text)
+    assert plain.predicted is not None and found.predicted is not None
+    assert found.predicted / found.measured == pytest.approx(plain.predicted / plain.measured, rel=1e-12)
+
+
+def test_a_run_without_a_name_goes_by_its_place(tmp_path: Path) -> None:
+    (row,) = _predicted(tmp_path, _text(id=""))
+    assert (row.id, row.predicted is None) == ("run 1", False)
+
+
+def test_a_share_of_the_peak_is_read_with_and_without_percent(tmp_path: Path) -> None:
+    errors = []
+    for metric, value in (("mfu", "0.4"), ("mfu", "40 %"), ("mfu_pct", "40")):
+        (row,) = _predicted(tmp_path, _text(metric=metric, value=value, step_s=""))
+        assert row.predicted is not None
+        errors.append(row.predicted / row.measured)
+    assert errors == pytest.approx([errors[0]] * 3, rel=1e-12)
+
+
+def test_a_row_without_a_metric_takes_what_it_has(tmp_path: Path) -> None:
+    (row,) = _predicted(tmp_path, _text(tokens_per_s_per_device="9000", step_s=""))
+    assert (row.metric, row.measured) == ("tokens_per_s_per_device", 9000.0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"n_devices": "-8"}, 'states "-8" devices'),
+        ({"n_devices": "1e20"}, "more than there are"),
+        ({"hidden": "1e30", "params_b": "7"}, "the table states 7"),
+        ({"step_s": "fast"}, "no measured value"),
+        ({"device": "FooChip"}, "no data sheet"),
+    ],
+)
+def test_what_cannot_be_meant_has_a_reason(tmp_path: Path, changed: dict[str, str], reason: str) -> None:
+    (row,) = _predicted(tmp_path, _text(**changed))
+    assert row.predicted is None
+    assert reason in row.reason
+
+
+def test_cells_that_are_no_numbers_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "runs.csv"
+    file.write_text(_text(tp="eight"))
+    assert table.score_runs(file)[1]["ignored"].endswith('the first is tp "eight" of one')
+
+
+def test_a_head_alone_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no rows"):
+        _predicted(tmp_path, _text().splitlines()[0])
 
 
 def test_size_tells_gates_and_heads() -> None:
@@ -144,7 +250,7 @@ def test_fitted_rows_are_flagged(tmp_path: Path, cases: list[Case]) -> None:
 def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "x.csv"
     file.write_text("a,b\n1,2\n", encoding="utf-8")
-    with pytest.raises(InputError, match="no column id"):
+    with pytest.raises(InputError, match="no column device"):
         table.score_runs(file)
 
 
