@@ -17,6 +17,13 @@ FUSED = MappingProxyType({"megatron-2021": 0.0, "deepspeed-2022": 0.0})
 ADDED = frozenset({"deepspeed-2022"})
 """Eras whose gradients of weights are added to their sums by a kernel of its own."""
 
+SUMMED_IN_HALF, SUMMED_IN_FULL, SUMMED_FROM_HALF = 6.0, 12.0, 18.0
+"""What such a kernel moves for a weight and micro batch: it reads gradient and sum and writes the sum [B].
+
+In 16 bits, in 32, and of a gradient in 16 for a sum in 32 bits, which is widened first by a kernel that reads 2 bytes
+and writes 4 (DeepSpeed's bf16_optimizer.py of 2022, ``hp_grad.add_(grad.to(hp_grad.dtype))``).
+"""
+
 OLDER_ATTENTION = frozenset({"flash-2023"})
 """Eras whose fused attention was written for Ampere: kernels of 2023 on later GPUs."""
 
@@ -66,6 +73,18 @@ By the study of grouped halves (``analysis/fit_training.py --study``), rounded u
 def hidden_data(of_era: Floats, sharding: Floats) -> Floats:
     """Return the share of data-parallel communication beside computation, of an era's and for what plans shard [1]."""
     return np.where((sharding >= EVERYTHING) & (of_era == 0.0), PREFETCHED, of_era)
+
+
+def added_bytes(era: str, gradient: float, total: float) -> float:
+    """Return what adding gradients of ``gradient`` bytes to sums of ``total`` moves for a weight and micro batch [B].
+
+    0 where products add them.
+    """
+    if era not in ADDED:
+        return 0.0
+    if total <= gradient:
+        return SUMMED_IN_HALF if total <= 2.0 else SUMMED_IN_FULL
+    return SUMMED_FROM_HALF
 
 
 def stops_early(era: str, generation: str) -> float:

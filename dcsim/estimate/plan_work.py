@@ -13,7 +13,6 @@ from dcsim.catalogue.parts import Generation, Kernels, Training
 from dcsim.catalogue.shelf import Shelf
 from dcsim.compute.kernels import Chip
 from dcsim.estimate.habits import (
-    ADDED,
     DUAL_PIPELINE,
     FUSED,
     HIDDEN_PIPELINE,
@@ -22,6 +21,7 @@ from dcsim.estimate.habits import (
     LATER,
     MODERN_PIPELINE,
     OLDER_ATTENTION,
+    added_bytes,
     hidden_data,
     stops_early,
 )
@@ -189,9 +189,8 @@ def precision_of(job: Job) -> Precision:
     """Return the number formats of a job; in fp8 and mxfp8 all but the products of layers have 16 bits."""
     width = _WIDE if job.precision == "fp32" else _HALF
     narrow = job.precision in NARROW
-    gradient = width
+    gradient = _sum_width(job)
     if job.software in _EARLY:
-        gradient = _WIDE if job.precision == "bf16" and job.parallel.sharding != "full" else width
         gradient *= 2.0 if job.parallel.sharding == "optimizer" else 1.0
     return Precision(
         narrow=_one(float(narrow)),
@@ -201,6 +200,12 @@ def precision_of(job: Job) -> Precision:
         gradient_bytes=_one(gradient),
         dispatch_bytes=_one(1.0 if narrow else width),
     )
+
+
+def _sum_width(job: Job) -> float:
+    """Return the bytes of the sum of a gradient over the micro batches of a step."""
+    early = job.software in _EARLY and job.precision == "bf16" and job.parallel.sharding != "full"
+    return _WIDE if early or job.precision == "fp32" else _HALF
 
 
 def peak_rate(job: Job, pool: PoolParts) -> float:
@@ -263,7 +268,7 @@ def _habits(parts: JobParts, pool: PoolParts, setting: Setting) -> Habits:
         traffic=_one(training.traffic),
         fused=_one(FUSED.get(era, float(parts.software.fused_attention))),
         stopped=_one(stops_early(era, pool.accelerator.generation or "")),
-        added=_one(float(era in ADDED)),
+        added=_one(added_bytes(era, _WIDE if parts.job.precision == "fp32" else _HALF, _sum_width(parts.job))),
         passes=_one(kernels.passes),
         hidden_tensor=_one(training.hidden_tensor),
         hidden_data=hidden if parallel.overlap else _one(0.0),

@@ -186,6 +186,7 @@ def _head(work: Work) -> Pass:
     matmul = _product(product, work, narrow=False) + _gradients(product, work, work.plan.adapters, narrow=False)
     logits = product.m * product.n
     memory = kernels.traffic_seconds(_LOSS_BYTES * logits * work.habits.traffic, work.chip)
+    memory = memory + _accumulation([(1.0, product)], work)
     heads = 1.0 + work.shape.extra_layers
     return Pass(heads * matmul, zero, heads * memory, zero, zero, zero)
 
@@ -221,10 +222,10 @@ def _cast(products: list[tuple[float | Floats, Product]], work: Work) -> Floats:
 
 
 def _accumulation(products: list[tuple[float | Floats, Product]], work: Work) -> Floats:
-    """Gradients of weights are added to sums in 32 bits, which are read and written for every micro batch."""
+    """Gradients of weights are added to their sums for every micro batch by a kernel of its own."""
     weights = sum((share * p.count * p.batch * p.n * p.k for share, p in products), np.zeros_like(work.shape.hidden))
     several = work.habits.added * (work.plan.micro_batches > 1) * (1.0 - work.plan.adapters)
-    return kernels.traffic_seconds(several * kernels.SUM_BYTES * weights, work.chip)
+    return kernels.traffic_seconds(several * weights, work.chip)
 
 
 def _core(work: Work) -> tuple[Floats, Floats]:

@@ -35,7 +35,7 @@ class Habits:
     stopped
         1 where layers computed again stop at the last result that a gradient reads, 0 where all of them runs.
     added
-        1 where a kernel of its own adds gradients of weights to their sums, 0 where products do.
+        What a kernel that adds gradients to their sums moves for a weight and micro batch, 0 where products add [B].
     passes
         Reads and writes of a score in 16 bits in the forward pass [1].
     hidden_tensor, hidden_data, hidden_pipeline, hidden_expert

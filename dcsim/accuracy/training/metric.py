@@ -38,6 +38,14 @@ By logged throughput times time to train of the H100 submissions of v3.1 and v4.
 """
 
 
+_NEOX_ATTENTION, _NEOX_CORRECTED = 60.0, "2023-09"
+"""What GPT-NeoX's logs counted for attention beside 6 N, and when that was corrected.
+
+Its ``get_flops`` (megatron/utils.py) gave ``6 N + 60 s h l`` a token, layers computed again or not, until pull request
+1044. The 117 TFLOP/s of Black et al. (2022) are 43.9 s a step by that, and 150,000 steps took 1,830 hours: 43.9 s.
+"""
+
+
 def target_of(case: Case, model: Model, plan: Plan, sheet: DataSheet) -> Target | str:
     """Return what is to be predicted: the step time where the table has it, else the metric that it reports."""
     step = case.positive("step_s")
@@ -112,6 +120,8 @@ def counted_flops(case: Case, model: Model, plan: Plan) -> float:
     words = case.text("flop_formula").lower()
     tokens = plan.batch * model.sequence
     hidden, layers = model.hidden, model.layers
+    if "neox" in case.text("software").lower() and case.text("release") < _NEOX_CORRECTED:
+        return tokens * (6.0 * parameters(model) + _NEOX_ATTENTION * model.sequence * hidden * layers)
     again = 4.0 if ("96*" in words or "recompute" in words or "hardware" in words) and plan.recomputed >= 1.0 else 3.0
     mixed = model.layers - model.dense_layers if model.experts else 0.0
     idle = mixed * (model.experts - model.chosen) * (2.0 + model.gated) * hidden * model.expert_ffn

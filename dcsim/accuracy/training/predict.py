@@ -18,7 +18,6 @@ from dcsim.accuracy.training.constants import (
 from dcsim.accuracy.training.setting import Setting
 from dcsim.compute.kernels import Chip
 from dcsim.estimate.habits import (
-    ADDED,
     DUAL_PIPELINE,
     FUSED,
     HIDDEN_PIPELINE,
@@ -27,6 +26,7 @@ from dcsim.estimate.habits import (
     LATER,
     MODERN_PIPELINE,
     OLDER_ATTENTION,
+    added_bytes,
     hidden_data,
     stops_early,
 )
@@ -78,7 +78,7 @@ def facts_of(settings: Sequence[Setting]) -> Facts:
         "unstated": column([s.plan.unstated for s in settings]),
         "target": column([s.target.step_s for s in settings]),
         "stopped": column([stops_early(s.era, s.sheet.generation) for s in settings]),
-        "added": column([1.0 * (s.era in ADDED) for s in settings]),
+        "added": column([added_bytes(s.era, s.formats.weight_bytes, s.formats.sum_bytes) for s in settings]),
         "fused": column([FUSED.get(s.era, 1.0) for s in settings]),
         "age": column([s.age for s in settings]),
         "async": column([s.asynchronous for s in settings]),

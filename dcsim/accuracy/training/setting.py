@@ -25,6 +25,8 @@ class Formats:
     block: float
     weight_bytes: float
     gradient_bytes: float
+    sum_bytes: float
+    """Of the sum of a gradient over the micro batches of a step [B]."""
     dispatch_bytes: float
     rate: float
 
@@ -104,10 +106,11 @@ def _formats(case: Case, plan: Plan, sheet: DataSheet) -> Formats:
         rate = sheet.rate16 / 2.0
     half = 2.0
     early = "deepspeed" in case.text("software").lower()
-    gradient = 4.0 if early and "bf16" in words and plan.sharding < EVERYTHING else half
+    total = 4.0 if early and "bf16" in words and plan.sharding < EVERYTHING else half
+    gradient = total
     if "deepspeed" in case.text("software").lower() and "zero1" in case.text("dp_sharding"):
         gradient *= 2.0  # DeepSpeed of that time sums gradients by all-reduce
-    return Formats(narrow, block, half, gradient, 1.0 if narrow else half, rate)
+    return Formats(narrow, block, half, gradient, total, 1.0 if narrow else half, rate)
 
 
 def _framework(case: Case, sheet: DataSheet) -> str:

@@ -59,6 +59,19 @@ def test_what_runs_on_tpus_is_of_xla_whoever_submits_it(device: str, era: str) -
     assert setting.era == era
 
 
+def test_gpt_neox_counted_attention_sixtyfold_until_late_in_2023(cases: list[Case]) -> None:
+    # 1,538 sequences of 2,048 tokens on 96 devices at 117 TFLOP/s: (6 N + 60 s h l) a token, N = 12 l h^2 + v h.
+    run = next(case for case in cases if case.text("id") == "gpt-neox-001")
+    before, after = setting_of(run), setting_of(Case({**run.texts, "release": "2023-10"}))
+    assert isinstance(before, Setting)
+    assert isinstance(after, Setting)
+    parameters = 12 * 44 * 6144**2 + 50432 * 6144
+    counted = 1538 * 2048 * (6 * parameters + 60 * 2048 * 6144 * 44)
+    assert before.target.step_s == pytest.approx(counted / (96 * 117e12), rel=1e-9)
+    assert before.target.step_s == pytest.approx(1830 * 3600 / 150000, rel=0.02)
+    assert after.target.step_s == pytest.approx(47.7, rel=0.01)
+
+
 @pytest.mark.parametrize(
     ("words", "gb_per_s"),
     [

@@ -10,7 +10,7 @@ import pytest
 from dcsim.catalogue import Shelf
 from dcsim.compute.kernels import Chip
 from dcsim.estimate import messages
-from dcsim.estimate.habits import hidden_data
+from dcsim.estimate.habits import added_bytes, hidden_data
 from dcsim.estimate.messages import Links, Members
 from dcsim.estimate.training import PARTS, layers_of, step_parts, step_seconds
 from dcsim.estimate.work import Habits, Work
@@ -148,10 +148,19 @@ def test_hybrid_shards_are_gathered_inside_and_summed_between_groups() -> None:
 
 def test_sums_of_gradients_are_read_and_written_where_a_kernel_adds_them() -> None:
     plain = work(micro_batches=2.0)
-    added = replace(plain, habits=replace(plain.habits, added=np.ones(1)))
+    added = replace(plain, habits=replace(plain.habits, added=np.array([6.0])))
     more = float((step_parts(added)["memory"] - step_parts(plain)["memory"])[0])
     matrices = 32 * (4096 * (4096 + 2 * 1024) + 4096 * 4096 + 3 * 4096 * 14336)
-    assert more == pytest.approx(2 * 8.0 * matrices / (3.35e12 * 0.8), rel=1e-9)
+    head = 4096 * float(plain.shape.vocabulary[0])
+    assert more == pytest.approx(2 * 6.0 * (matrices + head) / (3.35e12 * 0.8), rel=1e-9)
+
+
+def test_a_kernel_that_adds_gradients_moves_them_and_their_sums() -> None:
+    # Reads gradient and sum, writes the sum; in 16 bits for a sum in 32, a wide copy is written (2 + 4) and added (12).
+    assert added_bytes("deepspeed-2022", 2.0, 2.0) == 2 + 2 + 2
+    assert added_bytes("deepspeed-2022", 4.0, 4.0) == 4 + 4 + 4
+    assert added_bytes("deepspeed-2022", 2.0, 4.0) == (2 + 4) + (4 + 4 + 4)
+    assert added_bytes("te-fp8-2024", 2.0, 4.0) == 0.0
 
 
 def test_softmax_of_two_heads_is_done_by_several_kernels() -> None:
