@@ -127,9 +127,18 @@ def _placeable(job: Job, inventory: Inventory, report: Report) -> Iterator[Probl
         found = f"{job.ranks} ranks"
         key = "model.mesh" if job.ranks != job.parallel.ranks else "parallel.data"
         key = "parallel" if job.parallel.split else key
-        yield report(f"jobs.{job.name}.{key}", found, f"at most {max(sizes)}, the accelerators of {where}")
+        rule = f"at most {max(sizes)}, the accelerators of {where}{_fewer(job, max(sizes))}"
+        yield report(f"jobs.{job.name}.{key}", found, rule)
     if job.checkpoint is not None and inventory.storage is None:
         yield report(f"jobs.{job.name}.checkpoint", "no storage to write to", "a section cluster.storage")
+
+
+def _fewer(job: Job, most: int) -> str:
+    """Return the most replicas that ``most`` accelerators hold and the batch allows, in words; none: nothing."""
+    others, batch = job.ranks // job.parallel.data, job.batch
+    choices = (data for data in range(most // others, 0, -1) if batch.global_ % (batch.micro * data) == 0)
+    data = next(choices, None) if job.ranks == job.parallel.ranks else None
+    return "" if data is None else f": the nearest is parallel.data: {data}"
 
 
 def _splits(inventory: Inventory, report: Report) -> Iterator[Problem]:
@@ -308,4 +317,5 @@ def _remedy(plan: JobPlan, capacity: float) -> str:
     fitting = [micro for micro in fitting if growing * micro / batch.micro <= room]
     if fitting:
         return f"write batch.micro: {max(fitting)}"
-    return "even one sample at a time does not fit: take a smaller model"
+    split = "split it with parallel: auto, or " if isinstance(plan.parts.model, Decoder) else ""
+    return f"even one sample at a time does not fit: {split}take a smaller model"
