@@ -34,7 +34,7 @@ from dcsim.scenario.base import (
 from dcsim.scenario.names import Name
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
-Dtype = Literal["fp64", "fp32", "tf32", "bf16", "fp16", "fp8", "int8"]
+Dtype = Literal["fp64", "fp32", "tf32", "bf16", "fp16", "fp8", "int8", "fp4"]
 Biquadratic = tuple[Number, Number, Number, Number, Number, Number]
 Quadratic = tuple[Number, Number, Number]
 

@@ -19,7 +19,7 @@ from typing import Literal
 
 from dcsim.catalogue.parts import Accelerator
 
-Precision = Literal["fp64", "fp32", "tf32", "bf16", "fp16", "fp8", "int8"]
+Precision = Literal["fp64", "fp32", "tf32", "bf16", "fp16", "fp8", "int8", "fp4"]
 
 # What may run a matrix product of the precision, best first.
 _RUNS_AS: Mapping[Precision, tuple[Precision, ...]] = MappingProxyType(
@@ -31,9 +31,10 @@ _RUNS_AS: Mapping[Precision, tuple[Precision, ...]] = MappingProxyType(
         "fp16": ("fp16", "tf32", "fp32", "fp64"),
         "fp8": ("fp8", "fp16", "bf16", "tf32", "fp32", "fp64"),
         "int8": ("int8", "fp16", "bf16", "tf32", "fp32", "fp64"),
+        "fp4": ("fp4", "fp8", "fp16", "bf16", "tf32", "fp32", "fp64"),
     }
 )
-_WIDEST_FIRST: tuple[Precision, ...] = ("fp64", "fp32", "tf32", "bf16", "fp16", "int8", "fp8")
+_WIDEST_FIRST: tuple[Precision, ...] = ("fp64", "fp32", "tf32", "bf16", "fp16", "int8", "fp8", "fp4")
 _ARRAY_TYPES: Mapping[str, Precision] = MappingProxyType(
     {
         "float64": "fp64",

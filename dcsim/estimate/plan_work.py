@@ -86,6 +86,10 @@ def setting_of(parts: JobParts, pool: PoolParts, shelf: Shelf) -> Setting | Miss
     if parts.software.training is None:
         rule = "an era fitted to training runs: megatron-2021, flash-2023, te-fp8-2024, bridge-2026, maxtext, ..."
         return Missing("software", f'"{job.software}"', rule)
+    if job.precision == "nvfp4" and "fp4" not in accelerator.peak:
+        return Missing(
+            "precision", f'"nvfp4" on {accelerator.title}', "a format that it multiplies: bf16, fp8 or mxfp8"
+        )
     if job.parallel.offload and (fields := lacking(pool.server)):
         own = f"or a part of your own that does: parts.servers.NAME: {{based_on: {pool.pool.type}, ...}}"
         rule = f"a server that tells what its host has, such as dgx-a100, dgx-h100 or gb200-nvl72, {own}"
@@ -186,7 +190,7 @@ def adapters_of(parallel: Parallel) -> Adapters:
 
 
 def precision_of(job: Job) -> Precision:
-    """Return the number formats of a job; in fp8 and mxfp8 all but the products of layers have 16 bits."""
+    """Return the number formats of a job; in fp8, mxfp8 and nvfp4 all but the products of layers have 16 bits."""
     width = _WIDE if job.precision == "fp32" else _HALF
     narrow = job.precision in NARROW
     gradient = _sum_width(job)
@@ -194,7 +198,7 @@ def precision_of(job: Job) -> Precision:
         gradient *= 2.0 if job.parallel.sharding == "optimizer" else 1.0
     return Precision(
         narrow=_one(float(narrow)),
-        block=_one(float(job.precision == "mxfp8")),
+        block=_one(float(job.precision in ("mxfp8", "nvfp4"))),
         activation_bytes=_one(width),
         weight_bytes=_one(width),
         gradient_bytes=_one(gradient),
@@ -209,11 +213,16 @@ def _sum_width(job: Job) -> float:
 
 
 def peak_rate(job: Job, pool: PoolParts) -> float:
-    """Return the peak of the format in which the products of layers run [FLOP/s]."""
+    """Return the peak of the format in which the products of layers run [FLOP/s].
+
+    In 4 bits it is at most twice that of 8 bits, to which training steps were fitted.
+    """
     peak = pool.accelerator.peak
     half = max(peak.get("bf16", 0.0), peak.get("fp16", 0.0))
     if job.precision == "fp32":
-        return peak.get("tf32", _HALF_RATE * half)
+        return peak.get("tf32", peak.get("fp32", _HALF_RATE * half))
+    if job.precision == "nvfp4":
+        return min(peak.get("fp4", inf), 2.0 * peak.get("fp8", half))
     if job.precision in NARROW:
         return peak.get("fp8", peak.get("int8", half))
     return half

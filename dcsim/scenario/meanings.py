@@ -73,7 +73,7 @@ _MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "kind": "which kind of block this is; it sets the other keys",
         # jobs
         "Job.model": "what is computed: a preset of the catalogue (models), or a family with its sizes",
-        "precision": "of weights and products in the forward and backward pass",
+        "precision": "of weights and products in the forward and backward pass; fp32, as tf32 where it can be",
         "optimizer": "what updates the weights: a name, or its settings",
         "learning_rate": "step size of the optimizer, before its schedule",
         "Job.batch": "samples that one step takes",

@@ -31,9 +31,12 @@ from dcsim.scenario.user import UserModel
 
 __all__ = ["CnnModel", "Job", "MlpModel", "ModelSpec", "Optimizer", "TransformerModel"]
 
-Precision = Literal["fp32", "bf16", "fp16", "fp8", "mxfp8"]
-NARROW: Final = ("fp8", "mxfp8")
-"""Formats of matrix products alone, with 16 bits elsewhere; fp8 has a scale a tensor, mxfp8 one a block of 32."""
+Precision = Annotated[
+    Literal["fp32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4"],
+    BeforeValidator(lambda found: "fp32" if found == "tf32" else found),  # products of fp32 run so where they can
+]
+NARROW: Final = ("fp8", "mxfp8", "nvfp4")
+"""Formats of matrix products alone, with 16 bits elsewhere; fp8 has a scale a tensor, mxfp8 and nvfp4 one a block."""
 
 
 def _named_or_described(found: Any) -> str | None:
@@ -154,11 +157,11 @@ class Job(Value):
     def _check_split(self) -> None:
         """Refuse what only replicas of one accelerator can do, and what only a parallel plan can."""
         if self.precision in NARROW and not self.parallel.split:
-            rule = "bf16, fp16 or fp32; products of 8 bits need a parallel plan, such as parallel.sharding: optimizer"
+            rule = "bf16, fp16 or fp32; narrower products need a parallel plan, such as parallel.sharding: optimizer"
             raise wrong(rule, found=f'"{self.precision}"', at="precision")
         if not self.parallel.split:
             return
-        if self.parallel.activations == "fp8" and self.precision not in NARROW:
+        if self.parallel.activations == "fp8" and self.precision not in NARROW[:2]:
             rule = "computed, or precision: fp8 or mxfp8 beside it: no other products read 8 bits"
             raise wrong(rule, found='"fp8"', at="parallel.activations")
         if isinstance(self.model, UserModel):

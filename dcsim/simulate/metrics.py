@@ -211,7 +211,8 @@ def _stepping(job: TrainingJob, parts: dict[str, float]) -> dict[str, Metric]:
 def _peak(plan: JobPlan) -> float:
     """Return the peak of an accelerator in the format of a job's matrix products [FLOP/s]."""
     precision = plan.parts.job.precision
-    return matrix_rate("fp8" if precision in NARROW else precision, plan.device.accelerator)
+    narrow = "fp4" if precision == "nvfp4" else "fp8"
+    return matrix_rate(narrow if precision in NARROW else precision, plan.device.accelerator)
 
 
 def _calibrated(plan: JobPlan, step_s: float, bound: str) -> dict[str, Metric]:

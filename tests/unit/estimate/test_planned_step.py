@@ -384,3 +384,19 @@ def test_accelerators_without_measured_runs_are_refused() -> None:
     found = plan_work.setting_of(given, pool("epyc-2s"), SHELF)
     assert isinstance(found, Missing)
     assert found.key == "parallel"
+
+
+@pytest.mark.parametrize(("precision", "tflops"), [("bf16", 2250.0), ("mxfp8", 4500.0), ("nvfp4", 9000.0)])
+def test_four_bits_run_at_twice_the_rate_of_eight_where_there_are_units(precision: str, tflops: float) -> None:
+    given = parts("llama2-7b", {"tensor": 8}, batch=SMALL, software="bridge-2026", precision=precision)
+    for kind in ("dgx-b200", "dgx-b300"):  # the 13,500 TFLOP/s of the latter were fitted as twice its 4,500
+        assert plan_work.peak_rate(given.job, pool(kind)) == tflops * 1e12
+    found = plan_work.setting_of(given, pool(), SHELF)
+    assert (isinstance(found, Missing) and found.key == "precision") == (precision == "nvfp4")
+
+
+def test_fp32_runs_as_tf32_or_outside_matrix_units() -> None:
+    given = parts("llama2-7b", {"tensor": 8}, batch=SMALL, precision="tf32")
+    assert plan_work.peak_rate(given.job, pool()) == 494e12
+    v100 = replace(pool(), accelerator=SHELF.take(Accelerator, "v100-sxm2-32"))
+    assert plan_work.peak_rate(given.job, v100) == 15.7e12

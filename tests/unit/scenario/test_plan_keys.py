@@ -148,7 +148,15 @@ def test_executed_jobs_have_no_plan() -> None:
         load(SAMPLE, ["jobs.learn.parallel.tensor=2"])
 
 
+def test_formats_have_the_names_that_recipes_give_them() -> None:
+    assert load(SAMPLE, [f"{JOB}.precision=tf32"]).scenario.jobs[0].precision == "fp32"
+    keys = [f"{KEY}={{tensor: 2}}", f"{JOB}.precision=nvfp4"]
+    assert load(SAMPLE, keys).scenario.jobs[0].precision == "nvfp4"
+    with pytest.raises(ScenarioError, match=r'activations: found "fp8", expected computed, or precision: fp8'):
+        load(SAMPLE, [*keys, f"{KEY}.activations=fp8"])
+
+
 def test_eight_bits_need_a_plan() -> None:
     assert load(SAMPLE, [f"{JOB}.precision=fp8", f"{KEY}.tensor=2"]).scenario.jobs[0].precision == "fp8"
-    with pytest.raises(ScenarioError, match=r'precision: found "fp8", expected bf16, fp16 or fp32; products of 8 bits'):
+    with pytest.raises(ScenarioError, match=r'precision: found "fp8", expected bf16, fp16 or fp32; narrower products'):
         load(SAMPLE, [f"{JOB}.precision=fp8"])
