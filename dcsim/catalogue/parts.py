@@ -219,7 +219,7 @@ class Kernels(Value):
     )
     power: PositiveNumber = Field(description="exponent by which product rates follow a board's power limit")
     maturing: PositiveNumber = Field(description="yearly fall of what experts cost beside products, from 2025 on")
-    hidden_expert: Fraction = Field(description="share of dispatch beside computation in releases from 2026 on")
+    hidden_expert: Fraction = Field(description="share of dispatch beside computation in releases that overlap both")
     flash2: Fraction = Field(
         description="rate of the fused attention of 2023, written for Ampere, over later ones on later GPUs"
     )

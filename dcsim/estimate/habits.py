@@ -60,6 +60,35 @@ DeepSeek-AI, DeepSeek-V3 Technical Report (2024), section 3.2.1: all of it is hi
 assumption.
 """
 
+WHOLE_STEP = frozenset({"bridge-2026"})
+"""Eras whose latest release runs steps of mixtures as one graph on Blackwell where operands have scales a block.
+
+Dispatch then runs beside computation, products of experts apply the activation function and cast its result, and
+attention runs in 8 bits: Megatron-Bridge, recipes of 26.08 for DeepSeek-V3, Qwen3 and gpt-oss in MXFP8
+(src/megatron/bridge/perf_recipes: ``full_iteration``, ``overlap_moe_expert_parallel_comm``,
+``cutedsl_fused_grouped_mlp``, ``fp8_dot_product_attention``).
+"""
+
+WHOLE_STEP_AGE = 7.0 / 12.0
+"""From which release on they do: 26.08, in years since 2026."""
+
+ULTRA_BYTES = 250e9
+"""Memory beyond which a Blackwell is a Blackwell Ultra (B300, GB300): 288 GB, against 180 to 192 [B]."""
+
+NARROW_ATTENTION = 2.0
+"""Rate of attention in 8 bits over 16 on Blackwell Ultra [1]: an assumption.
+
+Exponentials bound attention on Blackwell, so that 8 bits alone gain nothing; Blackwell Ultra has twice their rate
+(NVIDIA, "Making softmax more efficient with NVIDIA Blackwell Ultra", 2026).
+"""
+
+INTERLEAVED_DISPATCH = frozenset({"bridge-2026"})
+"""Eras that run dispatch beside another micro batch where it leaves the domain and stages have several chunks.
+
+``overlap_moe_expert_parallel_comm`` in Megatron-Bridge's recipes of 25.11 to 26.06 for Qwen3 235B on H100 and
+DeepSeek-V3 on B200; those for experts within a domain do not.
+"""
+
 HOP_INSIDE_S, HOP_OUTSIDE_S = 3e-6, 8e-6
 """Time of a round of a collective between neighbors in a domain and between domains [s]."""
 
@@ -90,6 +119,20 @@ def added_bytes(era: str, gradient: float, total: float) -> float:
 def stops_early(era: str, generation: str) -> float:
     """Return 1 where layers computed again stop at the last result that a gradient reads, else 0."""
     return float(era in STOPPED or (era in STOPPED_LATER and generation in LATER))
+
+
+def whole_step(era: str, generation: str, mixture: bool, block: bool, age: float = WHOLE_STEP_AGE) -> float:
+    """Return 1 where a step of a mixture runs as one graph with products that do the work beside them, else 0.
+
+    ``age`` is that of the release in years since 2026, the latest unless given.
+    """
+    late = age > WHOLE_STEP_AGE - 0.01
+    return float(mixture and block and late and era in WHOLE_STEP and generation == "blackwell")
+
+
+def attention_gain(whole: float, memory_bytes: float) -> float:
+    """Return the rate of attention over that in 16 bits [1]."""
+    return NARROW_ATTENTION if whole and memory_bytes > ULTRA_BYTES else 1.0
 
 
 def spread_of(mixture: bool, generation: str) -> float:

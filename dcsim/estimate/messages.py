@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dcsim.parallel.routing import reached_domains
+from dcsim.parallel.routing import Routing, crossings
 
 Floats = NDArray[np.float64]
 
@@ -66,17 +66,17 @@ def reduce_seconds(size_bytes: Floats, group: Members, links: Links) -> Floats:
 
 
 def exchange_seconds(
-    size_bytes: Floats, chosen: Floats, group: Members, links: Links, nodes: float | Floats = np.inf
+    size_bytes: Floats, chosen: Floats, group: Members, links: Links, routing: Routing | None = None
 ) -> Floats:
     """Return the time of an all-to-all in which each rank gives ``size_bytes``, its own share included [s].
 
-    They are tokens, each for ``chosen`` members of the group at random, in at most ``nodes`` domains. A token crosses
-    to a domain once, whatever the number of its members there, and is handed on inside (DeepSeek-AI, DeepSeek-V3
-    Technical Report (2024), section 3.2.2).
+    They are tokens, each for ``chosen`` members of the group at random, in as many domains as ``routing`` allows. A
+    token crosses to a domain once, whatever the number of its members there, and is handed on inside (DeepSeek-AI,
+    DeepSeek-V3 Technical Report (2024), section 3.2.2), or once for each of them.
     """
     near, far = group.near, np.maximum(group.size / group.near, 1.0)
     token = size_bytes / np.maximum(chosen, 1.0)
-    reached = reached_domains(far, chosen, np.asarray(nodes))
+    reached = crossings(routing or Routing(), far, chosen)
     inside = size_bytes * (near - 1.0) / near / links.inside
     outside = token * reached / links.outside
     hops = (near - 1.0) * links.hop_inside * 0.25 + (far - 1.0) * links.hop_outside

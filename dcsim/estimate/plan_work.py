@@ -18,12 +18,15 @@ from dcsim.estimate.habits import (
     HIDDEN_PIPELINE,
     HOP_INSIDE_S,
     HOP_OUTSIDE_S,
+    INTERLEAVED_DISPATCH,
     LATER,
     MODERN_PIPELINE,
     OLDER_ATTENTION,
     added_bytes,
+    attention_gain,
     hidden_data,
     stops_early,
+    whole_step,
 )
 from dcsim.estimate.host import lacking, offload_of
 from dcsim.estimate.messages import Links
@@ -44,7 +47,7 @@ from dcsim.parallel.parallelism import (
 from dcsim.parallel.routing import Routing
 from dcsim.scenario.parallel import Parallel
 from dcsim.scenario.recompute import computes_again, group_of, share_again
-from dcsim.scenario.transformers import Decoder
+from dcsim.scenario.transformers import Decoder, MixtureModel
 from dcsim.scenario.workload import NARROW, Job
 
 Floats = NDArray[np.float64]
@@ -110,7 +113,7 @@ def work_of(parts: JobParts, pool: PoolParts, setting: Setting, link_rate: float
         shape_of(parts.model),
         plan_of(parts.job, parts.model, _slices(parts.job, pool, domain)),
         precision_of(parts.job),
-        _chip(parts.job, pool, setting),
+        _chip(parts, pool, setting),
         _links(pool, setting, link_rate, domain),
         _habits(parts, pool, setting),
         context=context_of(parts.job.parallel),
@@ -234,12 +237,19 @@ def _slices(job: Job, pool: PoolParts, domain: int) -> float:
     return float(ceil(job.ranks / domain)) if reaches else 1.0
 
 
-def _chip(job: Job, pool: PoolParts, setting: Setting) -> Chip:
-    accelerator, generation, kernels = pool.accelerator, setting.generation, setting.kernels
+def _whole(parts: JobParts, pool: PoolParts) -> float:
+    mixture = isinstance(parts.model, MixtureModel)
+    generation, block = pool.accelerator.generation or "", parts.job.precision == "mxfp8"
+    return whole_step(parts.job.software, generation, mixture, block)
+
+
+def _chip(parts: JobParts, pool: PoolParts, setting: Setting) -> Chip:
+    job, accelerator, generation, kernels = parts.job, pool.accelerator, setting.generation, setting.kernels
     fastest = accelerator.fastest_tdp or accelerator.tdp
     limited = (accelerator.tdp / fastest) ** kernels.power
     half = max(accelerator.peak.get("bf16", 0.0), accelerator.peak.get("fp16", 0.0))
     older = job.software in OLDER_ATTENTION and accelerator.generation in LATER
+    gain = attention_gain(_whole(parts, pool), accelerator.memory)
     return Chip(
         rate=_one(peak_rate(job, pool) * limited),
         rate16=_one(half * limited),
@@ -247,7 +257,7 @@ def _chip(job: Job, pool: PoolParts, setting: Setting) -> Chip:
         cores=_one(float(accelerator.cores or 1)),
         product=_one(generation.product8 if job.precision in NARROW else generation.product16),
         product16=_one(generation.product16),
-        attention=_one(generation.attention * (kernels.flash2 if older else 1.0)),
+        attention=_one(generation.attention * (kernels.flash2 if older else gain)),
         memory=_one(generation.memory),
         depth=_one(kernels.depth),
     )
@@ -269,7 +279,7 @@ def _links(pool: PoolParts, setting: Setting, link_rate: float, domain: int) -> 
 
 def _habits(parts: JobParts, pool: PoolParts, setting: Setting) -> Habits:
     training, kernels, era, parallel = setting.training, setting.kernels, parts.job.software, parts.job.parallel
-    shared = kernels.hidden_expert if era == "bridge-2026" else 0.0
+    whole = _whole(parts, pool)
     hidden = hidden_data(_one(training.hidden_data), _one(_SHARDING[parallel.sharding]))
     dual = DUAL_PIPELINE if parallel.scheduled == "zero-bubble" and parallel.expert > 1 else 0.0
     return Habits(
@@ -282,7 +292,9 @@ def _habits(parts: JobParts, pool: PoolParts, setting: Setting) -> Habits:
         hidden_tensor=_one(training.hidden_tensor),
         hidden_data=hidden if parallel.overlap else _one(0.0),
         hidden_pipeline=_one(HIDDEN_PIPELINE.get(era, MODERN_PIPELINE)),
-        hidden_expert=_one(max(shared, dual)),
+        hidden_expert=_one(max(whole * kernels.hidden_expert, dual)),
+        hidden_far=_one(kernels.hidden_expert if era in INTERLEAVED_DISPATCH else 0.0),
+        merged=_one(whole),
         step_s=_one(training.step_ms * 1e-3),
         micro_s=_one(training.micro_ms * 1e-3),
         routing_s=_one(training.routing_us * 1e-6),

@@ -16,7 +16,7 @@ import numpy as np
 from dcsim.estimate import messages
 from dcsim.estimate.data_messages import data_messages
 from dcsim.estimate.layout import bubble_seconds, chunks_of
-from dcsim.estimate.training import layers_of, message_seconds, step_parts
+from dcsim.estimate.training import hidden_dispatch, layers_of, message_seconds, step_parts
 from dcsim.estimate.work import Floats, Layers, Work
 from dcsim.parallel import layer
 from dcsim.parallel.adapters import adapter_products
@@ -24,7 +24,7 @@ from dcsim.parallel.context import key_bytes
 from dcsim.parallel.held import Held, held, trained
 from dcsim.parallel.layer import Product
 from dcsim.parallel.parallelism import EVERYTHING
-from dcsim.parallel.routing import mean_load, reached_domains
+from dcsim.parallel.routing import crossings, mean_load
 from dcsim.scenario.parallel import Schedule
 from dcsim.workload.operation import CollectiveKind, Group
 
@@ -150,7 +150,7 @@ class _Tellers:
             exposed_s = self.parts["context"] * (1.0 + again / 3.0)
             add("context", "all-gather", self._mesh(("context", context), ("tensor", tensor)), size, exposed_s)
         if self._far(expert, 1):
-            exposed_s = float((seconds["expert"] * (1.0 - habits.hidden_expert))[0])
+            exposed_s = float((seconds["expert"] * (1.0 - hidden_dispatch(work)))[0])
             size = (2.0 + again) * self._dispatched_bytes()
             add("expert", "all-to-all", self._mesh(("expert", expert)), size, exposed_s)
         return found
@@ -158,14 +158,14 @@ class _Tellers:
     def _dispatched_bytes(self) -> float:
         """Return the payload of an all-to-all that puts as much on the network as dispatch and combination once do.
 
-        A token crosses to a domain once, whatever the number of its experts there; in the collective, every rank sends
-        an equal part straight to every other.
+        A token crosses to a domain once or as often as it has experts there; in the collective, every rank sends an
+        equal part straight to every other.
         """
         work = self.work
         shape, plan, precision = work.shape, work.plan, work.precision
         group = messages.members(plan.expert, plan.tensor / plan.tensor, work.links)
         far = plan.expert / group.near
-        reached = reached_domains(far, shape.chosen, work.routing.nodes) * mean_load(work.routing)
+        reached = crossings(work.routing, far, shape.chosen) * mean_load(work.routing)
         width = precision.dispatch_bytes + precision.activation_bytes
         token = layer.routed_elements(shape, plan) / shape.chosen * width
         layers = plan.micro_batches * shape.expert_layers / plan.pipeline

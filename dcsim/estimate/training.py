@@ -124,7 +124,8 @@ def message_seconds(work: Work) -> dict[str, Floats]:
     filling and draining a pipeline waits for those of others too.
     """
     plan, shape, zero = work.plan, work.shape, np.zeros_like(work.plan.tensor)
-    bare = replace(work, habits=replace(work.habits, hidden_tensor=zero, hidden_expert=zero, routing_s=zero))
+    shown = dict.fromkeys(("hidden_tensor", "hidden_expert", "hidden_far", "routing_s"), zero)
+    bare = replace(work, habits=replace(work.habits, **shown))
     layers = plan.micro_batches * (shape.layers + shape.extra_layers) / plan.pipeline
     dense = np.where(shape.mixture, shape.dense_layers / shape.layers, 1.0)
     return {
@@ -217,7 +218,9 @@ def _cast(products: list[tuple[float | Floats, Product]], work: Work) -> Floats:
 
     Where blocks have scales, each direction has its own, so that operands are read twice.
     """
-    moved = sum((share * p.count * p.batch * p.m * p.k for share, p in products), np.zeros_like(work.shape.hidden))
+    kept = 1.0 - work.habits.merged
+    casts = [(share * (kept if one.name == layer.EXPERTS_DOWN else 1.0), one) for share, one in products]
+    moved = sum((share * p.count * p.batch * p.m * p.k for share, p in casts), np.zeros_like(work.shape.hidden))
     return kernels.traffic_seconds(work.precision.narrow * (4.0 + 2.0 * work.precision.block) * moved, work.chip)
 
 
@@ -269,10 +272,13 @@ def _unneeded(work: Work) -> Floats:
     return np.asarray(work.habits.stopped * last / work.kept.group)
 
 
-def _inner(work: Work, dense: Floats) -> Floats:
-    """Return the width of what activation functions of the mean layer read for a token, gates included."""
+def _inner(work: Work, dense: Floats, apart: float | Floats = 1.0) -> Floats:
+    """Return the width of what activation functions of the mean layer read for a token, gates included.
+
+    Of routed experts the share ``apart``.
+    """
     shape, load = work.shape, busiest_load(work.routing, work.plan)
-    mixed = shape.shared_ffn + load * shape.chosen * shape.expert_ffn
+    mixed = shape.shared_ffn + apart * load * shape.chosen * shape.expert_ffn
     return np.asarray((1.0 + shape.gated) * (dense * shape.ffn + (1.0 - dense) * mixed))
 
 
@@ -286,7 +292,7 @@ def _apart(work: Work) -> Floats:
 
 def _memory(work: Work, dense: Floats) -> Floats:
     shape, plan, habits, load = work.shape, work.plan, work.habits, busiest_load(work.routing, work.plan)
-    elements = layer.layer_traffic(shape, plan, _inner(work, dense)) * habits.traffic
+    elements = layer.layer_traffic(shape, plan, _inner(work, dense, 1.0 - habits.merged)) * habits.traffic
     elements = elements + (1.0 - dense) * habits.routed * habits.traffic * load * layer.routed_elements(shape, plan)
     return kernels.traffic_seconds(work.precision.activation_bytes * elements, work.chip)
 
@@ -311,12 +317,22 @@ def _context(work: Work, core: Floats) -> Floats:
 
 def _expert(work: Work) -> Floats:
     """Dispatch and combination of tokens, until the busiest rank has its own, and what routing costs beside."""
-    shape, plan, links, habits, nodes = work.shape, work.plan, work.links, work.habits, work.routing.nodes
+    shape, plan, links, routing = work.shape, work.plan, work.links, work.routing
     group = messages.members(plan.expert, np.ones_like(plan.expert), links)
     elements = busiest_load(work.routing, plan) * layer.routed_elements(shape, plan)
-    there = messages.exchange_seconds(elements * work.precision.dispatch_bytes, shape.chosen, group, links, nodes)
-    back = messages.exchange_seconds(elements * work.precision.activation_bytes, shape.chosen, group, links, nodes)
-    return (there + back) * (1.0 - habits.hidden_expert) + 0.5 * habits.routing_s
+    there = messages.exchange_seconds(elements * work.precision.dispatch_bytes, shape.chosen, group, links, routing)
+    back = messages.exchange_seconds(elements * work.precision.activation_bytes, shape.chosen, group, links, routing)
+    return (there + back) * (1.0 - hidden_dispatch(work)) + 0.5 * work.habits.routing_s
+
+
+def hidden_dispatch(work: Work) -> Floats:
+    """Return the share of dispatch and combination that runs beside computation [1].
+
+    The computation is that of another micro batch, which stages of several chunks have at hand.
+    """
+    habits, plan = work.habits, work.plan
+    far = (plan.virtual > 1) & (plan.expert > work.links.domain)
+    return np.maximum(habits.hidden_expert, np.where(far, habits.hidden_far, 0.0))
 
 
 def _launch(work: Work, each: Floats) -> Floats:

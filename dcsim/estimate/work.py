@@ -40,6 +40,11 @@ class Habits:
         Reads and writes of a score in 16 bits in the forward pass [1].
     hidden_tensor, hidden_data, hidden_pipeline, hidden_expert
         Shares of tensor, data, pipeline and expert communication that run beside computation [1].
+    hidden_far
+        The share of expert communication where it leaves the domain and stages have several chunks of layers, if that
+        is more [1].
+    merged
+        1 where products of experts apply the activation function and cast its result themselves, 0 where kernels do.
     step_s
         What comes once a step: data, logging, synchronization [s].
     micro_s
@@ -62,6 +67,8 @@ class Habits:
     hidden_data: Floats
     hidden_pipeline: Floats
     hidden_expert: Floats
+    hidden_far: Floats
+    merged: Floats
     step_s: Floats
     micro_s: Floats
     routing_s: Floats

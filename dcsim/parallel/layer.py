@@ -33,6 +33,9 @@ class Product:
         return self.count * 2.0 * self.batch * self.m * self.n * self.k
 
 
+EXPERTS_DOWN = "experts down"
+"""Name of the product that reads what the activation function of experts gives."""
+
 _WIDENING = ("query up", "key, value up")
 
 
@@ -100,7 +103,7 @@ def expert_products(shape: Shape, plan: Parallelism, load: float | Floats = 1.0)
     return (
         Product("router", one, rows, experts, shape.hidden, there),
         Product("experts up", held, each, (1.0 + shape.gated) * shape.expert_ffn, shape.hidden, there),
-        Product("experts down", held, each, shape.hidden, shape.expert_ffn, there),
+        Product(EXPERTS_DOWN, held, each, shape.hidden, shape.expert_ffn, there),
     )
 
 

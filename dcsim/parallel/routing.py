@@ -25,11 +25,15 @@ class Routing:
     capacity
         Tokens that every expert takes over the mean: fewer are padded, more are dropped (D. Lepikhin et al., "GShard",
         ICLR 2021, section 2.2) [1]; 0 where all are taken and none is padded.
+    once
+        1 where a token goes once to a domain that has several of its experts, 0 where it goes once for each of them, as
+        in a plain all-to-all.
     """
 
     nodes: Floats = field(default_factory=lambda: np.full(1, np.inf))
     imbalance: Floats = field(default_factory=lambda: np.ones(1))
     capacity: Floats = field(default_factory=lambda: np.zeros(1))
+    once: Floats = field(default_factory=lambda: np.ones(1))
 
 
 def mean_load(routing: Routing) -> Floats:
@@ -50,6 +54,12 @@ def dropped_share(routing: Routing) -> Floats:
     """Return the share of the tokens routed to the busiest rank that its experts have no place for [1]."""
     beyond = 1.0 - routing.capacity / routing.imbalance
     return np.where(routing.capacity > 0, np.maximum(beyond, 0.0), 0.0)
+
+
+def crossings(routing: Routing, domains: Floats, chosen: Floats) -> Floats:
+    """Return how often a token leaves its own domain on average: once to a domain, or once for each choice there."""
+    each = chosen * (domains - 1.0) / domains
+    return np.where(routing.once > 0, reached_domains(domains, chosen, routing.nodes), each)
 
 
 def reached_domains(domains: Floats, chosen: Floats, nodes: Floats) -> Floats:

@@ -23,10 +23,12 @@ from dcsim.estimate.habits import (
     HIDDEN_PIPELINE,
     HOP_INSIDE_S,
     HOP_OUTSIDE_S,
+    INTERLEAVED_DISPATCH,
     LATER,
     MODERN_PIPELINE,
     OLDER_ATTENTION,
     added_bytes,
+    attention_gain,
     hidden_data,
     stops_early,
 )
@@ -34,6 +36,7 @@ from dcsim.estimate.messages import Links
 from dcsim.estimate.training import step_parts
 from dcsim.estimate.work import Habits, Work
 from dcsim.parallel.parallelism import Parallelism, Precision
+from dcsim.parallel.routing import Routing
 from dcsim.parallel.shape import Shape
 
 Floats = NDArray[np.float64]
@@ -83,7 +86,10 @@ def facts_of(settings: Sequence[Setting]) -> Facts:
         "age": column([s.age for s in settings]),
         "async": column([s.asynchronous for s in settings]),
         "eager": column([s.eager for s in settings]),
-        "overlapping": column([1.0 * (s.era == "bridge-2026" and s.age >= 0.0) for s in settings]),
+        "whole": column([s.mixing.whole for s in settings]),
+        "once": column([s.mixing.once for s in settings]),
+        "gain": column([attention_gain(s.mixing.whole, s.sheet.memory) for s in settings]),
+        "interleaved": column([1.0 * (s.era in INTERLEAVED_DISPATCH) for s in settings]),
         "older": column([1.0 * (s.era in OLDER_ATTENTION and s.sheet.generation in LATER) for s in settings]),
         "hidden_expert": column([DUAL_PIPELINE * s.plan.zero_bubble for s in settings]),
         "hidden_pipeline": column([HIDDEN_PIPELINE.get(s.era, MODERN_PIPELINE) for s in settings]),
@@ -117,14 +123,17 @@ def work_of(facts: Facts, constants: Constants) -> Work:
             hidden_data=hidden_data(of_era["hidden_data"], facts.plan.sharding),
             hidden_pipeline=facts.columns["hidden_pipeline"],
             hidden_expert=np.maximum(
-                facts.columns["hidden_expert"], np.where(facts.columns["overlapping"] > 0, common["hidden_expert"], 0.0)
+                facts.columns["hidden_expert"], facts.columns["whole"] * common["hidden_expert"]
             ),
+            hidden_far=facts.columns["interleaved"] * common["hidden_expert"],
+            merged=facts.columns["whole"],
             step_s=of_era["step_ms"] * 1e-3,
             micro_s=of_era["micro_ms"] * 1e-3,
             routing_s=of_era["routing_us"] * 1e-6 * np.exp(-common["maturing"] * facts.columns["age"]),
             routed=common["routed"] * np.exp(-common["maturing"] * facts.columns["age"]),
             jitter=common["jitter"] * one,
         ),
+        routing=Routing(np.full_like(one, np.inf), one, np.zeros_like(one), facts.columns["once"]),
     )  # fmt: skip
 
 
@@ -154,7 +163,7 @@ def _chip(facts: Facts, shares: dict[str, Floats], common: dict[str, Floats]) ->
         cores=columns["cores"],
         product=np.where(narrow, shares["product8"], shares["product16"]),
         product16=shares["product16"],
-        attention=shares["attention"] * np.where(columns["older"] > 0, common["flash2"], 1.0),
+        attention=shares["attention"] * np.where(columns["older"] > 0, common["flash2"], columns["gain"]),
         memory=shares["memory"],
         depth=common["depth"] * np.ones_like(limited),
     )

@@ -9,6 +9,7 @@ from dcsim.accuracy.training.case import Case
 from dcsim.accuracy.training.device import DataSheet, data_sheet, link_rate, network_rate
 from dcsim.accuracy.training.era import era_of, usual_era, year_of
 from dcsim.accuracy.training.metric import Target, target_of
+from dcsim.accuracy.training.mixing import Mixing, mixing_of
 from dcsim.accuracy.training.model import Model, model_of
 from dcsim.accuracy.training.plan import Plan, plan_of
 from dcsim.parallel.parallelism import EVERYTHING
@@ -52,6 +53,7 @@ class Setting:
     """Share of what tensor communication exposes that is hidden by its pipelining with products, as noted [1]."""
     age: float
     """Years of the release since 2026 in an era whose experts still mature, else 0."""
+    mixing: Mixing
     target: Target
 
 
@@ -76,12 +78,14 @@ def setting_of(case: Case) -> Setting | str:
         plan = replace(plan, replicas=max((case.positive("n_devices") or 1.0) / domain, 1.0))
     usual = usual_era(sheet.generation, case.text("precision"))
     era = era_of(_system(case, software), case.text("release"), usual)
+    formats, age = _formats(case, plan, sheet), _age(era, case.text("release"))
+    mixing = mixing_of(case, (era, sheet.generation, age), model.experts > 0, formats.block > 0)
     return Setting(
-        case, model, plan, sheet, _formats(case, plan, sheet), era,
+        case, model, plan, sheet, formats, era,
         link_rate(case, sheet, plan.tensor), network_rate(case, sheet, domain), domain, _slowed(case),
         _EAGER if "eager" in case.text("notes") else 1.0,
         _ASYNCHRONOUS if re.search("async ?tp", case.text("notes"), re.IGNORECASE) else 0.0,
-        _age(era, case.text("release")), target,
+        age, mixing, target,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from dcsim.accuracy.training.case import Case, read
 from dcsim.accuracy.training.constants import FITTED, shipped
 from dcsim.accuracy.training.device import data_sheet, network_rate
 from dcsim.accuracy.training.era import era_of
+from dcsim.accuracy.training.mixing import Mixing, mixing_of
 from dcsim.accuracy.training.model import model_of
 from dcsim.accuracy.training.plan import Plan
 from dcsim.accuracy.training.setting import Setting, setting_of
@@ -196,6 +197,26 @@ def test_cells_that_are_no_numbers_are_told(tmp_path: Path) -> None:
 def test_a_head_alone_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no rows"):
         _predicted(tmp_path, _text().splitlines()[0])
+
+
+@pytest.mark.parametrize(
+    ("columns", "system", "block", "expected"),
+    [
+        ({"software": "HAI-LLM"}, ("te-fp8-2024", "hopper", 0.0), False, Mixing(once=1.0)),
+        ({"software": "NeMo"}, ("te-fp8-2024", "hopper", 0.0), False, Mixing(once=0.0)),
+        ({"software": "NeMo", "notes": "DeepEP"}, ("te-fp8-2024", "hopper", 0.0), False, Mixing(once=1.0)),
+        ({"node_size": "8"}, ("bridge-2026", "blackwell", 1 / 12), True, Mixing(once=0.0)),
+        ({"node_size": "8"}, ("bridge-2026", "blackwell", 3 / 12), True, Mixing(once=1.0)),
+        ({"node_size": "72"}, ("bridge-2026", "blackwell", -1 / 12), False, Mixing(once=1.0)),
+        ({"node_size": "72"}, ("bridge-2026", "blackwell", 7 / 12), True, Mixing(once=1.0, whole=1.0)),
+        ({"node_size": "8"}, ("bridge-2026", "hopper", 7 / 12), False, Mixing(once=1.0)),
+        ({"node_size": "72", "notes": "alltoall"}, ("bridge-2026", "blackwell", 7 / 12), False, Mixing(once=0.0)),
+    ],
+)
+def test_the_rule_of_mixtures(
+    columns: dict[str, str], system: tuple[str, str, float], block: bool, expected: Mixing
+) -> None:
+    assert mixing_of(Case(columns), system, True, block) == expected
 
 
 def test_size_tells_gates_and_heads() -> None:

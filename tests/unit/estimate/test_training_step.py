@@ -12,7 +12,7 @@ from dcsim.compute.kernels import Chip
 from dcsim.estimate import messages
 from dcsim.estimate.habits import added_bytes, hidden_data
 from dcsim.estimate.messages import Links, Members
-from dcsim.estimate.training import PARTS, layers_of, step_parts, step_seconds
+from dcsim.estimate.training import PARTS, hidden_dispatch, layers_of, step_parts, step_seconds
 from dcsim.estimate.work import Habits, Work
 from dcsim.parallel.model_shape import shape_of
 from dcsim.parallel.parallelism import Parallelism, Precision
@@ -120,6 +120,30 @@ def test_a_token_crosses_to_a_domain_once() -> None:
     links = replace(work().links, inside=np.array([1e30]), hop_inside=np.zeros(1), hop_outside=np.zeros(1))
     found = float(messages.exchange_seconds(np.array([1e9]), np.array([2.0]), group, links)[0])
     assert found == pytest.approx(0.75 * 0.5e9 / 4e10, rel=1e-12)
+
+
+def test_dispatch_hides_behind_other_micro_batches_where_stages_have_several_chunks_and_it_leaves_the_domain() -> None:
+    def hidden(**plan: float) -> float:
+        given = work("deepseek-v3", **plan)
+        far = replace(given.habits, hidden_expert=np.array([0.2]), hidden_far=np.array([0.5]))
+        return float(hidden_dispatch(replace(given, habits=far))[0])
+
+    assert hidden(pipeline=4.0, virtual=2.0, expert=16.0) == 0.5
+    assert hidden(pipeline=4.0, virtual=2.0, expert=8.0) == 0.2  # domains of eight
+    assert hidden(pipeline=4.0, expert=16.0) == 0.2
+
+
+def test_products_that_do_the_work_beside_them_save_its_traffic() -> None:
+    # DeepSeek-V3, 58 layers of experts and 1 beside the stack that is like the mean one; 4,096 tokens of 8 choices and
+    # width 2,048: the activation function moves 3 x 2 numbers of 2 bytes, thrice with the backward pass, and casts of
+    # what it gives 4 bytes, twice.
+    apart = work("deepseek-v3")
+    apart = replace(apart, precision=replace(apart.precision, narrow=np.ones(1)))
+    merged = replace(apart, habits=replace(apart.habits, merged=np.ones(1)))
+    less = float((step_parts(apart)["memory"] - step_parts(merged)["memory"])[0])
+    layers = float((58.0 * (1.0 + apart.shape.extra_layers / 61.0))[0])
+    numbers = layers * float(apart.shape.sequence[0]) * 8 * 2048
+    assert less == pytest.approx(numbers * (3 * 6 * 2.0 + 2 * 4.0) / (3.35e12 * 0.8), rel=1e-9)
 
 
 def test_layers_that_do_not_divide_are_laid_out_at_best() -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from dcsim.parallel.parallelism import Parallelism
-from dcsim.parallel.routing import Routing, busiest_load, dropped_share, mean_load, reached_domains
+from dcsim.parallel.routing import Routing, busiest_load, crossings, dropped_share, mean_load, reached_domains
 
-NUMBERS = {"nodes": np.inf, "imbalance": 1.0, "capacity": 0.0}
+NUMBERS = {"nodes": np.inf, "imbalance": 1.0, "capacity": 0.0, "once": 1.0}
 
 
 def routing(**given: float) -> Routing:
@@ -44,6 +44,13 @@ def test_a_limit_of_four_nodes_saves_a_third_of_what_deepseek_sends() -> None:
     assert reached(8.0, 8.0, np.inf) == pytest.approx(7 * (1 - (7 / 8) ** 8), rel=1e-12)
     assert reached(8.0, 8.0, 4.0) == pytest.approx(3.5 * (1 - 0.75**8), rel=1e-12)
     assert reached(1.0, 8.0, 4.0) == 0.0
+
+
+def test_a_plain_all_to_all_sends_a_token_once_for_each_choice() -> None:
+    # Of 8 choices on 4 domains, 6 are elsewhere; going once to each domain, 4 (1 - (3/4)^8) x 3/4 = 2.70 are.
+    four, eight = np.array([4.0]), np.array([8.0])
+    assert float(crossings(routing(once=0.0), four, eight)[0]) == pytest.approx(6.0, rel=1e-12)
+    assert float(crossings(routing(), four, eight)[0]) == pytest.approx(3 * (1 - 0.75**8), rel=1e-12)
 
 
 @pytest.mark.parametrize(
