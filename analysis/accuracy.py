@@ -147,9 +147,12 @@ not. Errors inside a source are larger than what a whole source is off, so offse
   layers of experts took up to three times what later ones take. Their launches, versions of the kernels of experts and
   of attention with sinks, and what is recomputed are missing; recipes tell dispatchers and graphs of later ones.
 - *`vtrain-multi`*: the predictions of nine runs with tensor groups of 2, 4 or 8 are 13 to 49 % too short, beside
-  neighbors of the same source that are within 5 %; the table lacks where ranks were placed and repeats.
-- *`vtrain-single`*: kernels in tensor groups of eight on one sample take longer to launch, and the predictions of
-  two runs are a third too long beside alike ones that are right; the host processor is missing.
+  neighbors of the same source that are within 5 %. Neither placement nor the number of micro batches or messages
+  tells them apart: of one plan, two samples a micro batch take longer than three; repeats are missing.
+- *`vtrain-single`*: times a layer repeat within 2 % for one hidden size, tensor group and micro batch, whatever stages
+  and replicas, but two samples in tensor groups of two take as long as host and device in turn at a hidden size of
+  2,048, and four at 1,024 as long as the longer one. Heads that are not split take 10 ms a micro batch more than their
+  FLOPs and bytes. The table names Megatron-LM, the data of the source Megatron-DeepSpeed; the processor is missing.
 - *`mosaic-*`*: layers computed again cost less on A100 of 80 GB than of 40 GB, and predictions of runs whose weights
   nearly fill the memory are 7 to 14 % too short; the version of PyTorch and the retries of its allocator are missing.
 - *`mlperf-lora` and `torchtitan`*: context groups of eight with 1,024 tokens a rank, and sequences from 131,072 tokens

@@ -34,31 +34,39 @@ PARTS = (
 )  # fmt: skip
 """What a step's time is made of; communication is what of it is exposed."""
 
-LAUNCHED, LAUNCHED_TOGETHER = 3.0, 2.0
-"""Order of the norm that joins times on device and host: kernels are short and long, so each waits for the other.
+LAUNCHED = 4.0
+"""Order of the norm that joins times on device and host: an assumption, by the errors of runs that no fit saw.
 
-Lower in tensor groups, whose every collective waits for the slowest host, so that none runs ahead: an assumption, by
-the errors of runs that the fit did not see.
+Kernels queue, so that the longer one counts over many alike layers; it is soft where micro batches begin and end with
+an empty queue, and because passes differ in which of both is longer.
 """
 
 FEWER = 5
 """Layers that the stage with the head may hold less than the others."""
 
 KERNELS = 24.0
-"""Kernels of a layer's forward pass, and half of those of its backward pass: an assumption, counted in eager mode."""
+"""Kernels of a layer's forward pass, and half of those of its backward pass: an assumption, counted in eager mode.
 
-SOFTMAX_KERNELS, SOFTMAX_PASSES = 4.0, 16.0
-"""Kernels that do a softmax beside the first where no single one can, and what they read and write more.
+Collectives of tensor groups are kernels beside them, two all-reduces a pass or as many gathers and scatters.
+"""
+
+SOFTMAX_KERNELS, SOFTMAX_PASSES = 12.0, 16.0
+"""Kernels' worth of host time of a softmax beside the first where no single kernel can, and what they move more.
 
 Megatron-LM's fused softmax (fused_softmax.py and scaled_upper_triang_masked_softmax.h, 2021) takes sequences of up to
 2,048 tokens and multiples of four heads and samples; else scores are widened to 32 bits, scaled, masked, normalized and
-narrowed, each by a kernel: 36 bytes a score instead of 4, and 2 make a pass.
+narrowed, each by a kernel: 36 bytes a score instead of 4, and 2 make a pass. By that count they are 14 kernels more in
+the four passes of a layer that runs again; that each costs the host thrice what others do is an assumption, by runs on
+one sample in tensor groups of eight.
 """
 
 _SOFTMAX_ROWS, _SOFTMAX_TOKENS = 4.0, 2048.0
 
 _ADAM_BYTES = 18.0  # an element's master weight, two moments, gradient and weight, each moved once
 _LOSS_BYTES = 20.0  # a logit: written and read in 16 and 32 bits by softmax and cross entropy, forward and backward
+# The same in Megatron-LM up to 2023 (mpu/cross_entropy.py), a kernel for each: widened (6), maximum (4), less that (8),
+# exponential (8), sum (4), division (8), times the gradient (8), narrowed (6).
+_EAGER_LOSS_BYTES = 52.0
 _BACKWARD = 2.0  # memory-bound kernels of the backward pass move about twice what those of the forward pass do
 _FLASH_BACKWARD = 2.5  # five products instead of two (FlashAttention-2)
 _UNALIGNED = 0.125  # rate of products whose rows are no multiple of 16 bytes: matrix units stay idle (NVIDIA's guide)
@@ -186,8 +194,8 @@ def _head(work: Work) -> Pass:
     (product,) = layer.head_products(work.shape, work.plan)
     matmul = _product(product, work, narrow=False) + _gradients(product, work, work.plan.adapters, narrow=False)
     logits = product.m * product.n
-    memory = kernels.traffic_seconds(_LOSS_BYTES * logits * work.habits.traffic, work.chip)
-    memory = memory + _accumulation([(1.0, product)], work)
+    each = np.where(work.habits.fused > 0, _LOSS_BYTES * work.habits.traffic, _EAGER_LOSS_BYTES)
+    memory = kernels.traffic_seconds(each * logits, work.chip) + _accumulation([(1.0, product)], work)
     heads = 1.0 + work.shape.extra_layers
     return Pass(heads * matmul, zero, heads * memory, zero, zero, zero)
 
@@ -340,9 +348,10 @@ def _launch(work: Work, each: Floats) -> Floats:
     plan, shape, habits = work.plan, work.shape, work.habits
     passes = 3.0 + plan.recomputed
     expert = np.where(shape.mixture, 0.5, 0.0)
-    count = KERNELS * (1.0 + expert) + SOFTMAX_KERNELS * _apart(work)
+    together = np.where(plan.tensor > 1, np.where(plan.sequence > 0, _GATHERS, _GATHERS / 2.0), 0.0)
+    count = KERNELS * (1.0 + expert) + SOFTMAX_KERNELS * _apart(work) + together
     host = habits.launch_s * count * passes
-    return at_least(each, host, np.where(plan.tensor > 1, LAUNCHED_TOGETHER, LAUNCHED)) - each
+    return at_least(each, host, LAUNCHED) - each
 
 
 def _stages(work: Work, each: Floats, head: Floats) -> Floats:

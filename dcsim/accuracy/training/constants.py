@@ -89,8 +89,8 @@ OWN: Mapping[str, Mapping[str, float]] = MappingProxyType(
         # launches off the host; XLA cuts products so that collectives run beside them. That hides less of the weights
         # of FSDP: Llama 3 70B is at 50 % of a TPU v6e's peak with 40,960 tokens a chip, at 46 % with 16,384
         # (tpu-recipes, 2025).
-        "megatron-2021": {"launch_us": 20.0, "traffic": 0.65, "hidden_tensor": 0.3},
-        "deepspeed-2022": {"launch_us": 20.0, "traffic": 0.65, "hidden_tensor": 0.3},
+        "megatron-2021": {"launch_us": 30.0, "traffic": 0.65, "hidden_tensor": 0.3},
+        "deepspeed-2022": {"launch_us": 30.0, "traffic": 0.65, "hidden_tensor": 0.3},
         "flash-2023": {"traffic": 1.0},
         "te-fp8-2024": {"launch_us": 5.0, "traffic": 0.6, "hidden_tensor": 0.6, "unstated": 0.0},
         "mlperf-2024": {"launch_us": 2.0, "traffic": 0.5, "hidden_tensor": 0.7, "step_ms": 3.0, "unstated": 0.0},

@@ -204,11 +204,19 @@ def test_softmax_of_two_heads_is_done_by_several_kernels() -> None:
     assert two_heads - four_rows / 2.0 == pytest.approx(more, rel=1e-9)
 
 
-@pytest.mark.parametrize(("tensor", "order"), [(1.0, 3.0), (2.0, 2.0)])
-def test_tensor_groups_wait_for_hosts_more(tensor: float, order: float) -> None:
-    mean = layers_of(work(tensor=tensor))
-    each, host = mean.forward_s + mean.backward_s, 3.0 * 24.0 * 5e-6
-    assert mean.launch_s == pytest.approx((each**order + host**order) ** (1.0 / order) - each, rel=1e-9)
+@pytest.mark.parametrize(("tensor", "sequence", "kernels"), [(1.0, 0.0, 24.0), (2.0, 0.0, 26.0), (2.0, 1.0, 28.0)])
+def test_collectives_of_tensor_groups_are_launched_too(tensor: float, sequence: float, kernels: float) -> None:
+    # Two all-reduces a pass, or two gathers and two scatters, beside 24 kernels; a pass forward and two backward.
+    mean = layers_of(work(tensor=tensor, sequence=sequence))
+    each, host = mean.forward_s + mean.backward_s, 3.0 * kernels * 5e-6
+    assert mean.launch_s == pytest.approx((each**4.0 + host**4.0) ** 0.25 - each, rel=1e-9)
+
+
+def test_losses_of_several_kernels_move_52_bytes_a_logit() -> None:
+    fused, apart = (replace(work(), habits=replace(work().habits, fused=np.full(1, of))) for of in (1.0, 0.0))
+    logits = 8192.0 * 128256.0
+    more = layers_of(apart).head.memory - layers_of(fused).head.memory
+    assert more == pytest.approx((52.0 - 20.0) * logits / (3.35e12 * 0.8), rel=1e-9)
 
 
 def test_sharded_weights_come_ahead_in_eras_that_hide_no_gradients() -> None:
