@@ -53,6 +53,7 @@ class TrainingJob:
         self.step_spans: tuple[SpanRow, ...] = ()
         self.step_alone_s = 0.0
         self.step_parts: dict[str, float] = {}  # of a parallel plan, in its last attempt [s]
+        self.step_hidden: dict[str, float] = {}  # messages beside computation, by part [s]
         self._phase = ("queued", 0.0, "")
         self._energy_before_j = 0.0
         self._allocation: Allocation | None = None
@@ -146,6 +147,7 @@ class TrainingJob:
         stages, self.step_alone_s = alone.stages, alone.duration_s
         split = self.plan.split
         self.step_parts = {} if split is None else placed_parts(split.at(1.0), stages)
+        self.step_hidden = {} if split is None else split.step.hidden
         mixed = self.plan.program.mesh or split is not None
         named = "by kind" if mixed else self.plan.parts.job.reduction.kind
         self.collectives = tuple(collective_rows(stages, named))

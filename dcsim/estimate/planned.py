@@ -15,6 +15,7 @@ import numpy as np
 
 from dcsim.estimate import messages
 from dcsim.estimate.data_messages import data_messages
+from dcsim.estimate.hidden import hidden_seconds
 from dcsim.estimate.layout import bubble_seconds, chunks_of
 from dcsim.estimate.training import hidden_dispatch, layers_of, message_seconds, step_parts
 from dcsim.estimate.work import Floats, Layers, Work
@@ -52,7 +53,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """A step: its parts [s], which sum to its time, and its traffic between domains.
+    """A step: its parts [s], which sum to its time, what computation covers beside them, its traffic between domains.
 
     ``flops``, on units of the peak ``flop_rate`` [FLOP/s], ``memory_bytes`` and ``link_bytes``, sent to peers in the
     domain, are of the mean rank, what runs again included; ``model_flops`` are those of the
@@ -63,6 +64,7 @@ class PlannedStep:
     ranks: int
     micro_batches: int
     parts: dict[str, float]
+    hidden: dict[str, float]
     traffic: tuple[Traffic, ...]
     flops: float
     flop_rate: float
@@ -90,6 +92,7 @@ def planned_step(work: Work, schedule: Schedule) -> PlannedStep:
         ranks=round(float(work.plan.ranks[0])),
         micro_batches=micro_batches,
         parts=parts,
+        hidden={name: float(times[0]) for name, times in hidden_seconds(work, mean).items()},
         traffic=traffic,
         flops=flops,
         flop_rate=float(work.chip.rate[0]),

@@ -136,11 +136,13 @@ TABLES: Mapping[str, TableDefinition] = MappingProxyType(
         "step_parts": _table(
             "Where a step's time goes",
             "Seconds of a step of each job with a parallel plan, alone on its links: what computes, what of the "
-            "communication no computation covers, the pipeline's bubble and the rest; the parts sum to the step.",
+            "communication no computation covers, the pipeline's bubble and the rest; the parts sum to the step. "
+            "Hidden is what of a part's messages runs beside computation as long as nothing else is on its links.",
             job="",
             part="",
             seconds="s",
             share="1",
+            hidden_s="s",
         ),
         "energy": _table(
             "Where the energy goes",

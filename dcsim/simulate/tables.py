@@ -81,8 +81,9 @@ def _breakdown(center: DataCenter) -> Iterable[Sequence[Any]]:
 
 def _step_parts(center: DataCenter) -> Iterable[Sequence[Any]]:
     for job in center.jobs:
-        whole_s = sum(job.step_parts.values())
-        yield from ((job.name, part, seconds, seconds / whole_s) for part, seconds in job.step_parts.items() if seconds)
+        whole_s, hidden = sum(job.step_parts.values()), job.step_hidden
+        rows = ((part, seconds, hidden.get(part, 0.0)) for part, seconds in job.step_parts.items())
+        yield from ((job.name, part, s, s / whole_s, hidden_s) for part, s, hidden_s in rows if s or hidden_s)
 
 
 def _trials(center: DataCenter) -> Iterable[Sequence[Any]]:

@@ -32,6 +32,7 @@ from dcsim.estimate.habits import (
     hidden_data,
     stops_early,
 )
+from dcsim.estimate.hidden import hidden_seconds
 from dcsim.estimate.messages import Links
 from dcsim.estimate.training import step_parts
 from dcsim.estimate.work import Habits, Work
@@ -187,6 +188,11 @@ def parts(facts: Facts, constants: Constants) -> dict[str, Floats]:
     found = step_parts(work_of(facts, constants))
     extra = facts.columns["slowed"] - 1.0
     return {**found, "jitter": found["jitter"] + extra * sum(found.values(), np.zeros_like(extra))}
+
+
+def hidden(facts: Facts, constants: Constants) -> dict[str, Floats]:
+    """Return what of the communication of every step computation covers, by part [s]."""
+    return hidden_seconds(work_of(facts, constants))
 
 
 def seconds(facts: Facts, constants: Constants) -> Floats:

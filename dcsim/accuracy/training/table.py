@@ -13,13 +13,14 @@ from dcsim.accuracy.training import convolution
 from dcsim.accuracy.training.case import Case, misread, read
 from dcsim.accuracy.training.constants import Constants, shipped
 from dcsim.accuracy.training.convolution import Images, images_of
-from dcsim.accuracy.training.predict import facts_of, parts
+from dcsim.accuracy.training.predict import facts_of, hidden, parts
 from dcsim.accuracy.training.setting import Setting, setting_of
 from dcsim.estimate.habits import spread_of
 
 SHIPPED: Final = Path(__file__).parents[1] / "cases" / "training.csv"
 """The runs that the constants were fitted to."""
 
+_HIDDEN = "hidden_"
 _STYLES = (("expert", "experts"), ("context", "context"), ("pipeline", "pipeline"), ("tensor", "tensor"))
 
 
@@ -64,10 +65,12 @@ def rows_of(cases: Sequence[Case], constants: Constants, fitted: Mapping[str, Ca
 
 
 def _steps(settings: Sequence[Setting], constants: Constants) -> list[dict[str, float]]:
-    """Return the parts of every step [s]."""
+    """Return the parts of every step [s], and as "hidden_" with a part's name what of its messages takes no time."""
     if not settings:
         return []
-    found = parts(facts_of(settings), constants)
+    facts = facts_of(settings)
+    covered = {f"{_HIDDEN}{name}": times for name, times in hidden(facts, constants).items()}
+    found = parts(facts, constants) | covered
     return [{name: float(part[place]) for name, part in found.items()} for place in range(len(settings))]
 
 
@@ -81,7 +84,8 @@ def _setting(case: Case) -> Setting | Images | str:
 def _row(case: Case, run: tuple[Setting | Images, str], step: Mapping[str, float], seen: bool) -> Row:
     """Return the row of a run whose step has the parts ``step`` [s]; they are columns of their own."""
     setting, style = run
-    target, step_s = setting.target, sum(step.values())
+    target = setting.target
+    step_s = sum(seconds for name, seconds in step.items() if not name.startswith(_HIDDEN))
     if not np.isfinite(step_s) or step_s <= 0.0:
         return _without(case, "the row does not fit together: no finite step time", seen)
     predicted = target.of_step(step_s)
@@ -94,7 +98,12 @@ def _row(case: Case, run: tuple[Setting | Images, str], step: Mapping[str, float
         "era": setting.era,
     }
     given = (case.id, target.metric, target.unit, target.measured, predicted, low, high, seen)
-    return Row(*given, groups=groups, more={f"{name}_s": part for name, part in step.items()})
+    return Row(*given, groups=groups, more={_column(name): part for name, part in step.items()})
+
+
+def _column(part: str) -> str:
+    """Return the column of a part: those of parts end in _s and sum to the step, what is hidden is beside them."""
+    return f"{part}_seconds" if part.startswith(_HIDDEN) else f"{part}_s"
 
 
 def _spread(run: Setting | Images) -> float:
