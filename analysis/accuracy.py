@@ -160,7 +160,7 @@ not. Errors inside a source are larger than what a whole source is off, so offse
 - *`tpu-recipes`*: the table says 4,096 tokens for `tpu-recipes-001`, its recipe says 8,192 in half as many sequences;
   it says no tensor groups for `tpu-recipes-002`, its script says eight. With those they would be 11 % nearer. The one
   slice of `tpu-recipes-010` is two by its recipe, which changes nothing here.
-- *Single runs* of `mt-nlg`, `gpt-neox`, `opt`, `palm`, `frontier` and `maxtext-a3` are 10 to 24 % off, each of a system
+- *Single runs* of `mt-nlg`, `gpt-neox`, `opt`, `palm` and `frontier` are 10 to 24 % off, each of a system
   that few or no other rows have.
 """
 

@@ -10,11 +10,12 @@ from dcsim.accuracy.training.device import DataSheet, data_sheet, link_rate, net
 from dcsim.accuracy.training.era import era_of, usual_era, year_of
 from dcsim.accuracy.training.metric import Target, target_of
 from dcsim.accuracy.training.mixing import Mixing, mixing_of
-from dcsim.accuracy.training.model import Model, model_of
+from dcsim.accuracy.training.model import Model, model_of, parameters
 from dcsim.accuracy.training.plan import Plan, plan_of
 from dcsim.parallel.parallelism import EVERYTHING
 
 _EAGER = 2.0  # three kernels or four instead of a compiled one: torchtitan's 16 % of Llama 3 8B, an assumption beyond
+_STATES, _HALF = 16.0, 0.5
 _ASYNCHRONOUS = 0.5  # torchtitan's 4 to 16 % of a step
 
 
@@ -72,12 +73,12 @@ def setting_of(case: Case) -> Setting | str:
     target = target_of(case, model, plan, sheet)
     if isinstance(target, str):
         return target
-    domain = case.positive("node_size") or sheet.domain
-    if sheet.generation.startswith("tpu"):
-        domain = _slice(case, sheet)
-        plan = replace(plan, replicas=max((case.positive("n_devices") or 1.0) / domain, 1.0))
     usual = usual_era(sheet.generation, case.text("precision"))
     era = era_of(_system(case, software), case.text("release"), usual)
+    tpu = sheet.generation.startswith("tpu")
+    domain = _slice(case, sheet) if tpu else case.positive("node_size") or sheet.domain
+    if tpu or (era == "maxtext" and plan.sharding >= EVERYTHING and _holds_all(model, domain * sheet.memory)):
+        plan = replace(plan, replicas=max((case.positive("n_devices") or 1.0) / domain, 1.0))
     formats, age = _formats(case, plan, sheet), _age(era, case.text("release"))
     mixing = mixing_of(case, (era, sheet.generation, age), model.experts > 0, formats.block > 0)
     return Setting(
@@ -87,6 +88,15 @@ def setting_of(case: Case) -> Setting | str:
         _ASYNCHRONOUS if re.search("async ?tp", case.text("notes"), re.IGNORECASE) else 0.0,
         age, mixing, target,
     )  # fmt: skip
+
+
+def _holds_all(model: Model, memory: float) -> bool:
+    """Return whether a server holds all of a model, so that MaxText on GPUs shards weights inside of each.
+
+    Its recipes of 7B do (configs/a3/llama_2_7b, 2024), those of 70B do not: half of the memory for 16 bytes a parameter
+    is an assumption.
+    """
+    return _STATES * parameters(model) < _HALF * memory
 
 
 def _slice(case: Case, sheet: DataSheet) -> float:

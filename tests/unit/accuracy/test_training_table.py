@@ -74,6 +74,20 @@ def test_gpt_neox_counted_attention_sixtyfold_until_late_in_2023(cases: list[Cas
 
 
 @pytest.mark.parametrize(
+    ("model", "software", "replicas"),
+    [("llama2-7b", "MaxText", 8.0), ("llama2-70b", "MaxText", 1.0), ("llama2-7b", "torchtitan", 1.0)],
+)
+def test_maxtext_shards_weights_inside_servers_that_hold_all_of_them(
+    model: str, software: str, replicas: float
+) -> None:
+    """16 B of 6.7e9 parameters are 108 GB, those of 69e9 are 1.1 TB; half of eight times 80 GB is 320 GB."""
+    told = {"id": "one", "n_devices": "64", "node_size": "8", "device": "H100", "dp_sharding": "fsdp", "step_s": "1"}
+    setting = setting_of(Case({**told, "model": model, "software": software}))
+    assert isinstance(setting, Setting)
+    assert setting.plan.replicas == replicas
+
+
+@pytest.mark.parametrize(
     ("words", "gb_per_s"),
     [
         ("8x400Gb/s NDR IB per node", 50.0),
