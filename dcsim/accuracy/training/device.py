@@ -14,6 +14,7 @@ _BYTES_PER_S = {
     "Gb/s": 1.25e8, "Gbps": 1.25e8, "Gbit/s": 1.25e8, "Tb/s": 1.25e11, "Tbps": 1.25e11, "Tbit/s": 1.25e11, "GB/s": 1e9,
 }  # fmt: skip
 _OMNI_PATH = 0.6  # its host does what other cards do themselves: an assumption
+_FOURS, _THROUGH_HOST = "4-GPU links", 10.0
 _FILE = Path(__file__).parents[1] / "cases" / "devices.csv"
 
 
@@ -101,15 +102,31 @@ def _named_rate(words: str, sheet: DataSheet, domain: float) -> float:
 def link_rate(case: Case, sheet: DataSheet, tensor: float) -> float:
     """Return what a device sends to ``tensor`` - 1 peers, one direction [B/s]; wiring that the table names lowers it.
 
-    Of the twelve links of an A100, four join two devices of a node that has no switches. V100 without switches have
-    their links dealt out to their peers.
+    Of the twelve links of an A100, four join two devices of a node that has no switches; a tensor group of two such
+    groups of four has several rings: two thirds of the links, an assumption. V100 without switches have their links
+    dealt out to their peers.
     """
     words = case.text("intra_link")
     if sheet.name == "v100" and "switch" not in words.lower():
         peers = max((case.positive("node_size") or sheet.domain) - 1.0, 1.0)
         return sheet.link * min(max(tensor - 1.0, 1.0) / peers, 1.0)
-    if "4-GPU links" in words:
-        return sheet.link / 3.0
+    if _FOURS in words:
+        return sheet.link * (2.0 if _crosses(case, tensor) else 1.0) / 3.0
     if words.lower().startswith("pcie"):
         return min(sheet.link, 64e9 if "5" in words else 32e9)
     return sheet.link
+
+
+def half_size(case: Case, tensor: float) -> float:
+    """Return how much larger messages of a tensor group are at half of the links' rate than those inside switches [1].
+
+    Between groups of four devices they pass the host, whose copies and threads take their time for each. An assumption:
+    what BLOOM's steps of tensor groups of eight with micro batches of 1 to 8 leave for their messages is some 50, 65,
+    120 and 150 GB/s.
+    """
+    return _THROUGH_HOST if _crosses(case, tensor) else 1.0
+
+
+def _crosses(case: Case, tensor: float) -> bool:
+    """Return whether a tensor group has members in two groups of four devices that no link joins."""
+    return _FOURS in case.text("intra_link") and tensor > 4

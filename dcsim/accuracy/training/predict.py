@@ -78,7 +78,10 @@ def facts_of(settings: Sequence[Setting]) -> Facts:
             name: column([getattr(s.sheet, name) for s in settings])
             for name in ("rate16", "bandwidth", "cores", "power")
         },
-        **{name: column([getattr(s, name) for s in settings]) for name in ("link", "network", "domain", "slowed")},
+        **{
+            name: column([getattr(s, name) for s in settings])
+            for name in ("link", "half", "network", "domain", "slowed")
+        },
         "unstated": column([s.plan.unstated for s in settings]),
         "target": column([s.target.step_s for s in settings]),
         "stopped": column([stops_early(s.era, s.sheet.generation) for s in settings]),
@@ -179,7 +182,7 @@ def _links(facts: Facts, share: Floats, common: dict[str, Floats]) -> Links:
         domain=columns["domain"],
         hop_inside=HOP_INSIDE_S * one,
         hop_outside=HOP_OUTSIDE_S * one,
-        half=common["half_mb"] * 1e6 * one,
+        half=common["half_mb"] * 1e6 * columns["half"],
     )
 
 

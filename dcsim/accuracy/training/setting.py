@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from dcsim.accuracy.training.case import Case
-from dcsim.accuracy.training.device import DataSheet, data_sheet, link_rate, network_rate
+from dcsim.accuracy.training.device import DataSheet, data_sheet, half_size, link_rate, network_rate
 from dcsim.accuracy.training.era import era_of, usual_era, year_of
 from dcsim.accuracy.training.metric import Target, target_of
 from dcsim.accuracy.training.mixing import Mixing, mixing_of
@@ -44,6 +44,8 @@ class Setting:
     formats: Formats
     era: str
     link: float
+    half: float
+    """Size of a message at half of the links' rate over that inside switches [1]."""
     network: float
     domain: float
     slowed: float
@@ -83,7 +85,8 @@ def setting_of(case: Case) -> Setting | str:
     mixing = mixing_of(case, (era, sheet.generation, age), model.experts > 0, formats.block > 0)
     return Setting(
         case, model, plan, sheet, formats, era,
-        link_rate(case, sheet, plan.tensor), network_rate(case, sheet, domain), domain, _slowed(case),
+        link_rate(case, sheet, plan.tensor), half_size(case, plan.tensor), network_rate(case, sheet, domain), domain,
+        _slowed(case),
         _EAGER if "eager" in case.text("notes") else 1.0,
         _ASYNCHRONOUS if re.search("async ?tp", case.text("notes"), re.IGNORECASE) else 0.0,
         age, mixing, target,

@@ -12,7 +12,7 @@ from dcsim.accuracy import score
 from dcsim.accuracy.training import table
 from dcsim.accuracy.training.case import Case, read
 from dcsim.accuracy.training.constants import FITTED, shipped
-from dcsim.accuracy.training.device import data_sheet, network_rate
+from dcsim.accuracy.training.device import data_sheet, half_size, link_rate, network_rate
 from dcsim.accuracy.training.era import era_of
 from dcsim.accuracy.training.mixing import Mixing, mixing_of
 from dcsim.accuracy.training.model import model_of
@@ -58,6 +58,24 @@ def test_what_runs_on_tpus_is_of_xla_whoever_submits_it(device: str, era: str) -
     setting = setting_of(Case({**told, "device": device}))
     assert isinstance(setting, Setting)
     assert setting.era == era
+
+
+@pytest.mark.parametrize(
+    ("words", "tensor", "links", "half"),
+    [
+        ("NVLink3 (4-GPU links)", 4.0, 4, 1.0),
+        ("NVLink3 (4-GPU links)", 8.0, 8, 10.0),
+        ("NVLink3 600GB/s", 8.0, 12, 1.0),
+    ],
+)
+def test_tensor_groups_that_cross_groups_of_four_pass_the_host(
+    words: str, tensor: float, links: float, half: float
+) -> None:
+    # An A100 has twelve links of 25 GB/s one way.
+    case, sheet = Case({"intra_link": words}), data_sheet("A100-80GB-SXM")
+    assert sheet is not None
+    assert link_rate(case, sheet, tensor) == pytest.approx(links * 25e9, rel=1e-12)
+    assert half_size(case, tensor) == half
 
 
 def test_gpt_neox_counted_attention_sixtyfold_until_late_in_2023(cases: list[Case]) -> None:
