@@ -67,6 +67,7 @@ def of_result(result: Result, drawings: Mapping[str, Drawing], outlook: Outlook)
         "time_by_part": items["time-by-part"],
         "plans": _plans(result.manifest),
         "one_step": items["one-step"],
+        "measured_table": tables.published(result),
         "part_table": tables.view(result, "step_parts"),
         "energy_flow": items["energy-flow"],
         "learning": items["learning"],

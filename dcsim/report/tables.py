@@ -27,6 +27,7 @@ _TITLES = {
     "size_bytes": "size",
     "ideal_s": "ideal time",
     "exposed_s": "exposed",
+    "hidden_s": "hidden",
     "alone_s": "time alone",
     "offered_bytes": "asked for",
     "moved_bytes": "moved",
@@ -98,6 +99,25 @@ def _column(values: pd.Series[Any], name: str, unit: str) -> tuple[Column, list[
     places = decimals([number / divisor for number in numbers])
     cells = [Cell(fixed(number / divisor, places), repr(number)) for number in numbers]
     return Column(title, fitted.unit if fitted else "", True), cells
+
+
+def published(result: Result) -> View:
+    """Return the published figures of jobs beside those of the run."""
+    rows = []
+    for row in result.table("measured").to_dict("records"):
+        name, unit, error = f"jobs.{row['job']}.{row['metric']}", str(row["unit"]), float(row["error"])
+        entry = dictionary.find(name)
+        figures = (
+            Cell(number(name, float(row[key]), unit), repr(float(row[key]))) for key in ("measured", "predicted")
+        )
+        off = Cell(percent(error, 2, sign=True), repr(error))
+        what = Cell(entry.title if entry else str(row["metric"]))
+        rows.append((Cell(str(row["job"])), what, *figures, off, Cell(str(row["source"]))))
+    heads = (
+        *(Column(text) for text in ("job", "figure")),
+        *(Column(text, "", True) for text in ("published", "here", "error")),
+    )
+    return View("measured", TABLES["measured"].title, (*heads, Column("source")), tuple(rows))
 
 
 def metrics(result: Result) -> View:

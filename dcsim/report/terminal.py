@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dcsim.report import headline
 from dcsim.report.numbers import percent, short_labels, shorten, show
 from dcsim.report.plain import NOISE, mark, resting, verdicts
-from dcsim.report.tables import number, row_scale
+from dcsim.report.tables import number, published, row_scale
 from dcsim.results import dictionary, known_errors
 from dcsim.results.comparison import Comparison, InputRow, MetricRow
 from dcsim.results.result import Result
@@ -52,6 +52,7 @@ _COMPARED = (
 )
 _MOST_METRICS = 10
 _MOST_PLANS = 2
+_MOST_PUBLISHED = 2
 _BARS = 10
 _NAME = 38  # characters of the first column of a comparison
 _NOTICED = 1e-3
@@ -87,7 +88,7 @@ def summary(result: Result) -> Sheet:
     upper = [*_heading(result), *_badges(result), Text()]
     rests = known_errors.meaning(tile.basis.brief for tile in headline.tiles(result))
     parts: list[Table | Text] = [*upper, _numbers(result), Text(rests, style="dim"), Text()]
-    steps = _steps(result)
+    steps = [*_steps(result), *_published(result)]
     if jobs:
         parts += [_jobs(result), *steps]
     # What is left of the page under the jobs' head, an empty line and the one that names the folder.
@@ -272,6 +273,15 @@ def _steps(result: Result) -> list[Text]:
         if shares:
             lines.append(plain(shorten(f"{shorten(job, 24)}, a step: {', '.join(shares)}", _WIDTH), "dim"))
     return lines
+
+
+def _published(result: Result) -> list[Text]:
+    """Return a line for the first figures that were published of jobs, beside what the run says."""
+    rows = [[cell.text for cell in row] for row in published(result).rows[:_MOST_PUBLISHED]]
+    texts = (
+        f"{shorten(job, 24)}, published: {was}, here {now} ({off}); {source}" for job, _, was, now, off, source in rows
+    )
+    return [plain(shorten(text, _WIDTH), "dim") for text in texts]
 
 
 def _limits(found: list[headline.Limit], room: int) -> list[Text]:

@@ -144,6 +144,18 @@ TABLES: Mapping[str, TableDefinition] = MappingProxyType(
             share="1",
             hidden_s="s",
         ),
+        "measured": _table(
+            "Published figures beside those of the run",
+            "One row a figure that the scenario states of a job under `measured`, in the unit of its metric; the error "
+            "is predicted over measured, less one.",
+            job="",
+            metric="",
+            unit="",
+            measured="",
+            predicted="",
+            error="1",
+            source="",
+        ),
         "energy": _table(
             "Where the energy goes",
             "Joules from a source to a target, from the grid to the last use; a node's outflows sum to its inflow.",

@@ -22,8 +22,11 @@ def dump(scenario: Scenario) -> str:
 
 
 def digest_input(scenario: Scenario) -> dict[str, Any]:
-    """Return a scenario as plain JSON values, defaults and all: equal scenarios give equal values."""
-    return scenario.model_dump(mode="json", by_alias=True)
+    """Return a scenario as plain JSON values, defaults and all: equal scenarios give equal values.
+
+    What was measured elsewhere is left out, since it changes nothing that is simulated.
+    """
+    return scenario.model_dump(mode="json", by_alias=True, exclude={"jobs": {"__all__": {"measured"}}})
 
 
 def _block(value: Mapping[str, Any], indent: str) -> Iterator[str]:

@@ -20,6 +20,7 @@ from dcsim.scenario.base import (
 from dcsim.scenario.datasets import mismatch
 from dcsim.scenario.inference import Inference
 from dcsim.scenario.learning import Execute
+from dcsim.scenario.measured import Measured
 from dcsim.scenario.models import CnnModel, MlpModel, ModelSpec, TransformerModel
 from dcsim.scenario.names import Name
 from dcsim.scenario.optimizers import Optimizer
@@ -105,6 +106,9 @@ class Job(Value):
     jitter: Fraction = Field(0.0, description="standard deviation of the compute time of a step")
     checkpoint: Checkpoint | None = None
     execute: Execute | None = None
+    measured: tuple[Measured, ...] = Field(
+        (), description="published figures of such a job, told beside those of the run"
+    )
     search: Search | None = Field(None, description="run it again and again with other settings to find good ones")
 
     @model_validator(mode="after")

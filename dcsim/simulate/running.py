@@ -20,7 +20,7 @@ from dcsim.results.result import Metric, Result
 from dcsim.scenario.dump import dump
 from dcsim.scenario.topologies import NO_UPLINKS
 from dcsim.scenario.transformers import MixtureModel
-from dcsim.simulate import metrics, tables
+from dcsim.simulate import measured, metrics, tables
 from dcsim.simulate.assemble import DataCenter, assemble
 from dcsim.simulate.checks import checks
 from dcsim.simulate.progress import Progress
@@ -156,13 +156,14 @@ def _replication_seed(seed: int, number: int) -> int:
 
 
 def _result(prepared: Prepared, outcome: _Outcome, replications: list[dict[str, Metric]]) -> Result:
-    center = outcome.center
+    center, combined = outcome.center, metrics.combine(replications)
     verdicts = _checked(center)
+    published = tables.frame("measured", measured.rows(prepared.loaded.scenario, combined))
     return Result(
         name=prepared.loaded.scenario.name,
         digest=prepared.digest,
-        metrics=metrics.combine(replications),
-        tables=tables.collect(center) | _replicated(replications),
+        metrics=combined,
+        tables=tables.collect(center) | _replicated(replications) | {"measured": published},
         manifest=_manifest(prepared, outcome, verdicts)
         | {"replications": len(replications), "warnings": warnings(center) + metrics.left_out(replications)},
         scenario_text=dump(prepared.loaded.scenario),

@@ -9,6 +9,7 @@ from types import ModuleType
 from rich.console import Console
 
 from dcsim.report import terminal
+from dcsim.report.tables import published
 from dcsim.results import Metric, Result, compare
 
 
@@ -38,6 +39,17 @@ def test_the_summary_fits(result: Result) -> None:
         "✓ finished",
     ):
         assert words in joined
+
+
+def test_published_figures_stand_beside_those_of_the_run(result: Result, synthetic: ModuleType) -> None:
+    rows = [("pretrain", "mfu", "1", 0.5, 0.4, -0.2, "A, Table 1"), ("pretrain", "step_time", "s", 2.0, 2.5, 0.25, "B")]
+    told = replace(result, tables={**result.tables, "measured": synthetic.frame("measured", rows)})
+    printed = text(terminal.summary(told))
+    assert "pretrain, published: 50 %, here 40 % (−20 %); A, Table 1" in printed
+    assert "pretrain, published: 2 s, here 2.5 s (+25 %); B" in printed
+    table = published(told)
+    assert [head.title for head in table.columns] == ["job", "figure", "published", "here", "error", "source"]
+    assert [cell.text for cell in table.rows[1]][2:] == ["2 s", "2.5 s", "+25 %", "B"]
 
 
 def test_many_jobs_and_limits_still_fit(synthetic: ModuleType) -> None:
