@@ -221,7 +221,7 @@ class Kernels(Value):
     maturing: PositiveNumber = Field(description="yearly fall of what experts cost beside products, from 2025 on")
     hidden_expert: Fraction = Field(description="share of dispatch beside computation in releases that overlap both")
     flash2: Fraction = Field(
-        description="rate of the fused attention of 2023, written for Ampere, over later ones on later GPUs"
+        description="rate of fused attention written for Ampere over that of later kernels on later GPUs"
     )
 
 

@@ -66,11 +66,14 @@ def data_messages(work: Work, mean: Layers) -> tuple[DataMessage, ...]:
 def gather_data_seconds(work: Work, own: Held, width: Floats) -> Floats:
     """Return the time to gather parameters that a rank holds, ``width`` bytes each, from data-parallel ranks [s].
 
-    Those of experts are held by fewer ranks alike, which are farther apart.
+    Those of experts are held by fewer ranks alike, which are farther apart. Where gradients or weights are sharded,
+    every layer has messages of its own, each with all rounds of a ring (Y. Zhao et al., "PyTorch FSDP", VLDB 2023).
     """
     plan, shape, links = work.plan, work.shape, work.links
     sharded = plan.data * plan.context / plan.replicas
-    plain = messages.gather_seconds(own.plain * width, messages.members(sharded, plan.tensor, links), links)
+    group = messages.members(sharded, plan.tensor, links)
+    layers = np.where(plan.sharding >= GRADIENTS, (shape.layers + shape.extra_layers) / plan.pipeline, 0.0)
+    plain = messages.gather_seconds(own.plain * width, group, links) + layers * messages.ring_seconds(group, links)
     others = np.maximum(sharded * plan.tensor / plan.expert, 1.0)
     far = messages.members(others, np.where(shape.mixture, plan.expert, plan.tensor), links)
     both = plain + np.where(shape.mixture, messages.gather_seconds(own.expert * width, far, links), 0.0)

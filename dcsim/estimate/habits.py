@@ -24,21 +24,36 @@ In 16 bits, in 32, and of a gradient in 16 for a sum in 32 bits, which is widene
 and writes 4 (DeepSpeed's bf16_optimizer.py of 2022, ``hp_grad.add_(grad.to(hp_grad.dtype))``).
 """
 
-OLDER_ATTENTION = frozenset({"flash-2023"})
-"""Eras whose fused attention was written for Ampere: kernels of 2023 on later GPUs."""
+OLDER_ATTENTION = MappingProxyType({"flash-2023": ("hopper", "blackwell"), "torchtitan": ("hopper",)})
+"""Fused attention that was written for Ampere, by era or framework, and the later GPUs on which it runs.
 
-LATER = ("hopper", "blackwell")
-"""Generations of those later GPUs."""
+Kernels of 2023 in Triton; FlashAttention-2 in PyTorch, which torchtitan asks for on Hopper and leaves for cuDNN on
+Blackwell. Meta's own framework, of the same era, is not known to.
+"""
 
-STOPPED = frozenset({"torchtitan-2024", "maxtext"})
+FLASH_BACKWARD, TRITON_BACKWARD = 2.5, 3.6
+"""Time of fused attention's backward pass over that of its forward pass [1].
+
+Five products instead of two (T. Dao, "FlashAttention-2", 2023); the same work's section 4.1 finds kernels in Triton 1.3
+to 1.5 times slower forward and about twice backward: 2.5 x 2 / 1.4.
+"""
+
+TRITON = frozenset({"flash-2023"})
+"""Eras whose fused attention is in Triton, the default of llm-foundry's benchmarks (``attn_impl: triton``)."""
+
+STOPPED = frozenset({"flash-2023", "torchtitan-2024", "maxtext"})
 """Eras that compute layers again only up to the last result that a gradient reads, so without their last product.
 
 torch.utils.checkpoint stops early unless re-entrant (``set_checkpoint_early_stop``, PyTorch 2.1, 2023); XLA removes
 what nothing reads. Megatron-LM and DeepSpeed run whole layers again.
 """
 
-STOPPED_LATER = frozenset({"flash-2023"})
-"""Eras that do so on later GPUs, for which PyTorch 2.1 was the first: an assumption."""
+NARROW_GATHERS = frozenset({"torchtitan-2024"})
+"""Eras whose tensor groups gather their stream in 8 bits where products are, unless blocks or rows have scales.
+
+torchao's ``Float8ColwiseParallel`` casts before the all-gather, ``Float8RowwiseParallel`` that of its gradient;
+reduce-scatters stay in 16 bits.
+"""
 
 PREFETCHED = 0.8
 """Share of data-parallel communication beside computation where weights are sharded, if the era hides none else [1].
@@ -116,9 +131,21 @@ def added_bytes(era: str, gradient: float, total: float) -> float:
     return SUMMED_FROM_HALF
 
 
-def stops_early(era: str, generation: str) -> float:
-    """Return 1 where layers computed again stop at the last result that a gradient reads, else 0."""
-    return float(era in STOPPED or (era in STOPPED_LATER and generation in LATER))
+def older_attention(generation: str, *names: str) -> bool:
+    """Return whether fused attention of an era or a framework by ``names`` was written for GPUs before these."""
+    return any(generation in OLDER_ATTENTION.get(name, ()) for name in names)
+
+
+def attention_backward(era: str) -> float:
+    """Return the time of the attention core's backward pass over that of its forward pass [1]."""
+    if not FUSED.get(era, 1.0):
+        return 2.0
+    return TRITON_BACKWARD if era in TRITON else FLASH_BACKWARD
+
+
+def gathered_bytes(era: str, narrow: float, block: float) -> float:
+    """Return the width of the stream as tensor groups gather it [B]."""
+    return 1.0 if era in NARROW_GATHERS and narrow and not block else 2.0
 
 
 def whole_step(era: str, generation: str, mixture: bool, block: bool, age: float = WHOLE_STEP_AGE) -> float:

@@ -60,6 +60,16 @@ def gather_seconds(size_bytes: Floats, group: Members, links: Links) -> Floats:
     return np.asarray(np.where(group.size > 1, first * (near > 1) + second * (far > 1), 0.0))
 
 
+def ring_seconds(group: Members, links: Links) -> Floats:
+    """Return the rounds of one all-gather or reduce-scatter, whatever its size [s].
+
+    NCCL has no trees for these two before its release 2.23 (2024): a ring passes all members, domain after domain.
+    Inside large domains rounds grow up to the reach of their torus or switch, as in :func:`gather_seconds`.
+    """
+    near, far = group.near, np.ceil(group.size / group.near)
+    return np.asarray(far * np.minimum(near - 1.0, 8.0) * links.hop_inside + (far - 1.0) * links.hop_outside)
+
+
 def reduce_seconds(size_bytes: Floats, group: Members, links: Links) -> Floats:
     """Return the time of an all-reduce of ``size_bytes``: a reduce-scatter and an all-gather [s]."""
     return 2.0 * gather_seconds(size_bytes, group, links)

@@ -19,13 +19,14 @@ from dcsim.estimate.habits import (
     HOP_INSIDE_S,
     HOP_OUTSIDE_S,
     INTERLEAVED_DISPATCH,
-    LATER,
     MODERN_PIPELINE,
-    OLDER_ATTENTION,
+    STOPPED,
     added_bytes,
+    attention_backward,
     attention_gain,
+    gathered_bytes,
     hidden_data,
-    stops_early,
+    older_attention,
     whole_step,
 )
 from dcsim.estimate.host import lacking, offload_of
@@ -203,6 +204,7 @@ def precision_of(job: Job) -> Precision:
         narrow=_one(float(narrow)),
         block=_one(float(job.precision in ("mxfp8", "nvfp4"))),
         activation_bytes=_one(width),
+        gathered_bytes=_one(min(width, gathered_bytes(job.software, narrow, job.precision == "mxfp8"))),
         weight_bytes=_one(width),
         gradient_bytes=_one(gradient),
         dispatch_bytes=_one(1.0 if narrow else width),
@@ -248,7 +250,7 @@ def _chip(parts: JobParts, pool: PoolParts, setting: Setting) -> Chip:
     fastest = accelerator.fastest_tdp or accelerator.tdp
     limited = (accelerator.tdp / fastest) ** kernels.power
     half = max(accelerator.peak.get("bf16", 0.0), accelerator.peak.get("fp16", 0.0))
-    older = job.software in OLDER_ATTENTION and accelerator.generation in LATER
+    older = older_attention(accelerator.generation or "", job.software)
     gain = attention_gain(_whole(parts, pool), accelerator.memory)
     return Chip(
         rate=_one(peak_rate(job, pool) * limited),
@@ -281,12 +283,14 @@ def _habits(parts: JobParts, pool: PoolParts, setting: Setting) -> Habits:
     training, kernels, era, parallel = setting.training, setting.kernels, parts.job.software, parts.job.parallel
     whole = _whole(parts, pool)
     hidden = hidden_data(_one(training.hidden_data), _one(_SHARDING[parallel.sharding]))
+    fused = FUSED.get(era, float(parts.software.fused_attention))
     dual = DUAL_PIPELINE if parallel.scheduled == "zero-bubble" and parallel.expert > 1 else 0.0
     return Habits(
         launch_s=_one(training.launch_us * 1e-6),
         traffic=_one(training.traffic),
-        fused=_one(FUSED.get(era, float(parts.software.fused_attention))),
-        stopped=_one(stops_early(era, pool.accelerator.generation or "")),
+        fused=_one(fused),
+        backward=_one(attention_backward(era) if fused else 2.0),
+        stopped=_one(float(era in STOPPED)),
         added=_one(added_bytes(era, _WIDE if parts.job.precision == "fp32" else _HALF, _sum_width(parts.job))),
         passes=_one(kernels.passes),
         hidden_tensor=_one(training.hidden_tensor),

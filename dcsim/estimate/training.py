@@ -68,9 +68,8 @@ _LOSS_BYTES = 20.0  # a logit: written and read in 16 and 32 bits by softmax and
 # exponential (8), sum (4), division (8), times the gradient (8), narrowed (6).
 _EAGER_LOSS_BYTES = 52.0
 _BACKWARD = 2.0  # memory-bound kernels of the backward pass move about twice what those of the forward pass do
-_FLASH_BACKWARD = 2.5  # five products instead of two (FlashAttention-2)
 _UNALIGNED = 0.125  # rate of products whose rows are no multiple of 16 bytes: matrix units stay idle (NVIDIA's guide)
-_GATHERS = 4.0  # reduce-scatters or all-gathers of the stream in a layer's forward pass: two all-reduces
+_GATHERS = 4.0  # of the stream in a layer's forward pass, half of them reduce-scatters: two all-reduces
 
 
 def layers_of(work: Work) -> Layers:
@@ -183,7 +182,7 @@ def _backward(work: Work, mean: _Layer) -> Pass:
     frozen = work.plan.adapters
     matmul = sum((share * _gradients(one, work, frozen) for share, one in mean.products), np.zeros_like(mean.core))
     matmul = matmul + sum((_gradients(one, work, narrow=False) for one in _adapters(work)), np.zeros_like(mean.core))
-    attention = np.where(work.habits.fused > 0, _FLASH_BACKWARD, 2.0) * mean.core + _BACKWARD * mean.scores
+    attention = work.habits.backward * mean.core + _BACKWARD * mean.scores
     memory = _BACKWARD * mean.memory + _cast(mean.products, work) + _accumulation(mean.products, work)
     return Pass(np.asarray(matmul), attention, memory, mean.tensor, 2.0 * mean.context, mean.expert)
 
@@ -309,8 +308,10 @@ def _tensor(work: Work) -> Floats:
     """Two all-reduces of the stream, or as many gathers and scatters of it; experts need none of theirs."""
     plan, links = work.plan, work.links
     group = messages.members(plan.tensor, np.ones_like(plan.tensor), links)
-    each = messages.gather_seconds(layer.stream_bytes(work.shape, plan, work.precision), group, links)
-    return _GATHERS * each * (1.0 - work.habits.hidden_tensor)
+    size = layer.stream_bytes(work.shape, plan, work.precision)
+    narrow = size * work.precision.gathered_bytes / work.precision.activation_bytes
+    there, back = (messages.gather_seconds(each, group, links) for each in (narrow, size))
+    return 0.5 * _GATHERS * (there + back) * (1.0 - work.habits.hidden_tensor)
 
 
 def _context(work: Work, core: Floats) -> Floats:

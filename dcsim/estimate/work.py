@@ -32,6 +32,8 @@ class Habits:
         Memory traffic of memory-bound kernels over the textbook's count [1].
     fused
         1 where attention is one kernel; otherwise scores pass through memory ``passes`` times in the forward pass.
+    backward
+        Time of the attention core's backward pass over that of its forward pass [1].
     stopped
         1 where layers computed again stop at the last result that a gradient reads, 0 where all of them runs.
     added
@@ -60,6 +62,7 @@ class Habits:
     launch_s: Floats
     traffic: Floats
     fused: Floats
+    backward: Floats
     stopped: Floats
     added: Floats
     passes: Floats

@@ -74,13 +74,14 @@ class Precision:
     """Number formats of plans, every field of shape (cases,).
 
     ``narrow`` is 1 where products run in 8 bits or fewer, whose operands are cast; ``block`` is 1 where each block of
-    a few numbers has a scale (MXFP8, NVFP4); the others are widths [B]: of activations, of weights as communicated, of
-    gradients as reduced, and of what is dispatched to experts.
+    a few numbers has a scale (MXFP8, NVFP4) or each row; the others are widths [B]: of activations, of the stream as
+    tensor groups gather it, of weights as communicated, of gradients as reduced, of what is dispatched to experts.
     """
 
     narrow: Floats
     block: Floats
     activation_bytes: Floats
+    gathered_bytes: Floats
     weight_bytes: Floats
     gradient_bytes: Floats
     dispatch_bytes: Floats

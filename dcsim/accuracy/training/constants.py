@@ -64,7 +64,7 @@ COMMON: Mapping[str, Prior] = MappingProxyType(
         "passes": Prior(6.0, 0.12),
         "routed": Prior(20.0, 0.15),
         "power": Prior(0.7, 0.16),
-        "flash2": Prior(0.6, 0.12, "share"),
+        "flash2": Prior(0.8, 0.12, "share"),
         "maturing": Prior(0.3, 0.12),
         "hidden_expert": Prior(0.5, 0.25, "share"),
     }

@@ -24,13 +24,12 @@ from dcsim.estimate.habits import (
     HOP_INSIDE_S,
     HOP_OUTSIDE_S,
     INTERLEAVED_DISPATCH,
-    LATER,
     MODERN_PIPELINE,
-    OLDER_ATTENTION,
+    STOPPED,
     added_bytes,
+    attention_backward,
     attention_gain,
     hidden_data,
-    stops_early,
 )
 from dcsim.estimate.hidden import hidden_seconds
 from dcsim.estimate.messages import Links
@@ -69,7 +68,7 @@ def facts_of(settings: Sequence[Setting]) -> Facts:
         activation_bytes=column([2.0] * len(settings)),
         **{
             name: column([getattr(s.formats, name) for s in settings])
-            for name in ("narrow", "block", "weight_bytes", "gradient_bytes", "dispatch_bytes")
+            for name in ("narrow", "block", "gathered_bytes", "weight_bytes", "gradient_bytes", "dispatch_bytes")
         },
     )
     columns = {
@@ -84,9 +83,10 @@ def facts_of(settings: Sequence[Setting]) -> Facts:
         },
         "unstated": column([s.plan.unstated for s in settings]),
         "target": column([s.target.step_s for s in settings]),
-        "stopped": column([stops_early(s.era, s.sheet.generation) for s in settings]),
+        "stopped": column([1.0 * (s.era in STOPPED and not s.early) for s in settings]),
         "added": column([added_bytes(s.era, s.formats.weight_bytes, s.formats.sum_bytes) for s in settings]),
         "fused": column([FUSED.get(s.era, 1.0) for s in settings]),
+        "backward": column([attention_backward(s.era) for s in settings]),
         "age": column([s.age for s in settings]),
         "async": column([s.asynchronous for s in settings]),
         "eager": column([s.eager for s in settings]),
@@ -94,7 +94,7 @@ def facts_of(settings: Sequence[Setting]) -> Facts:
         "once": column([s.mixing.once for s in settings]),
         "gain": column([attention_gain(s.mixing.whole, s.sheet.memory) for s in settings]),
         "interleaved": column([1.0 * (s.era in INTERLEAVED_DISPATCH) for s in settings]),
-        "older": column([1.0 * (s.era in OLDER_ATTENTION and s.sheet.generation in LATER) for s in settings]),
+        "older": column([1.0 * s.older for s in settings]),
         "hidden_expert": column([DUAL_PIPELINE * s.plan.zero_bubble for s in settings]),
         "hidden_pipeline": column([HIDDEN_PIPELINE.get(s.era, MODERN_PIPELINE) for s in settings]),
     }
@@ -120,6 +120,7 @@ def work_of(facts: Facts, constants: Constants) -> Work:
             launch_s=of_era["launch_us"] * 1e-6,
             traffic=of_era["traffic"] * facts.columns["eager"],
             fused=facts.columns["fused"],
+            backward=facts.columns["backward"],
             stopped=facts.columns["stopped"],
             added=facts.columns["added"],
             passes=common["passes"] * one,

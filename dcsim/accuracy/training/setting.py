@@ -12,7 +12,8 @@ from dcsim.accuracy.training.metric import Target, target_of
 from dcsim.accuracy.training.mixing import Mixing, mixing_of
 from dcsim.accuracy.training.model import Model, model_of, parameters
 from dcsim.accuracy.training.plan import Plan, plan_of
-from dcsim.parallel.parallelism import EVERYTHING
+from dcsim.estimate.habits import gathered_bytes, older_attention
+from dcsim.parallel.parallelism import EVERYTHING, GRADIENTS
 
 _EAGER = 2.0  # three kernels or four instead of a compiled one: torchtitan's 16 % of Llama 3 8B, an assumption beyond
 _STATES, _HALF = 16.0, 0.5
@@ -25,6 +26,7 @@ class Formats:
 
     narrow: float
     block: float
+    gathered_bytes: float
     weight_bytes: float
     gradient_bytes: float
     sum_bytes: float
@@ -50,6 +52,10 @@ class Setting:
     domain: float
     slowed: float
     """What the notes say of a disturbed machine: time over that of a sound one [1]."""
+    older: bool
+    """Whether fused attention was written for GPUs before this one."""
+    early: bool
+    """Whether PyTorch is older than 2.1 (2023-10)."""
     eager: float
     """Memory traffic over that of compiled kernels, where the notes say so [1]."""
     asynchronous: float
@@ -81,12 +87,13 @@ def setting_of(case: Case) -> Setting | str:
     domain = _slice(case, sheet) if tpu else case.positive("node_size") or sheet.domain
     if tpu or (era == "maxtext" and plan.sharding >= EVERYTHING and _holds_all(model, domain * sheet.memory)):
         plan = replace(plan, replicas=max((case.positive("n_devices") or 1.0) / domain, 1.0))
-    formats, age = _formats(case, plan, sheet), _age(era, case.text("release"))
+    formats, age = _formats(case, plan, (sheet, era)), _age(era, case.text("release"))
     mixing = mixing_of(case, (era, sheet.generation, age), model.experts > 0, formats.block > 0)
     return Setting(
         case, model, plan, sheet, formats, era,
         link_rate(case, sheet, plan.tensor), half_size(case, plan.tensor), network_rate(case, sheet, domain), domain,
         _slowed(case),
+        older_attention(sheet.generation, era, *re.split(r"\W+", software.lower())), _early(case, era),
         _EAGER if "eager" in case.text("notes") else 1.0,
         _ASYNCHRONOUS if re.search("async ?tp", case.text("notes"), re.IGNORECASE) else 0.0,
         age, mixing, target,
@@ -112,10 +119,20 @@ def _slice(case: Case, sheet: DataSheet) -> float:
     return max(devices / slices, 1.0)
 
 
-def _formats(case: Case, plan: Plan, sheet: DataSheet) -> Formats:
+def _early(case: Case, era: str) -> bool:
+    """Return whether a run is from before PyTorch 2.1, whose layers ran again as a whole.
+
+    Of llm-foundry's tables those in pure bf16 are of spring 2023 and PyTorch 1.13, the others of October (pull request
+    543, whose default became 32 bits for sums of gradients).
+    """
+    return era == "flash-2023" and "pure" in case.text("precision").lower()
+
+
+def _formats(case: Case, plan: Plan, of: tuple[DataSheet, str]) -> Formats:
+    sheet, era = of
     words = case.text("precision").lower()
     narrow = 1.0 if re.search("fp8|fp4|int8", words) else 0.0
-    block = 1.0 if re.search("mx|nv|block", words) else 0.0
+    block = 1.0 if re.search("mx|nv|block|row", words) else 0.0
     rate = sheet.rate8 if narrow else sheet.rate16
     if "fp4" in words:
         rate = 2.0 * sheet.rate8
@@ -127,7 +144,10 @@ def _formats(case: Case, plan: Plan, sheet: DataSheet) -> Formats:
     gradient = total
     if "deepspeed" in case.text("software").lower() and "zero1" in case.text("dp_sharding"):
         gradient *= 2.0  # DeepSpeed of that time sums gradients by all-reduce
-    return Formats(narrow, block, half, gradient, total, 1.0 if narrow else half, rate)
+    if "amp" in words and plan.sharding >= GRADIENTS:
+        gradient = 4.0  # Composer's mixed precision by default: weights in 16 bits, sums of gradients in 32
+    gathered = gathered_bytes(era, narrow, block)
+    return Formats(narrow, block, gathered, half, gradient, total, 1.0 if narrow else half, rate)
 
 
 def _framework(case: Case, sheet: DataSheet) -> str:

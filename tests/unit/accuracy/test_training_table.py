@@ -395,3 +395,26 @@ def test_layers_are_recomputed_where_nothing_is_stated_and_activations_do_not_fi
 def test_more_ranks_than_devices_are_refused() -> None:
     found = setting_of(Case({"device": "H100", "n_devices": "16", "tp": "8", "pp": "4", "model": "llama2-7b"}))
     assert found == "tp 8 x pp 4 x cp 1 needs 32 devices, the table states 16"
+
+
+def _setting(**told: str) -> Setting:
+    given = {"id": "one", "model": "llama3-8b", "device": "H100-SXM-80GB", "n_devices": "8", "step_s": "1"}
+    found = setting_of(Case({**given, **told}))
+    assert isinstance(found, Setting)
+    return found
+
+
+@pytest.mark.parametrize(("precision", "early", "gradient"), [("bf16-pure", True, 2.0), ("bf16-amp", False, 4.0)])
+def test_precision_tells_the_release_of_llm_foundry(precision: str, early: bool, gradient: float) -> None:
+    found = _setting(software="llm-foundry", release="2023", dp_sharding="fsdp-full_shard", precision=precision)
+    assert (found.early, found.formats.gradient_bytes) == (early, gradient)
+
+
+def test_torchtitan_runs_attention_for_ampere_on_hopper_and_gathers_in_eight_bits() -> None:
+    titan = {"software": "torchtitan", "release": "2024", "dp_sharding": "fsdp2", "tp": "8"}
+    kinds = [_setting(**titan, precision=words) for words in ("bf16", "fp8-tensorwise", "fp8-rowwise")]
+    assert [one.formats.gathered_bytes for one in kinds] == [2.0, 1.0, 2.0]
+    assert [one.formats.block for one in kinds] == [0.0, 0.0, 1.0]
+    assert all(one.older for one in kinds)
+    assert not _setting(**titan, device="B200").older
+    assert not _setting(software="Llama 3 (Meta)", release="2024").older

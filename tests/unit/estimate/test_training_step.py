@@ -10,10 +10,12 @@ import pytest
 from dcsim.catalogue import Shelf
 from dcsim.compute.kernels import Chip
 from dcsim.estimate import messages
-from dcsim.estimate.habits import added_bytes, hidden_data
+from dcsim.estimate.data_messages import gather_data_seconds
+from dcsim.estimate.habits import added_bytes, attention_backward, gathered_bytes, hidden_data
 from dcsim.estimate.messages import Links, Members
 from dcsim.estimate.training import PARTS, hidden_dispatch, layers_of, step_parts, step_seconds
 from dcsim.estimate.work import Habits, Work
+from dcsim.parallel.held import held
 from dcsim.parallel.model_shape import shape_of
 from dcsim.parallel.parallelism import Parallelism, Precision
 from dcsim.scenario.transformers import Decoder
@@ -34,12 +36,15 @@ def work(model: str = "llama3-8b", **plan: float) -> Work:
     links = {
         "inside": 4e11, "outside": 4e10, "domain": 8.0, "hop_inside": 2e-6, "hop_outside": 5e-6, "half": 1e6,
     }  # fmt: skip
-    habits = {"launch_s": 5e-6, "traffic": 1.0, "fused": 1.0, "passes": 6.0, "hidden_data": 0.5, "routed": 8.0}
-    precision = {"activation_bytes": 2.0, "weight_bytes": 2.0, "gradient_bytes": 4.0, "dispatch_bytes": 2.0}
+    habits = {
+        "launch_s": 5e-6, "traffic": 1.0, "fused": 1.0, "backward": 2.5, "passes": 6.0, "hidden_data": 0.5,
+        "routed": 8.0,
+    }  # fmt: skip
+    precision = dict.fromkeys(("activation_bytes", "gathered_bytes", "weight_bytes", "dispatch_bytes"), 2.0)
     return Work(
         shape_of(spec),
         record(Parallelism, dict.fromkeys(ones, 1.0) | plan),  # type: ignore[arg-type]
-        record(Precision, precision),  # type: ignore[arg-type]
+        record(Precision, precision | {"gradient_bytes": 4.0}),  # type: ignore[arg-type]
         record(Chip, chip),  # type: ignore[arg-type]
         record(Links, links),  # type: ignore[arg-type]
         record(Habits, habits),  # type: ignore[arg-type]
@@ -222,3 +227,32 @@ def test_losses_of_several_kernels_move_52_bytes_a_logit() -> None:
 def test_sharded_weights_come_ahead_in_eras_that_hide_no_gradients() -> None:
     of_era, sharding = np.array([0.0, 0.0, 0.6]), np.array([1.0, 3.0, 3.0])
     assert hidden_data(of_era, sharding).tolist() == [0.0, 0.8, 0.6]
+
+
+def test_every_sharded_layer_has_all_rounds_of_a_ring() -> None:
+    # 16 servers of 8: 7 rounds of 2 us in each and 15 of 5 us between them, for each of 32 layers.
+    both = [gather_data_seconds(given, held(given.shape, given.plan), np.array([2.0])) for given in _sharded(128.0)]
+    assert float(both[1][0] - both[0][0]) == pytest.approx(32 * (16 * 7 * 2e-6 + 15 * 5e-6), rel=1e-9)
+    alone = [gather_data_seconds(given, held(given.shape, given.plan), np.array([2.0])) for given in _sharded(1.0)]
+    assert float(alone[1][0]) == 0.0
+
+
+def _sharded(ranks: float) -> tuple[Work, Work]:
+    """Return replicas whose optimizer states alone are sharded, and whose weights are."""
+    return work(data=ranks, sharding=1.0), work(data=ranks, sharding=3.0)
+
+
+def test_attention_runs_backward_by_the_ratio_of_its_era() -> None:
+    assert [attention_backward(era) for era in ("megatron-2021", "flash-2023", "te-fp8-2024")] == [2.0, 3.6, 2.5]
+    given = layers_of(work())
+    assert float(given.backward.attention[0]) == pytest.approx(2.5 * float(given.forward.attention[0]), rel=1e-12)
+
+
+def test_a_stream_gathered_in_eight_bits_takes_half_of_the_gathers() -> None:
+    # Beside large messages rounds and ramps are small: of a gather and a scatter of 2 bytes, 1 + 2 of 2 + 2 remain.
+    usual = work(tensor=8.0, sequence=1.0, micro=64.0)
+    narrow = replace(usual, precision=replace(usual.precision, gathered_bytes=np.ones(1)))
+    times = [float(layers_of(given).forward.tensor[0]) for given in (usual, narrow)]
+    assert times[1] == pytest.approx(0.75 * times[0], rel=1e-2)
+    assert [gathered_bytes("torchtitan-2024", 1.0, block) for block in (0.0, 1.0)] == [1.0, 2.0]
+    assert gathered_bytes("te-fp8-2024", 1.0, 0.0) == 2.0
