@@ -33,7 +33,7 @@ from dcsim.estimate.habits import (
 )
 from dcsim.estimate.hidden import hidden_seconds
 from dcsim.estimate.messages import Links
-from dcsim.estimate.training import step_parts
+from dcsim.estimate.training import layers_of, step_parts
 from dcsim.estimate.work import Habits, Work
 from dcsim.parallel.parallelism import Parallelism, Precision
 from dcsim.parallel.routing import Routing
@@ -189,14 +189,19 @@ def _links(facts: Facts, share: Floats, common: dict[str, Floats]) -> Links:
 
 def parts(facts: Facts, constants: Constants) -> dict[str, Floats]:
     """Return the parts of every step [s]; they sum to the step time."""
-    found = step_parts(work_of(facts, constants))
+    return _slowed(facts, step_parts(work_of(facts, constants)))
+
+
+def parts_and_hidden(facts: Facts, constants: Constants) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Return what :func:`parts` does, and what of the communication of every step computation covers, by part [s]."""
+    work = work_of(facts, constants)
+    mean = layers_of(work)
+    return _slowed(facts, step_parts(work, mean)), hidden_seconds(work, mean)
+
+
+def _slowed(facts: Facts, found: dict[str, Floats]) -> dict[str, Floats]:
     extra = facts.columns["slowed"] - 1.0
     return {**found, "jitter": found["jitter"] + extra * sum(found.values(), np.zeros_like(extra))}
-
-
-def hidden(facts: Facts, constants: Constants) -> dict[str, Floats]:
-    """Return what of the communication of every step computation covers, by part [s]."""
-    return hidden_seconds(work_of(facts, constants))
 
 
 def seconds(facts: Facts, constants: Constants) -> Floats:

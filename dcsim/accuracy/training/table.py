@@ -13,7 +13,7 @@ from dcsim.accuracy.training import convolution
 from dcsim.accuracy.training.case import Case, misread, read
 from dcsim.accuracy.training.constants import Constants, shipped
 from dcsim.accuracy.training.convolution import Images, images_of
-from dcsim.accuracy.training.predict import facts_of, hidden, parts
+from dcsim.accuracy.training.predict import facts_of, parts_and_hidden
 from dcsim.accuracy.training.setting import Setting, setting_of
 from dcsim.estimate.habits import spread_of
 
@@ -68,9 +68,8 @@ def _steps(settings: Sequence[Setting], constants: Constants) -> list[dict[str, 
     """Return the parts of every step [s], and as "hidden_" with a part's name what of its messages takes no time."""
     if not settings:
         return []
-    facts = facts_of(settings)
-    covered = {f"{_HIDDEN}{name}": times for name, times in hidden(facts, constants).items()}
-    found = parts(facts, constants) | covered
+    found, covered = parts_and_hidden(facts_of(settings), constants)
+    found |= {f"{_HIDDEN}{name}": times for name, times in covered.items()}
     return [{name: float(part[place]) for name, part in found.items()} for place in range(len(settings))]
 
 
