@@ -71,6 +71,10 @@ KNOWN = MappingProxyType(
         "palm": {"width": 256.0, "value_width": 256.0, "gated": 1.0},  # A. Chowdhery et al., PaLM (2022), Table 1
         "llama": {"gated": 1.0},
         "mixtral": {"gated": 1.0},
+        # Gemma Team, Gemma 2 (2024) and Gemma 3 (2025), section 2: every other layer, or five of six, in windows.
+        "gemma3": {"gated": 1.0, "window": 1024.0, "windowed": 5.0 / 6.0},
+        "gemma2": {"gated": 1.0, "window": 4096.0, "windowed": 0.5},
+        "gemma": {"gated": 1.0},
         "grok": {"gated": 1.0},
         "mistral": {"gated": 1.0},
         # Half of the tokens are padding (M. Krell et al., 2021), which MLPerf submissions leave out; 15 % are masked.
@@ -145,7 +149,7 @@ def _doubt(model: Model, stated_b: float | None) -> str:
 def plain(name: str) -> str:
     """Return a model's name as this module spells names: "meta-llama/Llama 3.1 70B" is "llama3.1-70b"."""
     short = re.sub(r"[\s_]+", "-", name.lower().rpartition("/")[2].strip()).removeprefix("meta-")
-    return re.sub(r"^(llama|qwen|gpt)-(\d[.\d]*-)", r"\1\2", short)
+    return re.sub(r"^(llama|qwen|gpt|gemma)-(\d[.\d]*-)", r"\1\2", short)
 
 
 def _usual_sequence(name: str) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dcsim.accuracy.training.case import Case
 from dcsim.accuracy.training.device import DataSheet
 from dcsim.accuracy.training.model import Model, parameters
+from dcsim.accuracy.training.policy import again_by_policy
 from dcsim.parallel.parallelism import EVERYTHING, GRADIENTS, NOT_SHARDED, OPTIMIZER
 
 
@@ -47,8 +48,11 @@ _DENSE_KEEPS = ("hopper", "blackwell")  # where recent recipes of dense models r
 _ONE_MICRO = 2.0**18  # tokens of a device up to which sharded weights are gathered once a step: an assumption
 _EVERY_OTHER = 0.35  # of a layer where attention and every other matrix product are kept
 _BRIM = 0.9  # of the memory, for all that training holds: an assumption
-_TUNED = re.compile("nemo|bridge|core|mlperf|megascale|hai|maxtext|jax|t5x|pax", re.IGNORECASE)
+_TUNED = re.compile("nemo|bridge|core|mlperf|megascale|hai", re.IGNORECASE)
 """Frameworks whose recipes recompute parts by a list, which leaves most of the layers alone."""
+
+_XLA = re.compile("maxtext|jax|t5x|pax", re.IGNORECASE)
+"""Frameworks whose recipes recompute most of the layers, unless all of them fit."""
 
 _RECOMPUTED = (
     # Words of the column and the share of the layers' forward pass that runs again.
@@ -58,8 +62,6 @@ _RECOMPUTED = (
     ("none", 0.0),
     ("false", 0.0),
     ("true", 1.0),
-    ("minimal", 0.1),
-    ("qkv_proj", 0.7),
     # PaLM, Appendix B: hardware over model FLOP utilization, 57.8 / 46.2 = 1.25, is 3/4 of a forward pass more.
     ("partial", 0.75),
     ("selective", 0.0),
@@ -85,9 +87,12 @@ def plan_of(case: Case, model: Model, sheet: DataSheet, software: str) -> Plan |
     if batch is None:
         batch = data * _usual_batch(model, pipeline)
     micro, count = _micro(case, batch, (data, pipeline), software)
-    recomputed, core, unstated = _recompute(case, software)
-    if unstated and not _TUNED.search(software) and _overflows(case, model, sheet, (tensor, context, micro, data)):
-        recomputed, unstated = 1.0, 0.0
+    recomputed, core, unstated = _recompute(case, software, model)
+    if unstated and not _TUNED.search(software):
+        overflows = _overflows(case, model, sheet, (tensor, context, micro, data))
+        # Eager frameworks run all again where activations overflow, recipes of XLA nothing where all of them fit.
+        if overflows != bool(_XLA.search(software)):
+            recomputed, unstated = float(overflows), 0.0
     if adapters or (sheet.generation in _DENSE_KEEPS and not model.experts and "mlperf" not in software.lower()):
         unstated = 0.0
     virtual = case.positive("virtual_stages")
@@ -185,13 +190,16 @@ def _micro(case: Case, batch: float, sizes: tuple[float, float], software: str) 
     return micro, each / micro
 
 
-def _recompute(case: Case, software: str) -> tuple[float, float, float]:
+def _recompute(case: Case, software: str, model: Model) -> tuple[float, float, float]:
     """Return the shares of layers and of attention cores that run again, and 1 where nothing is stated."""
     words = case.text("recompute").lower()
-    if not words:
+    if not words or "custom" in words:
         return 0.0, 0.0, 1.0
     if "selective" in words and "torchtitan" in software.lower():
         return _EVERY_OTHER, 0.0, 0.0
+    policy = again_by_policy(words, model) if _XLA.search(software) else None
+    if policy is not None:
+        return policy, 0.0, 0.0
     share = next((share for word, share in _RECOMPUTED if word in words), 0.0)
     return share, 1.0 if "selective" in words and share == 0.0 else 0.0, 0.0
 

@@ -15,8 +15,9 @@ from dcsim.accuracy.training.constants import FITTED, shipped
 from dcsim.accuracy.training.device import data_sheet, half_size, link_rate, network_rate
 from dcsim.accuracy.training.era import era_of
 from dcsim.accuracy.training.mixing import Mixing, mixing_of
-from dcsim.accuracy.training.model import model_of
+from dcsim.accuracy.training.model import Model, model_of
 from dcsim.accuracy.training.plan import Plan
+from dcsim.accuracy.training.policy import again_by_policy
 from dcsim.accuracy.training.setting import Setting, setting_of
 from dcsim.errors import InputError
 
@@ -103,6 +104,34 @@ def test_maxtext_shards_weights_inside_servers_that_hold_all_of_them(
     setting = setting_of(Case({**told, "model": model, "software": software}))
     assert isinstance(setting, Setting)
     assert setting.plan.replicas == replicas
+
+
+@pytest.mark.parametrize(
+    ("words", "share"),
+    [
+        ("full", None),
+        ("minimal_with_context", 0.05),
+        ("minimal_offloaded", 0.05 + 0.95 * 16 / 144),
+        ("save_dot_except_mlp", 0.05 + 0.95 * 80 / 144),
+        ("save_dot_with_context_except_mlp", 0.05 + 0.95 * 64 / 144),
+        ("qkv_proj_offloaded", 0.05 + 0.95 * 96 / 144),
+        ("save_out_proj", 0.05 + 0.95 * 128 / 144),
+    ],
+)
+def test_policies_of_maxtext_run_again_what_they_do_not_keep(words: str, share: float | None) -> None:
+    """Of 4 x 3 x 4 for queries, keys and values, 2 x 4 x 2 for the core, 4 x 4 for its output and 4 x 16 wide."""
+    model = Model(1.0, 4.0, 1.0, 1.0, 4.0, 4.0, 16.0, 8.0, sequence=2.0)
+    again = again_by_policy(words, model)
+    assert again is None if share is None else again == pytest.approx(share, rel=1e-9)
+
+
+@pytest.mark.parametrize(("batch", "unstated"), [("4096", 0.0), ("16384", 1.0)])
+def test_xla_runs_nothing_again_where_all_activations_fit(batch: str, unstated: float) -> None:
+    """34 B x 2,048 tokens x 12,288 x 96 layers are 82 GB beside 1 GB of states, of 95 GB; of four sequences, 329 GB."""
+    told = {"id": "one", "model": "gpt3-175b", "device": "TPU-v5p", "n_devices": "4096", "software": "MaxText"}
+    setting = setting_of(Case({**told, "params_b": "175", "global_batch": batch, "step_s": "1"}))
+    assert isinstance(setting, Setting)
+    assert setting.plan.unstated == unstated
 
 
 @pytest.mark.parametrize(
