@@ -17,6 +17,12 @@ FUSED = MappingProxyType({"megatron-2021": 0.0, "deepspeed-2022": 0.0})
 ADDED = frozenset({"deepspeed-2022"})
 """Eras whose gradients of weights are added to their sums by a kernel of its own."""
 
+ADDED_UNTIL = MappingProxyType({"megatron-2021": 2022.0})
+"""The year from which products add them in eras that changed so: ``--no-gradient-accumulation-fusion`` undoes it.
+
+Megatron-LM of 2022 (recalled), of V. Korthikanti et al. (2022); Megatron-LM of 2021 adds them in hooks of parameters.
+"""
+
 SUMMED_IN_HALF, SUMMED_IN_FULL, SUMMED_FROM_HALF = 6.0, 12.0, 18.0
 """What such a kernel moves for a weight and micro batch: it reads gradient and sum and writes the sum [B].
 
@@ -119,12 +125,12 @@ def hidden_data(of_era: Floats, sharding: Floats) -> Floats:
     return np.where((sharding >= EVERYTHING) & (of_era == 0.0), PREFETCHED, of_era)
 
 
-def added_bytes(era: str, gradient: float, total: float) -> float:
+def added_bytes(era: str, gradient: float, total: float, year: float | None = None) -> float:
     """Return what adding gradients of ``gradient`` bytes to sums of ``total`` moves for a weight and micro batch [B].
 
-    0 where products add them.
+    0 where products add them, as they do in the releases of ``year`` or of the era's last.
     """
-    if era not in ADDED:
+    if era not in ADDED and (year is None or year >= ADDED_UNTIL.get(era, 0.0)):
         return 0.0
     if total <= gradient:
         return SUMMED_IN_HALF if total <= 2.0 else SUMMED_IN_FULL

@@ -15,6 +15,7 @@ from dcsim.accuracy.training.constants import (
     Constants,
     value,
 )
+from dcsim.accuracy.training.era import year_of
 from dcsim.accuracy.training.setting import Setting
 from dcsim.compute.kernels import Chip
 from dcsim.estimate.habits import (
@@ -84,7 +85,7 @@ def facts_of(settings: Sequence[Setting]) -> Facts:
         "unstated": column([s.plan.unstated for s in settings]),
         "target": column([s.target.step_s for s in settings]),
         "stopped": column([1.0 * (s.era in STOPPED and not s.early) for s in settings]),
-        "added": column([added_bytes(s.era, s.formats.weight_bytes, s.formats.sum_bytes) for s in settings]),
+        "added": column([_added(s) for s in settings]),
         "fused": column([FUSED.get(s.era, 1.0) for s in settings]),
         "backward": column([attention_backward(s.era) for s in settings]),
         "age": column([s.age for s in settings]),
@@ -105,6 +106,11 @@ def facts_of(settings: Sequence[Setting]) -> Facts:
         np.array([generations.index(s.sheet.generation) for s in settings], dtype=np.int64),
         np.array([eras.index(s.era) for s in settings], dtype=np.int64),
     )  # fmt: skip
+
+
+def _added(setting: Setting) -> float:
+    formats, year = setting.formats, year_of(setting.case.text("release"))
+    return added_bytes(setting.era, formats.weight_bytes, formats.sum_bytes, year)
 
 
 def work_of(facts: Facts, constants: Constants) -> Work:

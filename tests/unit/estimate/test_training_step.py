@@ -189,7 +189,9 @@ def test_a_kernel_that_adds_gradients_moves_them_and_their_sums() -> None:
     assert added_bytes("deepspeed-2022", 2.0, 2.0) == 2 + 2 + 2
     assert added_bytes("deepspeed-2022", 4.0, 4.0) == 4 + 4 + 4
     assert added_bytes("deepspeed-2022", 2.0, 4.0) == (2 + 4) + (4 + 4 + 4)
-    assert added_bytes("te-fp8-2024", 2.0, 4.0) == 0.0
+    assert added_bytes("te-fp8-2024", 2.0, 4.0, 2021.0) == 0.0
+    # Products of Megatron-LM add them from 2022 on.
+    assert [added_bytes("megatron-2021", 2.0, 2.0, year) for year in (2021.9, 2022.0, None)] == [6.0, 0.0, 0.0]
 
 
 def test_softmax_of_two_heads_is_done_by_several_kernels() -> None:
