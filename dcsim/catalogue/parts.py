@@ -171,12 +171,15 @@ class Link(Value):
     reach: Count | None = Field(
         None, description="accelerators that it joins where it goes on from server to server; those of a server if not"
     )
+    ring: Fraction | None = Field(
+        None, description="of the rate that the collective of a training plan's group has, on a torus; all of it if not"
+    )
 
     @model_serializer(mode="wrap")
     def _without_what_it_has_not(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # As of accelerators: digests of scenarios do not depend on a reach that a link does not have.
+        # As of accelerators: digests of scenarios do not depend on a reach or ring that a link does not have.
         written: dict[str, Any] = plain(self)
-        return {key: value for key, value in written.items() if key != "reach" or value is not None}
+        return {key: value for key, value in written.items() if key not in ("reach", "ring") or value is not None}
 
 
 class Disk(Value):

@@ -113,7 +113,7 @@ DeepSeek-V3 on B200; those for experts within a domain do not.
 HOP_INSIDE_S, HOP_OUTSIDE_S = 3e-6, 8e-6
 """Time of a round of a collective between neighbors in a domain and between domains [s]."""
 
-EXPERTS_SPREAD, TPU_SPREAD, SPREAD = 0.40, 0.16, 0.10
+EXPERTS_SPREAD, TPU_SPREAD, SPREAD = 0.40, 0.10, 0.10
 """Relative errors that four of five runs keep where the fit did not see them [1]: mixtures of experts, TPUs, others.
 
 By the study of grouped halves (``analysis/fit_training.py --study``), rounded up.

@@ -268,7 +268,7 @@ def _chip(parts: JobParts, pool: PoolParts, setting: Setting) -> Chip:
 def _links(pool: PoolParts, setting: Setting, link_rate: float, domain: int) -> Links:
     server = pool.server
     outside = server.rank_nics * min(server.nic_rate, link_rate) / server.accelerators
-    inside = pool.link.rate if pool.link is not None else outside
+    inside = pool.link.rate * (pool.link.ring or 1.0) if pool.link is not None else outside
     return Links(
         inside=_one(inside * setting.generation.links),
         outside=_one(outside * setting.kernels.network),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dcsim import catalogue
 from dcsim.accuracy import score
 from dcsim.accuracy.training import table
 from dcsim.accuracy.training.case import Case, read
@@ -19,6 +20,7 @@ from dcsim.accuracy.training.model import Model, model_of
 from dcsim.accuracy.training.plan import Plan
 from dcsim.accuracy.training.policy import again_by_policy
 from dcsim.accuracy.training.setting import Setting, setting_of
+from dcsim.catalogue.parts import Link
 from dcsim.errors import InputError
 
 
@@ -447,3 +449,11 @@ def test_torchtitan_runs_attention_for_ampere_on_hopper_and_gathers_in_eight_bit
     assert all(one.older for one in kinds)
     assert not _setting(**titan, device="B200").older
     assert not _setting(software="Llama 3 (Meta)", release="2024").older
+
+
+@pytest.mark.parametrize("name", ["v4", "v5e", "v5p", "v6e"])
+def test_rings_of_a_torus_are_as_fast_where_scored_as_where_simulated(name: str) -> None:
+    link = catalogue.Shelf().take(Link, f"ici-{name}")
+    sheet = data_sheet(f"TPU-{name}")
+    assert sheet is not None and link.ring is not None
+    assert sheet.link == pytest.approx(link.ring * link.rate, rel=1e-9)
