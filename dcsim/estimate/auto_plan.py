@@ -30,6 +30,7 @@ _KEPT = (
     "activations",
     "adapters",
     "offload",
+    "shard_groups",
     *OF_CONTEXT,
 )  # keys that no search chooses
 _FAR = 64  # accelerators more or fewer among which a number that has plans is looked for

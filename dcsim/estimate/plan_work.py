@@ -112,7 +112,7 @@ def work_of(parts: JobParts, pool: PoolParts, setting: Setting, link_rate: float
     domain = domain_of(parts.job, pool)
     return Work(
         shape_of(parts.model),
-        plan_of(parts.job, parts.model, _slices(parts.job, pool, domain)),
+        plan_of(parts.job, parts.model, _replicas(parts.job, pool, domain)),
         precision_of(parts.job),
         _chip(parts, pool, setting),
         _links(pool, setting, link_rate, domain),
@@ -231,6 +231,11 @@ def peak_rate(job: Job, pool: PoolParts) -> float:
     if job.precision in NARROW:
         return peak.get("fp8", peak.get("int8", half))
     return half
+
+
+def _replicas(job: Job, pool: PoolParts, domain: int) -> float:
+    """Return the groups of ranks that hold all shards: as many as the job says, or one a domain that links reach."""
+    return float(job.parallel.shard_groups) if job.parallel.shard_groups > 1 else _slices(job, pool, domain)
 
 
 def _slices(job: Job, pool: PoolParts, domain: int) -> float:

@@ -412,7 +412,7 @@ def _optimizer(work: Work) -> Floats:
     if work.offload.there and np.any(work.offload.optimizer):
         return offload.host_step(work)
     own = trained(shape, plan, work.adapters)
-    ranks = plan.data * plan.context
+    ranks = plan.data * plan.context / plan.replicas
     shards = np.where(plan.sharding >= OPTIMIZER, ranks, 1.0)
     expert_shards = np.where(plan.sharding >= OPTIMIZER, np.maximum(ranks * plan.tensor / plan.expert, 1.0), 1.0)
     elements = own.plain / shards + own.expert / expert_shards

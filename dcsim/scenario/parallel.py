@@ -154,6 +154,11 @@ class Parallel(Value):
     sharding: Sharding = Field(
         "none", description="what data-parallel ranks share out: optimizer states, gradients too, weights too (full)"
     )
+    shard_groups: Count = Field(
+        1,
+        description="groups of data-parallel ranks that each hold all that is sharded (hybrid sharding): weights are "
+        "gathered inside a group, gradients summed between groups too",
+    )
     recompute: Recompute = Field(
         "none",
         description="what the backward pass computes again: attention cores (selective), layers (full), a list of "
@@ -186,6 +191,8 @@ class Parallel(Value):
     @model_validator(mode="after")
     def _split_fits(self) -> Self:
         if self.auto:
+            if self.shard_groups > 1 and self.sharding == "none":
+                self._check_groups()
             self._check_plan()
             self._check_offload(1)
             return self
@@ -206,10 +213,24 @@ class Parallel(Value):
             if getattr(self, key) not in ("ring", "balanced") and self.context == 1:
                 rule = "nothing without context ranks: write context: 2 or more beside it"
                 raise wrong(rule, found=f'"{getattr(self, key)}"', at=key)
+        if self.shard_groups > 1:
+            self._check_groups()
         if self.split:
             self._check_plan()
             self._check_offload(self.data * self.context)
         return self
+
+    def _check_groups(self) -> None:
+        """Refuse groups where nothing is sharded, and those that are not alike."""
+        if self.sharding == "none":
+            rule = "1 without sharding: every rank holds everything then"
+            raise wrong(rule, found=str(self.shard_groups), at="shard_groups")
+        ranks = self.data * self.context
+        if ranks % self.shard_groups:
+            near = [n for n in range(1, ranks + 1) if ranks % n == 0]
+            choices = [max(n for n in near if n < self.shard_groups), *(n for n in near if n > self.shard_groups)][:2]
+            rule = f"a number that divides the {ranks} ranks that share out: the nearest is"
+            raise wrong(f"{rule} {' or '.join(map(str, choices))}", found=str(self.shard_groups), at="shard_groups")
 
     def _check_layers(self) -> None:
         """Refuse layers by number where no number of a stage's is settled, and groups without any."""

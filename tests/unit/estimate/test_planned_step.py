@@ -400,3 +400,18 @@ def test_fp32_runs_as_tf32_or_outside_matrix_units() -> None:
     assert plan_work.peak_rate(given.job, pool()) == 494e12
     v100 = replace(pool(), accelerator=SHELF.take(Accelerator, "v100-sxm2-32"))
     assert plan_work.peak_rate(given.job, v100) == 15.7e12
+
+
+def test_groups_that_hold_all_shards_gather_inside_and_sum_between() -> None:
+    plan: dict[str, object] = {"data": 16, "sharding": "full"}
+    given = {"batch": {"global": 32, "micro": 2}, "software": "te-fp8-2024"}
+    whole = planned_step(work("llama2-7b", plan, **given), "1f1b")
+    groups = planned_step(work("llama2-7b", plan | {"shard_groups": 2}, **given), "1f1b")
+    # A group is the 8 accelerators of a server, so that sums alone leave it: an eighth of the 16-bit gradients.
+    (sums,) = groups.traffic
+    assert (sums.label, sums.part) == ("sums", "data")
+    gradients = next(one for one in whole.traffic if one.label == "gradients")
+    assert sums.size_bytes == pytest.approx(gradients.size_bytes / 8.0, rel=1e-9)
+    assert groups.parts["optimizer"] == pytest.approx(2.0 * whole.parts["optimizer"], rel=1e-9)
+    held = [rank_memory(work("llama2-7b", each, **given)).optimizer[0] for each in (plan, plan | {"shard_groups": 2})]
+    assert held[1] == pytest.approx(2.0 * held[0], rel=1e-9)

@@ -64,6 +64,18 @@ def test_the_schedule_follows_from_the_chunks(keys: dict[str, object], schedule:
             "{sharding: zero}",
             '.sharding: found "zero", expected "none", "optimizer", "gradients" or "full"',
         ),
+        (
+            "{shard_groups: 2, data: 4}",
+            ".shard_groups: found 2, expected 1 without sharding: every rank holds everything then",
+        ),
+        (
+            "{shard_groups: 3, sharding: full, data: 8}",
+            ".shard_groups: found 3, expected a number that divides the 8 ranks that share out: the nearest is 2 or 4",
+        ),
+        (
+            "{shard_groups: 9, sharding: full, data: 8}",
+            ".shard_groups: found 9, expected a number that divides the 8 ranks that share out: the nearest is 8",
+        ),
         ("{recompute: all}", '.recompute: found "all", expected "none", "selective" or "full"'),
         (
             "{context_exchange: all-gather}",
