@@ -222,6 +222,9 @@ class Kernels(Value):
     )
     power: PositiveNumber = Field(description="exponent by which product rates follow a board's power limit")
     maturing: PositiveNumber = Field(description="yearly fall of what experts cost beside products, from 2025 on")
+    experts_ms: PositiveNumber = Field(
+        description="time of the host for a layer of experts and micro batch where kernels are launched one by one [ms]"
+    )
     hidden_expert: Fraction = Field(description="share of dispatch beside computation in releases that overlap both")
     flash2: Fraction = Field(
         description="rate of fused attention written for Ampere over that of later kernels on later GPUs"
@@ -237,7 +240,6 @@ class Training(Value):
     hidden_data: Fraction = Field(description="share of data-parallel communication beside computation")
     step_ms: PositiveNumber = Field(description="what comes once a step: data, logging, synchronization [ms]")
     micro_ms: PositiveNumber = Field(description="what comes once a micro batch in a stage of a pipeline [ms]")
-    routing_us: PositiveNumber = Field(description="what comes once a layer of experts and micro batch [us]")
     unstated: Fraction = Field(description="share of layers recomputed where a published run does not tell")
 
 

@@ -110,6 +110,16 @@ INTERLEAVED_DISPATCH = frozenset({"bridge-2026"})
 DeepSeek-V3 on B200; those for experts within a domain do not.
 """
 
+GRAPHED = frozenset({"mlperf-2024", "maxtext"})
+"""Eras that do not launch kernels of experts one by one: CUDA graphs (submissions to MLPerf), whole programs (XLA)."""
+
+REACHING_GRAPHED = frozenset({"bridge-2026"})
+"""Eras that do not where links reach beyond a server.
+
+Megatron-Bridge's recipes for GB200 and GB300 record attention, router and what prepares dispatch as graphs
+(``cuda_graph_scope``), from 25.11 on; most of those for servers of eight record nothing.
+"""
+
 HOP_INSIDE_S, HOP_OUTSIDE_S = 3e-6, 8e-6
 """Time of a round of a collective between neighbors in a domain and between domains [s]."""
 
@@ -161,6 +171,15 @@ def whole_step(era: str, generation: str, mixture: bool, block: bool, age: float
     """
     late = age > WHOLE_STEP_AGE - 0.01
     return float(mixture and block and late and era in WHOLE_STEP and generation == "blackwell")
+
+
+def one_by_one(era: str, mixture: bool, whole: float, reaching: bool) -> float:
+    """Return 1 where the host launches the kernels of experts one by one, else 0.
+
+    ``whole`` is 1 for steps as one graph; ``reaching`` tells whether links reach beyond a server.
+    """
+    graphed = era in GRAPHED or whole > 0 or (reaching and era in REACHING_GRAPHED)
+    return float(mixture and not graphed)
 
 
 def attention_gain(whole: float, memory_bytes: float) -> float:

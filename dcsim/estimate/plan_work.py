@@ -27,6 +27,7 @@ from dcsim.estimate.habits import (
     gathered_bytes,
     hidden_data,
     older_attention,
+    one_by_one,
     whole_step,
 )
 from dcsim.estimate.host import lacking, offload_of
@@ -250,6 +251,11 @@ def _whole(parts: JobParts, pool: PoolParts) -> float:
     return whole_step(parts.job.software, generation, mixture, block)
 
 
+def _one_by_one(parts: JobParts, pool: PoolParts) -> float:
+    mixture, reaching = isinstance(parts.model, MixtureModel), pool.link is not None and bool(pool.link.reach)
+    return one_by_one(parts.job.software, mixture, _whole(parts, pool), reaching)
+
+
 def _chip(parts: JobParts, pool: PoolParts, setting: Setting) -> Chip:
     job, accelerator, generation, kernels = parts.job, pool.accelerator, setting.generation, setting.kernels
     fastest = accelerator.fastest_tdp or accelerator.tdp
@@ -306,7 +312,7 @@ def _habits(parts: JobParts, pool: PoolParts, setting: Setting) -> Habits:
         merged=_one(whole),
         step_s=_one(training.step_ms * 1e-3),
         micro_s=_one(training.micro_ms * 1e-3),
-        routing_s=_one(training.routing_us * 1e-6),
+        experts_s=_one(_one_by_one(parts, pool) * kernels.experts_ms * 1e-3),
         routed=_one(kernels.routed),
         jitter=_one(kernels.jitter),
     )

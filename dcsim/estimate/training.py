@@ -131,7 +131,7 @@ def message_seconds(work: Work) -> dict[str, Floats]:
     filling and draining a pipeline waits for those of others too.
     """
     plan, shape, zero = work.plan, work.shape, np.zeros_like(work.plan.tensor)
-    shown = dict.fromkeys(("hidden_tensor", "hidden_expert", "hidden_far", "routing_s"), zero)
+    shown = dict.fromkeys(("hidden_tensor", "hidden_expert", "hidden_far"), zero)
     bare = replace(work, habits=replace(work.habits, **shown))
     layers = plan.micro_batches * (shape.layers + shape.extra_layers) / plan.pipeline
     dense = np.where(shape.mixture, shape.dense_layers / shape.layers, 1.0)
@@ -325,13 +325,13 @@ def _context(work: Work, core: Floats) -> Floats:
 
 
 def _expert(work: Work) -> Floats:
-    """Dispatch and combination of tokens, until the busiest rank has its own, and what routing costs beside."""
+    """Dispatch and combination of tokens, until the busiest rank has its own."""
     shape, plan, links, routing = work.shape, work.plan, work.links, work.routing
     group = messages.members(plan.expert, np.ones_like(plan.expert), links)
     elements = busiest_load(work.routing, plan) * layer.routed_elements(shape, plan)
     there = messages.exchange_seconds(elements * work.precision.dispatch_bytes, shape.chosen, group, links, routing)
     back = messages.exchange_seconds(elements * work.precision.activation_bytes, shape.chosen, group, links, routing)
-    return (there + back) * (1.0 - hidden_dispatch(work)) + 0.5 * work.habits.routing_s
+    return (there + back) * (1.0 - hidden_dispatch(work))
 
 
 def hidden_dispatch(work: Work) -> Floats:
@@ -348,10 +348,10 @@ def _launch(work: Work, each: Floats) -> Floats:
     """Time of a layer's kernels beyond what they take on the device, forward, backward and again [s]."""
     plan, shape, habits = work.plan, work.shape, work.habits
     passes = 3.0 + plan.recomputed
-    expert = np.where(shape.mixture, 0.5, 0.0)
+    experts = np.where(shape.mixture, shape.expert_layers / shape.layers, 0.0) * habits.experts_s
     together = np.where(plan.tensor > 1, np.where(plan.sequence > 0, _GATHERS, _GATHERS / 2.0), 0.0)
-    count = KERNELS * (1.0 + expert) + SOFTMAX_KERNELS * _apart(work) + together
-    host = habits.launch_s * count * passes
+    count = KERNELS + SOFTMAX_KERNELS * _apart(work) + together
+    host = (habits.launch_s * count + experts / 3.0) * passes
     return at_least(each, host, LAUNCHED) - each
 
 

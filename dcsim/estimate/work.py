@@ -51,8 +51,8 @@ class Habits:
         What comes once a step: data, logging, synchronization [s].
     micro_s
         What comes once a micro batch in a stage of a pipeline: its schedule, the handshakes of its messages [s].
-    routing_s
-        What comes once an expert layer and micro batch, forward and backward: synchronization, indices [s].
+    experts_s
+        Time of the host for the kernels of a layer with experts, forward and backward, beyond those of a dense one [s].
     routed
         Reads and writes of each routed element in the forward pass [1].
     jitter
@@ -74,7 +74,7 @@ class Habits:
     merged: Floats
     step_s: Floats
     micro_s: Floats
-    routing_s: Floats
+    experts_s: Floats
     routed: Floats
     jitter: Floats
 

@@ -265,14 +265,19 @@ def test_a_head_alone_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "system", "block", "expected"),
     [
-        ({"software": "HAI-LLM"}, ("te-fp8-2024", "hopper", 0.0), False, Mixing(once=1.0)),
-        ({"software": "NeMo"}, ("te-fp8-2024", "hopper", 0.0), False, Mixing(once=0.0)),
-        ({"software": "NeMo", "notes": "DeepEP"}, ("te-fp8-2024", "hopper", 0.0), False, Mixing(once=1.0)),
-        ({"node_size": "8"}, ("bridge-2026", "blackwell", 1 / 12), True, Mixing(once=0.0)),
-        ({"node_size": "8"}, ("bridge-2026", "blackwell", 3 / 12), True, Mixing(once=1.0)),
+        ({"software": "HAI-LLM"}, ("te-fp8-2024", "hopper", 0.0), False, Mixing(once=1.0, launched=1.0)),
+        ({"software": "NeMo"}, ("te-fp8-2024", "hopper", 0.0), False, Mixing(once=0.0, launched=1.0)),
+        (
+            {"software": "NeMo", "notes": "DeepEP"},
+            ("te-fp8-2024", "hopper", 0.0),
+            False,
+            Mixing(once=1.0, launched=1.0),
+        ),
+        ({"node_size": "8"}, ("bridge-2026", "blackwell", 1 / 12), True, Mixing(once=0.0, launched=1.0)),
+        ({"node_size": "8"}, ("bridge-2026", "blackwell", 3 / 12), True, Mixing(once=1.0, launched=1.0)),
         ({"node_size": "72"}, ("bridge-2026", "blackwell", -1 / 12), False, Mixing(once=1.0)),
         ({"node_size": "72"}, ("bridge-2026", "blackwell", 7 / 12), True, Mixing(once=1.0, whole=1.0)),
-        ({"node_size": "8"}, ("bridge-2026", "hopper", 7 / 12), False, Mixing(once=1.0)),
+        ({"node_size": "8"}, ("bridge-2026", "hopper", 7 / 12), False, Mixing(once=1.0, launched=1.0)),
         ({"node_size": "72", "notes": "alltoall"}, ("bridge-2026", "blackwell", 7 / 12), False, Mixing(once=0.0)),
     ],
 )
