@@ -67,6 +67,8 @@ class Setting:
     generation: Generation
     kernels: Kernels
     training: Training
+    fitted: bool
+    """Whether runs on accelerators of the generation tell any of its shares; else all are assumptions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,9 @@ def setting_of(parts: JobParts, pool: PoolParts, shelf: Shelf) -> Setting | Miss
         rule = f"a server that tells what its host has, such as dgx-a100, dgx-h100 or gb200-nvl72, {own}"
         return Missing("parallel.offload", f"{pool.server.title} without {fields}", rule)
     generation = shelf.take(Generation, accelerator.generation)
-    return Setting(generation, shelf.take(Kernels, "training"), parts.software.training)
+    told = shelf.fields("generations", accelerator.generation).values()
+    fitted = any(str(getattr(entry, "source", "")).startswith("fitted") for entry in told)
+    return Setting(generation, shelf.take(Kernels, "training"), parts.software.training, fitted)
 
 
 def work_of(parts: JobParts, pool: PoolParts, setting: Setting, link_rate: float) -> Work:

@@ -18,6 +18,8 @@ class SplitPlan:
     schedule: Schedule
     read_bytes: float
     step: PlannedStep
+    fitted: bool = True
+    """Whether training runs on accelerators of this generation were measured."""
 
     def at(self, clock: float) -> PlannedProgram:
         """Return the program at a clock factor: products and attention go with it, memory and host do not."""

@@ -218,7 +218,7 @@ def _peak(plan: JobPlan) -> float:
 def _calibrated(plan: JobPlan, step_s: float, bound: str) -> dict[str, Metric]:
     """Return what rests on a parallel plan's time, with the interval that four of five runs keep to.
 
-    Where a part waits with the host, the time is of first principles.
+    Where a part waits with the host, and on accelerators of which no run was measured, the time is of first principles.
     """
     mixture = isinstance(plan.parts.model, MixtureModel)
     over = 1.0 + spread_of(mixture, plan.device.accelerator.generation or "")
@@ -232,7 +232,8 @@ def _calibrated(plan: JobPlan, step_s: float, bound: str) -> dict[str, Metric]:
         "mfu": (rate / _peak(plan), "1"),
         "flop_rate": (rate, "FLOP/s"),
     }
-    if plan.split is not None and plan.split.work.offload.there:  # no measured step leaves anything to its host
+    # No measured step leaves anything to its host.
+    if plan.split is not None and (plan.split.work.offload.there or not plan.split.fitted):
         return {name: Metric(value, unit, bound_by=bound) for name, (value, unit) in numbers.items()}
     return {
         name: Metric(value, unit, value / over, value * over, "calibrated", bound)

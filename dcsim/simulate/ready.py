@@ -117,7 +117,8 @@ def split_plan(parts: JobParts, loaded: Loaded, pool: PoolParts, servers: frozen
         key = f"jobs.{parts.job.name}.{setting.key}"
         raise ScenarioError([loaded.problem(key, setting.found, setting.expected)])
     work = work_of(parts, pool, setting, loaded.scenario.cluster.network.link)
-    return split_job_plan(parts, work, pool, servers)
+    plan = split_job_plan(parts, work, pool, servers)
+    return plan if plan.split is None else replace(plan, split=replace(plan.split, fitted=setting.fitted))
 
 
 def question(loaded: Loaded, inventory: Inventory, jobs: Iterable[JobPlan] = ()) -> str:

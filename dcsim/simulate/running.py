@@ -232,6 +232,8 @@ def _manifest(prepared: Prepared, outcome: _Outcome, verdicts: list[Check]) -> d
 def _held_against(center: DataCenter) -> Iterator[tuple[str, str]]:
     """Yield the jobs whose steps an accuracy study covers, and which: a key of ``known_errors.STUDIES``."""
     for plan in center.prepared.jobs:
+        if plan.split is not None and not plan.split.fitted:
+            continue  # no run on such accelerators was measured
         if plan.split is not None:
             tpu = (plan.device.accelerator.generation or "").startswith("tpu")
             mixture = isinstance(plan.parts.model, MixtureModel)

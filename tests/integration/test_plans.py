@@ -102,6 +102,19 @@ def test_two_jobs_that_share_links_take_longer_than_alone(tmp_path: Path) -> Non
     assert alone.low < alone.value < alone.high
 
 
+def test_accelerators_of_which_no_run_was_measured_have_no_interval(tmp_path: Path) -> None:
+    changes = (
+        "cluster.servers.train.type=mi250x-4",
+        "cluster.servers.train.count=8",
+        "jobs.one.parallel.recompute=full",
+    )
+    found = run(tmp_path, TWO, *changes)
+    step = found.metrics["jobs.one.step_time"]
+    assert (step.provenance, step.low, step.high) == ("first-principles", None, None)
+    assert found.manifest["held_against"] == {}
+    assert run(tmp_path, TWO).manifest["held_against"] == {"one": "steps"}
+
+
 def test_a_job_with_a_plan_survives_a_failure(tmp_path: Path) -> None:
     faults = "faults:\n  - {at: 3 s, kind: server, target: train/0, repair: 10 s}\n"
     failed = run(tmp_path, TWO + faults)

@@ -11,7 +11,7 @@ import numpy as np
 from dcsim.accuracy.score import Row
 from dcsim.accuracy.training import convolution
 from dcsim.accuracy.training.case import Case, misread, read
-from dcsim.accuracy.training.constants import Constants, shipped
+from dcsim.accuracy.training.constants import FITTED, Constants, shipped
 from dcsim.accuracy.training.convolution import Images, images_of
 from dcsim.accuracy.training.predict import facts_of, parts_and_hidden
 from dcsim.accuracy.training.setting import Setting, setting_of
@@ -95,6 +95,7 @@ def _row(case: Case, run: tuple[Setting | Images, str], step: Mapping[str, float
         "device": setting.sheet.name,
         "style": style,
         "era": setting.era,
+        "provenance": "calibrated" if FITTED.get(setting.sheet.generation) else "first-principles",
     }
     given = (case.id, target.metric, target.unit, target.measured, predicted, low, high, seen)
     return Row(*given, groups=groups, more={_column(name): part for name, part in step.items()})
@@ -135,6 +136,7 @@ def _without(case: Case, reason: str, seen: bool) -> Row:
         "device": case.text("device") or "unknown",
         "style": "unknown",
         "era": "unknown",
+        "provenance": "none",
     }
     unit = "s" if metric == "step_s" else ""
     return Row(case.id, metric, unit, measured, None, fitted=seen, reason=reason, groups=groups)

@@ -385,6 +385,12 @@ def test_the_parts_of_a_row_sum_to_its_step(cases: list[Case]) -> None:
     assert parts["hidden_tensor_seconds"] > 0.0  # tensor groups of this run overlap a part of their messages
 
 
+def test_rows_tell_whether_runs_on_such_devices_were_measured(cases: list[Case]) -> None:
+    one = cases[0].texts
+    rows = table.rows_of([Case({**one, "device": device}) for device in ("A100-80GB-SXM", "MI250X")], shipped(), {})
+    assert [(row.groups or {})["provenance"] for row in rows] == ["calibrated", "first-principles"]
+
+
 def test_power_is_counted_for_what_a_data_sheet_promises() -> None:
     b200, gb200, pcie = (data_sheet(name) for name in ("B200-SXM", "GB200-NVL72", "H100-PCIe-80GB"))
     assert b200 is not None and gb200 is not None and pcie is not None
