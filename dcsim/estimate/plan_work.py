@@ -24,6 +24,7 @@ from dcsim.estimate.habits import (
     added_bytes,
     attention_backward,
     attention_gain,
+    crowded_bytes,
     gathered_bytes,
     hidden_data,
     older_attention,
@@ -319,6 +320,7 @@ def _habits(parts: JobParts, pool: PoolParts, setting: Setting) -> Habits:
         experts_s=_one(_one_by_one(parts, pool) * kernels.experts_ms * 1e-3),
         routed=_one(kernels.routed),
         jitter=_one(kernels.jitter),
+        crowded=_one(crowded_bytes(era, pool.accelerator.memory)),
     )
 
 

@@ -16,6 +16,7 @@ from dcsim.compute import kernels
 from dcsim.compute.kernels import at_least
 from dcsim.estimate import messages, offload
 from dcsim.estimate.data_messages import data_messages
+from dcsim.estimate.habits import RETRY_S
 from dcsim.estimate.work import Layers, Pass, Work
 from dcsim.parallel import layer
 from dcsim.parallel.adapters import adapter_products
@@ -63,6 +64,7 @@ one sample in tensor groups of eight.
 _SOFTMAX_ROWS, _SOFTMAX_TOKENS = 4.0, 2048.0
 
 _ADAM_BYTES = 18.0  # an element's master weight, two moments, gradient and weight, each moved once
+_STATE_BYTES = 16.0  # an element's weight, gradient and two moments in 32 bits
 _LOSS_BYTES = 20.0  # a logit: written and read in 16 and 32 bits by softmax and cross entropy, forward and backward
 # The same in Megatron-LM up to 2023 (mpu/cross_entropy.py), a kernel for each: widened (6), maximum (4), less that (8),
 # exponential (8), sum (4), division (8), times the gradient (8), narrowed (6).
@@ -78,7 +80,7 @@ def layers_of(work: Work) -> Layers:
     forward, backward = _forward(work, mean), _backward(work, mean)
     parts = plan.recomputed_core * forward.attention + _parts_again(work)
     again = plan.recomputed * (forward.total - _unneeded(work)) + (1.0 - plan.recomputed) * parts
-    launch = _launch(work, forward.total + backward.total + again)
+    launch = _launch(work, forward.total + backward.total + again) + _retries(work)
     found = Layers(forward, backward, again, launch, _head(work))
     if not work.offload.there:
         return found
@@ -353,6 +355,13 @@ def _launch(work: Work, each: Floats) -> Floats:
     count = KERNELS + SOFTMAX_KERNELS * _apart(work) + together
     host = (habits.launch_s * count + experts / 3.0) * passes
     return at_least(each, host, LAUNCHED) - each
+
+
+def _retries(work: Work) -> Floats:
+    """Return what freeing memory and asking for it anew takes for a layer, where sharded states leave no room [s]."""
+    plan, crowded, own = work.plan, work.habits.crowded, trained(work.shape, work.plan, work.adapters)
+    states = _STATE_BYTES * (own.plain + own.expert) / (plan.data * plan.context / plan.replicas)
+    return np.where((plan.sharding >= EVERYTHING) & (crowded > 0) & (states > crowded), RETRY_S, 0.0)
 
 
 def _stages(work: Work, each: Floats, head: Floats) -> Floats:

@@ -57,6 +57,8 @@ class Habits:
         Reads and writes of each routed element in the forward pass [1].
     jitter
         Standard deviation of a domain's step over its mean [1].
+    crowded
+        Sharded states of a rank beyond which memory is freed and asked for anew for every layer, 0 for never [B].
     """
 
     launch_s: Floats
@@ -77,6 +79,7 @@ class Habits:
     experts_s: Floats
     routed: Floats
     jitter: Floats
+    crowded: Floats
 
 
 @dataclass(frozen=True, slots=True)

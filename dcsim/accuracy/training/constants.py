@@ -62,7 +62,7 @@ COMMON: Mapping[str, Prior] = MappingProxyType(
         "jitter": Prior(0.006, 0.16),
         "passes": Prior(6.0, 0.12),
         "routed": Prior(20.0, 0.15),
-        "power": Prior(0.7, 0.16),
+        "power": Prior(0.7, 0.06),
         "flash2": Prior(0.8, 0.12, "share"),
         "maturing": Prior(0.3, 0.12),
         "hidden_expert": Prior(0.5, 0.25, "share"),

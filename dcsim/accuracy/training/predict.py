@@ -30,6 +30,7 @@ from dcsim.estimate.habits import (
     added_bytes,
     attention_backward,
     attention_gain,
+    crowded_bytes,
     hidden_data,
 )
 from dcsim.estimate.hidden import hidden_seconds
@@ -97,6 +98,7 @@ def facts_of(settings: Sequence[Setting]) -> Facts:
         "gain": column([attention_gain(s.mixing.whole, s.sheet.memory) for s in settings]),
         "interleaved": column([1.0 * (s.era in INTERLEAVED_DISPATCH) for s in settings]),
         "older": column([1.0 * s.older for s in settings]),
+        "crowded": column([crowded_bytes(s.era, s.sheet.memory) for s in settings]),
         "hidden_expert": column([DUAL_PIPELINE * s.plan.zero_bubble for s in settings]),
         "hidden_pipeline": column([HIDDEN_PIPELINE.get(s.era, MODERN_PIPELINE) for s in settings]),
     }
@@ -144,6 +146,7 @@ def work_of(facts: Facts, constants: Constants) -> Work:
             experts_s=common["experts_ms"] * 1e-3 * facts.columns["launched"],
             routed=common["routed"] * np.exp(-common["maturing"] * facts.columns["age"]),
             jitter=common["jitter"] * one,
+            crowded=facts.columns["crowded"],
         ),
         routing=Routing(np.full_like(one, np.inf), one, np.zeros_like(one), facts.columns["once"]),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from dcsim.catalogue import Shelf
 from dcsim.compute.kernels import Chip
 from dcsim.estimate import messages
 from dcsim.estimate.data_messages import gather_data_seconds
-from dcsim.estimate.habits import added_bytes, attention_backward, gathered_bytes, hidden_data
+from dcsim.estimate.habits import added_bytes, attention_backward, crowded_bytes, gathered_bytes, hidden_data
 from dcsim.estimate.messages import Links, Members
 from dcsim.estimate.training import PARTS, hidden_dispatch, layers_of, step_parts, step_seconds
 from dcsim.estimate.work import Habits, Work
@@ -266,3 +266,17 @@ def test_a_stream_gathered_in_eight_bits_takes_half_of_the_gathers() -> None:
     assert times[1] == pytest.approx(0.75 * times[0], rel=1e-2)
     assert [gathered_bytes("torchtitan-2024", 1.0, block) for block in (0.0, 1.0)] == [1.0, 2.0]
     assert gathered_bytes("te-fp8-2024", 1.0, 0.0) == 2.0
+
+
+def test_memory_is_asked_for_anew_where_sharded_states_leave_no_room() -> None:
+    # 16 bytes for each of 8.03e9 parameters on 8 ranks: 16 GB; 32 layers and two micro batches of 6 ms.
+    plan = {"data": 8.0, "sharding": 3.0, "micro_batches": 2.0}
+    times = []
+    for room in (0.0, 15e9, 18e9):
+        given = work(**plan)
+        habits = replace(given.habits, crowded=np.array([room]))
+        times.append(float(step_parts(replace(given, habits=habits))["launch"][0]))
+    assert times[1] - times[0] == pytest.approx(2 * 32 * 6e-3, rel=1e-9)
+    assert times[2] == times[0]
+    assert crowded_bytes("flash-2023", 8e10) == pytest.approx(4.8e10)
+    assert crowded_bytes("te-fp8-2024", 8e10) == 0.0
