@@ -137,7 +137,7 @@ Freeing device memory waits for all kernels, as many milliseconds on an A100 as 
 HOP_INSIDE_S, HOP_OUTSIDE_S = 3e-6, 8e-6
 """Time of a round of a collective between neighbors in a domain and between domains [s]."""
 
-EXPERTS_SPREAD, TPU_SPREAD, SPREAD = 0.40, 0.10, 0.10
+EXPERTS_SPREAD, TPU_SPREAD, SPREAD = 0.20, 0.10, 0.10
 """Relative errors that four of five runs keep where the fit did not see them [1]: mixtures of experts, TPUs, others.
 
 By the study of grouped halves (``analysis/fit_training.py --study``), rounded up.
