@@ -19,7 +19,7 @@ from dcsim.estimate.data_messages import data_messages
 from dcsim.estimate.habits import RETRY_S
 from dcsim.estimate.work import Layers, Pass, Work
 from dcsim.parallel import layer
-from dcsim.parallel.adapters import adapter_products
+from dcsim.parallel.adapters import adapter_products, adapter_traffic
 from dcsim.parallel.context import busiest_share, key_bytes
 from dcsim.parallel.held import trained
 from dcsim.parallel.kept import elements_again
@@ -302,6 +302,7 @@ def _apart(work: Work) -> Floats:
 def _memory(work: Work, dense: Floats) -> Floats:
     shape, plan, habits, load = work.shape, work.plan, work.habits, busiest_load(work.routing, work.plan)
     elements = layer.layer_traffic(shape, plan, _inner(work, dense, 1.0 - habits.merged)) * habits.traffic
+    elements = elements + adapter_traffic(shape, plan, work.adapters) * habits.traffic
     elements = elements + (1.0 - dense) * habits.routed * habits.traffic * load * layer.routed_elements(shape, plan)
     return kernels.traffic_seconds(work.precision.activation_bytes * elements, work.chip)
 

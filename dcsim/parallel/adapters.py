@@ -16,6 +16,8 @@ from dcsim.parallel.shape import Shape
 
 Floats = NDArray[np.float64]
 
+_READS, _WRITES = 3.0, 4.0
+
 
 @dataclass(frozen=True, slots=True)
 class Adapters:
@@ -53,6 +55,20 @@ def adapter_products(shape: Shape, plan: Parallelism, adapters: Adapters) -> tup
         found.append(Product("adapter down", one, rows, rank, inputs / plan.tensor, there * one))
         found.append(Product("adapter up", one, rows, outputs / plan.tensor, rank, there * one))
     return tuple(found)
+
+
+def adapter_traffic(shape: Shape, plan: Parallelism, adapters: Adapters) -> Floats:
+    """Return the elements that kernels of a layer's adapters move in the forward pass, of one rank and micro batch.
+
+    Of what matrices read, dropout reads and writes it, and A reads it; of what they write, B writes as much, and adding
+    it reads two and writes one. Matrices that read the same have one adapter: queries, keys and values; gate and up.
+    """
+    heads = shape.heads * shape.width + shape.groups * (shape.width + shape.value_width)
+    values = shape.heads * shape.value_width
+    attention = _READS * (shape.hidden + values) + _WRITES * (heads + shape.hidden)
+    feed = _READS * (shape.hidden + shape.ffn) + _WRITES * ((1.0 + shape.gated) * shape.ffn + shape.hidden)
+    each = adapters.attention * attention + adapters.feed * feed
+    return np.asarray(tokens(shape, plan) / plan.tensor * each)
 
 
 def _matrices(shape: Shape, adapters: Adapters) -> list[tuple[Floats, Floats, Floats]]:

@@ -148,10 +148,10 @@ def _sizes(case: Case, model: Model, sheet: DataSheet, given: tuple[float, float
 def _held_bytes(case: Case, sheet: DataSheet, adapters: float) -> tuple[float, float]:
     """Return bytes for a parameter that a replica holds, and that data-parallel ranks share: weights, gradients, Adam.
 
-    Adapters train next to nothing of what they hold.
+    Adapters train next to nothing of what they hold, which stays in the format of products.
     """
     if adapters:
-        return 2.0, 0.0
+        return 1.0 if "fp8" in case.text("precision").lower() else 2.0, 0.0
     return (4.0, 12.0) if _sharding(case, sheet) >= OPTIMIZER else (16.0, 0.0)
 
 
@@ -219,12 +219,17 @@ def _overflows(case: Case, model: Model, sheet: DataSheet, sizes: tuple[float, f
 
 
 def _virtual(model: Model, pipeline: float, software: str) -> float:
-    """Return the chunks of a stage where none are stated: recent frameworks interleave about six, older ones do not."""
+    """Return the chunks of a stage where none are stated: recent frameworks deal two layers a chunk, older ones all.
+
+    One layer a chunk where a stage has an odd number. Embedding and head are layers where only then all stages are
+    alike. Of plans that state their chunks, those of MLPerf's submissions and NVIDIA's recipes have one or two layers.
+    """
     if not re.search(r"nemo|bridge|core|meta\)|mlperf|megascale", software.lower()):
         return 1.0
-    layers = model.layers / pipeline
-    fitting = [n for n in (6, 5, 4, 3, 2) if abs(layers / n - round(layers / n)) < 1e-9]
-    return float(fitting[0]) if fitting else 4.0
+    slots = next((n / pipeline for n in (model.layers, model.layers + 2.0) if n % pipeline == 0), None)
+    if slots is None:
+        return 4.0
+    return slots / 2.0 if slots % 2.0 == 0 else slots
 
 
 def _sequence(case: Case, software: str, tensor: float) -> float:

@@ -356,6 +356,19 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
         table.score_runs(file)
 
 
+@pytest.mark.parametrize(
+    ("name", "virtual", "balanced"),
+    # 96 / 8 layers in chunks of two; 126 layers, embedding and head on 8 stages; 92 / 4 is odd.
+    [("mlperf-gpt3-005", 6.0, 0.0), ("mlperf-405b-001", 8.0, 1.0), ("megatron-h100-weak-001", 23.0, 0.0)],
+)
+def test_recent_pipelines_deal_two_layers_a_chunk(
+    cases: list[Case], name: str, virtual: float, balanced: float
+) -> None:
+    found = setting_of(next(case for case in cases if case.id == name))
+    assert isinstance(found, Setting)
+    assert (found.plan.virtual, found.plan.balanced) == (virtual, balanced)
+
+
 def test_sizes_of_a_row_are_read(cases: list[Case]) -> None:
     found = setting_of(next(case for case in cases if case.id == "korthikanti-t5-001"))
     assert isinstance(found, Setting)
@@ -468,3 +481,12 @@ def test_rings_of_a_torus_are_as_fast_where_scored_as_where_simulated(name: str)
     sheet = data_sheet(f"TPU-{name}")
     assert sheet is not None and link.ring is not None
     assert sheet.link == pytest.approx(link.ring * link.rate, rel=1e-9)
+
+
+def test_fine_tuning_is_read_as_recipes_do_it(cases: list[Case]) -> None:
+    # Frozen weights of 69 G parameters in 8 bits fill 0.4 of two H200, not of one; NeMo packs short samples.
+    by_name = {case.id: setting_of(case) for case in cases}
+    tuned, short = by_name["mlperf-lora-005"], by_name["nemo2407-h100-ft-001"]
+    assert isinstance(tuned, Setting) and isinstance(short, Setting)
+    assert (tuned.plan.tensor, tuned.plan.data, tuned.model.windowed) == (2.0, 4.0, 0.0)
+    assert (short.model.window, short.model.windowed) == (512.0, 1.0)

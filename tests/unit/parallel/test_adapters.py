@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dcsim.catalogue import Shelf
-from dcsim.parallel.adapters import Adapters, adapter_parameters, adapter_products
+from dcsim.parallel.adapters import Adapters, adapter_parameters, adapter_products, adapter_traffic
 from dcsim.parallel.held import trained
 from dcsim.parallel.model_shape import shape_of
 from dcsim.parallel.parallelism import Parallelism
@@ -47,3 +47,12 @@ def test_only_adapters_are_trained_where_there_are_any() -> None:
     assert float(few.plain[0]) == pytest.approx(32 * (ATTENTION + FEED) / 8, rel=1e-12)
     whole = trained(SHAPE, plan(adapters=0.0), Adapters())
     assert float(whole.plain[0]) == pytest.approx(8_030_000_000, rel=1e-3)
+
+
+def test_adapters_move_what_their_matrices_read_and_write() -> None:
+    # Three times 4,096 and 4,096 read, four times 6,144 and 4,096 written; feed-forward layers read 4,096 and 14,336.
+    attention, feed = 3 * 8192 + 4 * (6144 + 4096), 3 * (4096 + 14336) + 4 * (2 * 14336 + 4096)
+    for tensor in (1.0, 4.0):
+        found = adapter_traffic(SHAPE, plan(tensor=tensor), adapters(1.0, 1.0))
+        assert float(found[0]) == pytest.approx(8192 * (attention + feed) / tensor, rel=1e-12)
+    assert float(adapter_traffic(SHAPE, plan(), Adapters())[0]) == 0.0
