@@ -42,9 +42,13 @@ class LevelArray:
 
     def set(self, where: Indices | slice, values: Floats | float) -> None:
         """Give the levels at ``where`` new values from now on and tell the watchers."""
+        self.assign(where, values)
+        self.changed()
+
+    def assign(self, where: Indices | slice, values: Floats | float) -> None:
+        """Give the levels at ``where`` new values from now on; call :meth:`changed` after the last of several."""
         self._settle(where)
         self.values[where] = values
-        self.changed()
 
     def add(self, where: Indices, changes: Floats | float) -> None:
         """Change the levels at ``where``, each index at most once, and tell the watchers."""

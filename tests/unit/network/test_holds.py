@@ -10,6 +10,7 @@ from dcsim.errors import RunError
 from dcsim.network.fabric import Fabric
 from dcsim.network.hold import Hold, union
 from dcsim.network.layout import Endpoint, FabricLayout
+from dcsim.network.load import pieces
 from dcsim.network.route import Route
 
 GB = 1e9
@@ -155,3 +156,12 @@ def test_a_hold_that_ends_leaves_others_of_its_owner_as_they_are(clock: Clock, n
     clock.run(4.0)
     assert net.sent_bytes == pytest.approx(16 * GB, rel=1e-12)
     assert net.received_bytes == pytest.approx(16 * GB, rel=1e-12)
+
+
+def test_neighbors_are_reached_together() -> None:
+    where = np.concatenate([np.arange(5, 3000), np.arange(4000, 7000)])
+    assert pieces(where) == [slice(5, 3000), slice(4000, 7000)]
+    scattered = np.arange(0, 6000, 2)
+    for few in (scattered, np.arange(10)):
+        (same,) = pieces(few)
+        assert same is few
