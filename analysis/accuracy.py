@@ -171,8 +171,15 @@ inside a source are larger than what a whole source is off, so offsets of source
 - *`tpu-recipes`*: the table says 4,096 tokens for `tpu-recipes-001`, its recipe says 8,192 in half as many sequences;
   it says no tensor groups for `tpu-recipes-002`, its script says eight. With those they would be 11 % nearer. The one
   slice of `tpu-recipes-010` is two by its recipe, which changes nothing here.
-- *Single runs* of `mt-nlg`, `gpt-neox`, `opt`, `palm` and `frontier` are 10 to 24 % off, each of a system
-  that few or no other rows have.
+- *`bigscience-176b`*: the source has three times of `bigscience-176b-018`, 110.4, 110.5 and 113.5 s; 128 heads with
+  four samples take 21 % longer than with two (`-023`), tensor groups of four with 16 replicas 3 to 6 % longer than
+  with eight, and one sample in tensor groups of eight 7 % less than predicted. Whether each launch waited for the one
+  before (`CUDA_LAUNCH_BLOCKING`, which the source names for some runs) is missing.
+- *`bigscience-1b3-v100`*: tensor groups of two take a quarter longer than predicted, as if their messages passed the
+  host at 8 GB/s; how ranks saw each other's devices is missing.
+- *Single runs* of `mt-nlg`, `gpt-neox`, `opt`, `palm` and `frontier` are 8 to 24 % off, each of a system that few or
+  no other rows have. MT-NLG takes 12 ms more for each layer and micro batch than Megatron-LM of the same model and
+  machine, on 2,240 and 2,800 devices too.
 """
 
 BREAKDOWN = """

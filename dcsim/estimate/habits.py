@@ -166,9 +166,9 @@ def older_attention(generation: str, *names: str) -> bool:
     return any(generation in OLDER_ATTENTION.get(name, ()) for name in names)
 
 
-def attention_backward(era: str) -> float:
+def attention_backward(era: str, fused: float) -> float:
     """Return the time of the attention core's backward pass over that of its forward pass [1]."""
-    if not FUSED.get(era, 1.0):
+    if not fused:
         return 2.0
     return TRITON_BACKWARD if era in TRITON else FLASH_BACKWARD
 

@@ -305,7 +305,7 @@ def _habits(parts: JobParts, pool: PoolParts, setting: Setting) -> Habits:
         launch_s=_one(training.launch_us * 1e-6),
         traffic=_one(training.traffic),
         fused=_one(fused),
-        backward=_one(attention_backward(era) if fused else 2.0),
+        backward=_one(attention_backward(era, fused)),
         stopped=_one(float(era in STOPPED)),
         added=_one(added_bytes(era, _WIDE if parts.job.precision == "fp32" else _HALF, _sum_width(parts.job))),
         passes=_one(kernels.passes),

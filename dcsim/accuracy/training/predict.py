@@ -20,7 +20,6 @@ from dcsim.accuracy.training.setting import Setting
 from dcsim.compute.kernels import Chip
 from dcsim.estimate.habits import (
     DUAL_PIPELINE,
-    FUSED,
     HIDDEN_PIPELINE,
     HOP_INSIDE_S,
     HOP_OUTSIDE_S,
@@ -92,8 +91,8 @@ def facts_of(settings: Sequence[Setting]) -> Facts:
         "target": column([s.target.step_s for s in settings]),
         "stopped": column([1.0 * (s.era in STOPPED and not s.early) for s in settings]),
         "added": column([_added(s) for s in settings]),
-        "fused": column([FUSED.get(s.era, 1.0) for s in settings]),
-        "backward": column([attention_backward(s.era) for s in settings]),
+        "fused": column([s.fused for s in settings]),
+        "backward": column([attention_backward(s.era, s.fused) for s in settings]),
         "age": column([s.age for s in settings]),
         "gathered": column([1.0 * (s.era == "mlperf-2024" and s.plan.adapters > 0) for s in settings]),
         "async": column([s.asynchronous for s in settings]),

@@ -12,11 +12,12 @@ from dcsim.accuracy.training.metric import Target, target_of
 from dcsim.accuracy.training.mixing import Mixing, mixing_of
 from dcsim.accuracy.training.model import Model, model_of, parameters
 from dcsim.accuracy.training.plan import Plan, plan_of
-from dcsim.estimate.habits import gathered_bytes, older_attention
+from dcsim.estimate.habits import FUSED, gathered_bytes, older_attention
 from dcsim.parallel.parallelism import EVERYTHING, GRADIENTS
 
 _EAGER = 2.0  # three kernels or four instead of a compiled one: torchtitan's 16 % of Llama 3 8B, an assumption beyond
 _STATES, _HALF = 16.0, 0.5
+_FLASH_2 = 2023.5  # when FlashAttention-2 came; that Megatron-LM and DeepSpeed's used it since is an assumption
 _ASYNCHRONOUS = 0.5  # torchtitan's 4 to 16 % of a step
 
 
@@ -60,6 +61,8 @@ class Setting:
     """Memory traffic over that of compiled kernels, where the notes say so [1]."""
     asynchronous: float
     """Share of what tensor communication exposes that is hidden by its pipelining with products, as noted [1]."""
+    fused: float
+    """1 where attention is one kernel, else 0."""
     age: float
     """Years of the release since 2026 in an era whose experts still mature, else 0."""
     mixing: Mixing
@@ -96,7 +99,7 @@ def setting_of(case: Case) -> Setting | str:
         older_attention(sheet.generation, era, *re.split(r"\W+", software.lower())), _early(case, era),
         _EAGER if "eager" in case.text("notes") else 1.0,
         _ASYNCHRONOUS if re.search("async ?tp", case.text("notes"), re.IGNORECASE) else 0.0,
-        age, mixing, target,
+        _fused(era, case.text("release")), age, mixing, target,
     )  # fmt: skip
 
 
@@ -167,6 +170,11 @@ def _system(case: Case, software: str) -> str:
 def _age(era: str, release: str) -> float:
     year = year_of(release)
     return (year or 2026.0) - 2026.0 if era == "bridge-2026" else 0.0
+
+
+def _fused(era: str, release: str) -> float:
+    """Return whether attention is one kernel: by the era, and in releases since FlashAttention-2 whatever the era."""
+    return 1.0 if (year_of(release) or 0.0) >= _FLASH_2 else FUSED.get(era, 1.0)
 
 
 def _slowed(case: Case) -> float:

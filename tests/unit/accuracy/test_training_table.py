@@ -81,6 +81,14 @@ def test_tensor_groups_that_cross_groups_of_four_pass_the_host(
     assert half_size(case, tensor) == half
 
 
+@pytest.mark.parametrize(("release", "fused"), [("2022-04", 0.0), ("2023", 0.0), ("2023-12", 1.0)])
+def test_attention_is_one_kernel_since_july_2023(release: str, fused: float) -> None:
+    told = {"id": "one", "model": "gpt3-175b", "device": "A100-80GB-SXM", "n_devices": "256", "step_s": "1"}
+    setting = setting_of(Case({**told, "software": "Megatron-DeepSpeed", "release": release}))
+    assert isinstance(setting, Setting)
+    assert (setting.era, setting.fused) == ("deepspeed-2022", fused)
+
+
 def test_gpt_neox_counted_attention_sixtyfold_until_late_in_2023(cases: list[Case]) -> None:
     # 1,538 sequences of 2,048 tokens on 96 devices at 117 TFLOP/s: (6 N + 60 s h l) a token, N = 12 l h^2 + v h.
     run = next(case for case in cases if case.text("id") == "gpt-neox-001")
