@@ -16,7 +16,7 @@ from dcsim.compute.accelerator import power_limited_clock, step_power
 from dcsim.engine import Process
 from dcsim.estimate.job_plan import JobPlan
 from dcsim.estimate.library import LibraryPath, Path
-from dcsim.estimate.step import Floats, Move, evaluate, remaining
+from dcsim.estimate.step import Floats, evaluate, remaining
 from dcsim.estimate.step_plan import StepEnergy, StepPlan, step_plan
 
 _LONGEST_SEGMENT = 100_000  # steps; bounds the arrays of a segment
@@ -139,8 +139,7 @@ class Stepping:
 
     def _blocked(self, plan: StepPlan) -> bool:
         """Return whether the step crosses a dead link, so that it cannot be told when it ends."""
-        routes = {id(stage.route): stage.route for stage in plan.stages if isinstance(stage, Move)}
-        return any(self._hall.fabric.alone_rate(route) == 0.0 for route in routes.values())
+        return self._hall.fabric.dead(plan.links)
 
     def _shared(self, plan: StepPlan) -> bool:
         return self._hall.fabric.busy(plan.links, self._allocation.owner)

@@ -203,6 +203,11 @@ class Fabric:
         """
         return _slowest(self._traffic.present_capacities, route)
 
+    def dead(self, links: Indices) -> bool:
+        """Return whether one of ``links`` lets nothing pass now."""
+        still = self._traffic.present_capacities == 0.0
+        return bool(still.any()) and bool(still[links].any())
+
     def planned_rate(self, route: Route) -> float:
         """Return the rate that :meth:`alone_rate` does, for a dead route that with all links whole [B/s]: one plans as
         if it were not dead, and waits for it.
