@@ -147,13 +147,15 @@ inside a source are larger than what a whole source is off, so offsets of source
   `bridge-b200-004` are 30 to 65 % too short, and that of `bridge-gb200-004` is a third too long: early releases whose
   layers of experts took up to three times what later ones take. Their launches, versions of the kernels of experts and
   of attention with sinks, and what is recomputed are missing; recipes tell dispatchers and graphs of later ones.
-- *`vtrain-multi`*: the predictions of nine runs with tensor groups of 2, 4 or 8 are 13 to 49 % too short, beside
+- *`vtrain-multi`*: the predictions of nine runs with tensor groups of 2, 4 or 8 are 10 to 49 % too short, beside
   neighbors of the same source that are within 5 %. Neither placement nor the number of micro batches or messages
-  tells them apart: of one plan, two samples a micro batch take longer than three; repeats are missing.
+  tells them apart: of one plan, two samples a micro batch take longer than three; repeats are missing. Their last
+  stages run layers again like the others: kept activations of 12 samples in a stage of 24 layers would take 110 GB.
 - *`vtrain-single`*: times a layer repeat within 2 % for one hidden size, tensor group and micro batch, whatever stages
   and replicas, but two samples in tensor groups of two take as long as host and device in turn at a hidden size of
-  2,048, and four at 1,024 as long as the longer one. Heads that are not split take 10 ms a micro batch more than their
-  FLOPs and bytes. The table names Megatron-LM, the data of the source Megatron-DeepSpeed; the processor is missing.
+  2,048, and four at 1,024 as long as the longer one. Heads that are not split take some 7 ms a micro batch more than
+  their FLOPs and bytes, which no other source has. The table names Megatron-LM, the data of the source
+  Megatron-DeepSpeed; the processor is missing.
 - *`mosaic-*`*: predictions of MPT-13B with states in two thirds of the memory are 9 % too short, those of the shortest
   and the longest sequences of MPT-125M 3 to 8 %; the retries of PyTorch's allocator are assumed, not counted.
 - *`torchtitan`*: products in FP8 with scales a row are 20 % slower than modelled, tensor groups of eight on 4,096 wide
