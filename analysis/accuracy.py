@@ -140,7 +140,7 @@ MISSING = """
 
 Aims were, on grouped halves, 3.5, 7 and 13 (median, mean and 90th percentile in percent), 2.5 and 9 (median and 90th
 percentile) for dense transformers on GPUs, and 10 and 30 for mixtures of experts. All are reached over all runs, and
-the median of mixtures; those of dense transformers nearly, and the 90th percentile of mixtures is not. Errors
+the medians of dense transformers and of mixtures; both 90th percentiles are missed, by 1 and 3 points. Errors
 inside a source are larger than what a whole source is off, so offsets of sources would not mend them.
 
 - *Mixtures of experts*: {bound} The predictions of `dgxc-gb200-001`, `bridge-h100-005`, `bridge-b300-004` and

@@ -26,6 +26,8 @@ _SIZES = ("data", "tensor", "pipeline", "virtual", "context", "expert")
 _KEPT = (
     "reduce",
     "overlap",
+    "bucket",
+    "prefetch",
     "routing",
     "activations",
     "adapters",

@@ -43,23 +43,30 @@ def data_messages(work: Work, mean: Layers) -> tuple[DataMessage, ...]:
     whole = plan.sharding >= EVERYTHING
     often = np.where(whole, plan.micro_batches, 1.0)
     gathered = weights * (1.0 + np.where(whole, 1.0, 0.0))
-    together = _exposed(gathered + gradients, forward + backward, work)
-    share = gradients / np.maximum(gathered + gradients, 1e-30)
+    covered = gathered * work.exchange.prefetched
+    together = _exposed(covered + gradients, forward + backward, work)
+    share = gradients / np.maximum(covered + gradients, 1e-30)
     joint = plan.sharding >= GRADIENTS
+    last = work.exchange.unhidden(gradients, (some.plain + some.expert) * precision.gradient_bytes)
+    first = work.exchange.unhidden(back, (some.plain + some.expert) * precision.weight_bytes)
     # Layers are a loop for XLA, so that sums over slices follow it.
-    last = _between(work)
+    sums = _between(work)
     return (
         DataMessage(
             "gradients",
             np.where(joint, often * gradients, gradients),
-            np.where(joint, often * together * share, _exposed(gradients, backward, work)),
+            np.where(joint, often * together * share, np.maximum(_exposed(gradients, backward, work), last)),
         ),
         DataMessage(
             "weights",
             np.where(joint, often * gathered, back),
-            np.where(joint, often * together * (1.0 - share), _exposed(back, forward, work)),
+            np.where(
+                joint,
+                often * (together * (1.0 - share) + gathered - covered),
+                np.maximum(_exposed(back, forward, work), first),
+            ),
         ),
-        DataMessage("between", last, last),
+        DataMessage("between", sums, sums),
     )
 
 
@@ -67,16 +74,20 @@ def gather_data_seconds(work: Work, own: Held, width: Floats) -> Floats:
     """Return the time to gather parameters that a rank holds, ``width`` bytes each, from data-parallel ranks [s].
 
     Those of experts are held by fewer ranks alike, which are farther apart. Where gradients or weights are sharded,
-    every layer has messages of its own, each with all rounds of a ring (Y. Zhao et al., "PyTorch FSDP", VLDB 2023).
+    every layer has messages of its own, each with all rounds of a ring (Y. Zhao et al., "PyTorch FSDP", VLDB 2023);
+    else the plan may cut them into buckets.
     """
     plan, shape, links = work.plan, work.shape, work.links
     sharded = plan.data * plan.context / plan.replicas
     group = messages.members(sharded, plan.tensor, links)
     layers = np.where(plan.sharding >= GRADIENTS, (shape.layers + shape.extra_layers) / plan.pipeline, 0.0)
-    plain = messages.gather_seconds(own.plain * width, group, links) + layers * messages.ring_seconds(group, links)
+    count = work.exchange.messages((own.plain + own.expert) * width)
+    plain = count * messages.gather_seconds(own.plain * width / count, group, links)
+    plain = plain + layers * messages.ring_seconds(group, links)
     others = np.maximum(sharded * plan.tensor / plan.expert, 1.0)
     far = messages.members(others, np.where(shape.mixture, plan.expert, plan.tensor), links)
-    both = plain + np.where(shape.mixture, messages.gather_seconds(own.expert * width, far, links), 0.0)
+    experts = count * messages.gather_seconds(own.expert * width / count, far, links)
+    both = plain + np.where(shape.mixture, experts, 0.0)
     return np.where(own.plain + own.expert > 0, both, 0.0)
 
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from dcsim.estimate.split import SplitPlan
     from dcsim.network.collectives import Interconnect  # brings NumPy
 
+BUCKET_BYTES = float(25 * 2**20)
+"""Buckets of gradients where a job tells none: PyTorch's usual size (DistributedDataParallel, ``bucket_cap_mb``)."""
+
 _ELEMENT_BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
 
 
@@ -126,7 +129,7 @@ def job_plan(parts: JobParts, costs: StepCosts, pool: PoolParts, servers: frozen
         ranks=job.parallel.data,
         micro_batches=micro_batches,
         gradient_bytes=element_bytes,
-        bucket_bytes=job.parallel.bucket,
+        bucket_bytes=job.parallel.bucket or BUCKET_BYTES,
         overlap=job.parallel.overlap,
         read_bytes=read_bytes,
         compression=job.parallel.coding,

@@ -36,6 +36,7 @@ from dcsim.estimate.messages import Links
 from dcsim.estimate.work import Habits, Work
 from dcsim.parallel.adapters import Adapters
 from dcsim.parallel.context import Context
+from dcsim.parallel.data_exchange import DataExchange
 from dcsim.parallel.kept import Kept
 from dcsim.parallel.legal import as_layers
 from dcsim.parallel.model_shape import shape_of
@@ -124,6 +125,7 @@ def work_of(parts: JobParts, pool: PoolParts, setting: Setting, link_rate: float
         _links(pool, setting, link_rate, domain),
         _habits(parts, pool, setting),
         context=context_of(parts.job.parallel),
+        exchange=exchange_of(parts.job.parallel),
         routing=routing_of(parts.job.parallel),
         kept=kept_of(parts.job.parallel),
         adapters=adapters_of(parts.job.parallel),
@@ -165,6 +167,11 @@ def context_of(parallel: Parallel) -> Context:
     """Return how context ranks share sequences."""
     gathered = parallel.context_exchange == "all-gather"
     return Context(_one(float(gathered)), _one(float(parallel.context_order == "in-order")))
+
+
+def exchange_of(parallel: Parallel) -> DataExchange:
+    """Return how data-parallel ranks exchange gradients and weights."""
+    return DataExchange(_one(parallel.bucket or inf), _one(float(parallel.prefetch)))
 
 
 def routing_of(parallel: Parallel) -> Routing:

@@ -241,12 +241,12 @@ def shards(work: Work) -> Held:
 def _gathered(work: Work) -> Floats:
     """Two layers' weights, the one in use and the next, where weights are sharded or wait with the host.
 
-    Where they are sharded, one layer's gradients too.
+    Where they are sharded, one layer's gradients too, and the next layer's weights only where they come ahead.
     """
     shape, plan = work.shape, work.plan
     layers = shape.layers + shape.extra_layers
     each = plain_parameters(shape) / layers / plan.tensor
     each = each + np.where(shape.mixture, shape.experts * expert_parameters(shape) / plan.expert, 0.0)
-    width = 2.0 * work.precision.weight_bytes + work.precision.gradient_bytes
+    width = (1.0 + work.exchange.prefetched) * work.precision.weight_bytes + work.precision.gradient_bytes
     fetched = 2.0 * work.precision.weight_bytes * work.offload.weights
     return np.where(plan.sharding >= EVERYTHING, width, fetched) * each

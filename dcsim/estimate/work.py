@@ -11,6 +11,7 @@ from dcsim.compute.kernels import Chip
 from dcsim.estimate.messages import Links
 from dcsim.parallel.adapters import Adapters
 from dcsim.parallel.context import Context
+from dcsim.parallel.data_exchange import DataExchange
 from dcsim.parallel.kept import Kept
 from dcsim.parallel.offload import Offload
 from dcsim.parallel.parallelism import Parallelism, Precision
@@ -93,6 +94,7 @@ class Work:
     links: Links
     habits: Habits
     context: Context = field(default_factory=Context)
+    exchange: DataExchange = field(default_factory=DataExchange)
     routing: Routing = field(default_factory=Routing)
     kept: Kept = field(default_factory=Kept)
     adapters: Adapters = field(default_factory=Adapters)

@@ -46,9 +46,9 @@ class KnownError:
 
 STUDIES: Final[Mapping[str, KnownError]] = MappingProxyType(
     {
-        "steps": KnownError("steps of dense transformers on GPUs", 408, 4, 13, "dcsim accuracy training", "steps"),
-        "steps-mixtures": KnownError("steps of mixtures of experts", 36, 14, 37, "dcsim accuracy training", "steps"),
-        "steps-tpu": KnownError("steps on TPUs", 46, 5, 16, "dcsim accuracy training", "steps"),
+        "steps": KnownError("steps of dense transformers on GPUs", 408, 2, 10, "dcsim accuracy training", "steps"),
+        "steps-mixtures": KnownError("steps of mixtures of experts", 36, 9, 33, "dcsim accuracy training", "steps"),
+        "steps-tpu": KnownError("steps on TPUs", 46, 4, 13, "dcsim accuracy training", "steps"),
         "collectives": KnownError(
             "collectives across nodes", 38, 6, 23, "dcsim accuracy collectives", "collectives", False
         ),

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, Tag, model_validator
 
-from dcsim import units
 from dcsim.scenario.adapters import Adapters
 from dcsim.scenario.base import Count, DataSize, Flag, Quantity, Value, wrong
 from dcsim.scenario.compression import Compression, CompressionSpec, described
@@ -183,10 +182,15 @@ class Parallel(Value):
         "that is simulated: what a library takes differs from size to size",
     )
     compression: Compression | None = Field(None, description="how gradients are made smaller before they travel")
-    bucket: DataSize = Field(
-        units.parse("25 MiB", "data"), description="gradients are all-reduced in buckets of about this size"
+    bucket: DataSize | None = Field(
+        None,
+        description="gradients travel in buckets of about this size: 25 MiB unless given, or what the software era of "
+        "a parallel plan takes",
     )
     overlap: Flag = Field(True, description="all-reduce a bucket while the backward pass goes on")
+    prefetch: Flag = Field(
+        True, description="gather the weights of a layer while the one before it computes, with sharding: full"
+    )
 
     @model_validator(mode="after")
     def _split_fits(self) -> Self:
@@ -215,6 +219,7 @@ class Parallel(Value):
                 raise wrong(rule, found=f'"{getattr(self, key)}"', at=key)
         if self.shard_groups > 1:
             self._check_groups()
+        self._check_prefetch()
         if self.split:
             self._check_plan()
             self._check_offload(self.data * self.context)
@@ -231,6 +236,12 @@ class Parallel(Value):
             choices = [max(n for n in near if n < self.shard_groups), *(n for n in near if n > self.shard_groups)][:2]
             rule = f"a number that divides the {ranks} ranks that share out: the nearest is"
             raise wrong(f"{rule} {' or '.join(map(str, choices))}", found=str(self.shard_groups), at="shard_groups")
+
+    def _check_prefetch(self) -> None:
+        """Refuse waiting for weights that nobody gathers."""
+        if not self.prefetch and self.sharding != "full" and not self.auto:
+            rule = "true without sharding: full, where every rank has its weights"
+            raise wrong(rule, found="false", at="prefetch")
 
     def _check_layers(self) -> None:
         """Refuse layers by number where no number of a stage's is settled, and groups without any."""
@@ -251,10 +262,13 @@ class Parallel(Value):
         """Refuse what a parallel plan cannot have beside it: its software era says how gradients travel."""
         self._check_layers()
         usual = Parallel()
-        for key in ("reduce", "compression", "bucket"):
+        for key in ("reduce", "compression"):
             if getattr(self, key) != getattr(usual, key):
                 rule = "nothing in a parallel plan: its software era says how gradients travel"
                 raise wrong(rule, found="a value", at=key)
+        if self.bucket is not None and self.sharding in ("gradients", "full"):
+            rule = f"nothing with sharding: {self.sharding}, where the gradients of a layer are a message"
+            raise wrong(rule, found=f"{self.bucket:g} bytes", at="bucket")
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:

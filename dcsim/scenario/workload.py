@@ -184,7 +184,7 @@ class Job(Value):
             if getattr(self, key) is not None:
                 raise wrong("nothing, beside the key inference: only training changes weights", found="a block", at=key)
         usual = Parallel()
-        for key in ("reduce", "compression", "bucket", "overlap"):
+        for key in ("reduce", "compression", "bucket", "overlap", "prefetch"):
             if getattr(self.parallel, key) != getattr(usual, key):
                 rule = "nothing, beside the key inference: there are no gradients to sum"
                 raise wrong(rule, found="a value", at=f"parallel.{key}")

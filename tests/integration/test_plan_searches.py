@@ -18,7 +18,7 @@ name: auto
 cluster:
   servers:
     - {name: train, type: dgx-h100, count: 2, per_rack: 2}
-  network: {topology: fat-tree, link: 400 Gbit/s}
+  network: {topology: fat-tree, link: 400 Gbit/s, routing: adaptive}  # no flows that meet by chance
 jobs:
   - name: pretrain
     model: llama2-7b

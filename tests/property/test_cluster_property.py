@@ -65,7 +65,8 @@ def planned(stages: tuple[Stage, ...]) -> StepPlan:
     total = np.zeros(len(links))
     for s in moves:
         total[np.searchsorted(links, s.route.links)] += s.route.share * s.size_bytes
-    return StepPlan(1.0, stages, evaluate(stages, np.ones(())), StepEnergy(), links, total, np.zeros(len(links)))
+    none = np.zeros(len(links))
+    return StepPlan(1.0, stages, evaluate(stages, np.ones(())), StepEnergy(), links, total, none, none)
 
 
 @settings(max_examples=150, deadline=None)

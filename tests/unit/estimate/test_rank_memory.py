@@ -13,6 +13,7 @@ from dcsim.compute.kernels import Chip
 from dcsim.estimate.messages import Links
 from dcsim.estimate.rank_memory import layer_bytes, rank_memory
 from dcsim.estimate.work import Habits, Work
+from dcsim.parallel.data_exchange import DataExchange
 from dcsim.parallel.model_shape import shape_of
 from dcsim.parallel.parallelism import Parallelism, Precision
 from dcsim.scenario.transformers import Decoder, TransformerModel
@@ -183,3 +184,15 @@ def test_many_plans_at_once_are_each_by_itself() -> None:
     one = work("gpt3-175b")
     found = rank_memory(replace(one, plan=replace(one.plan, **both))).total
     assert found.tolist() == pytest.approx([float(rank_memory(work("gpt3-175b", **p)).total[0]) for p in plans])
+
+
+def test_weights_that_do_not_come_ahead_are_those_of_one_layer() -> None:
+    ahead = work("llama2-7b", data=8.0, sharding=3.0)
+    late = replace(ahead, exchange=DataExchange(prefetched=np.zeros(1)))
+    shape = ahead.shape
+    # Queries, keys, values and output are square, three matrices are 11,008 wide: a second layer of weights is less.
+    layer = 4 * 4096**2 + 3 * 4096 * 11008 + 2 * 4096
+    width = float(ahead.precision.weight_bytes[0])
+    assert shape.layers[0] == 32
+    apart = float(rank_memory(ahead).gathered[0] - rank_memory(late).gathered[0])
+    assert apart == pytest.approx(width * layer, rel=1e-3)

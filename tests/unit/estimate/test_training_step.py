@@ -10,11 +10,12 @@ import pytest
 from dcsim.catalogue import Shelf
 from dcsim.compute.kernels import Chip
 from dcsim.estimate import messages
-from dcsim.estimate.data_messages import gather_data_seconds
+from dcsim.estimate.data_messages import data_messages, gather_data_seconds
 from dcsim.estimate.habits import added_bytes, attention_backward, crowded_bytes, gathered_bytes, hidden_data
 from dcsim.estimate.messages import Links, Members
 from dcsim.estimate.training import PARTS, hidden_dispatch, layers_of, step_parts, step_seconds
 from dcsim.estimate.work import Habits, Work
+from dcsim.parallel.data_exchange import DataExchange
 from dcsim.parallel.held import held
 from dcsim.parallel.model_shape import shape_of
 from dcsim.parallel.parallelism import Parallelism, Precision
@@ -283,3 +284,40 @@ def test_memory_is_asked_for_anew_where_sharded_states_leave_no_room() -> None:
     assert times[2] == times[0]
     assert crowded_bytes("flash-2023", 8e10) == pytest.approx(4.8e10)
     assert crowded_bytes("te-fp8-2024", 8e10) == 0.0
+
+
+def bucketed(given: Work, size: float = np.inf, prefetched: float = 1.0) -> Work:
+    return replace(given, exchange=DataExchange(np.array([size]), np.array([prefetched])))
+
+
+def gradients(given: Work) -> tuple[float, float]:
+    one = data_messages(given, layers_of(given))[0]
+    return float(one.seconds[0]), float(one.exposed_s[0])
+
+
+def test_buckets_are_messages_each_of_their_own_size() -> None:
+    given = work(data=16.0)
+    size = float(held(given.shape, given.plan).plain[0]) * 4.0  # gradients have 4 bytes
+    group = messages.members(given.plan.data, given.plan.tensor, given.links)
+    for count in (1, 2, 1000):
+        each = float(messages.gather_seconds(np.array([size / count]), group, given.links)[0])
+        assert gradients(bucketed(given, size / count))[0] == pytest.approx(count * each, rel=1e-9)
+    assert gradients(bucketed(given, 2.0 * size)) == pytest.approx(gradients(bucketed(given, size)), rel=1e-12)
+
+
+def test_the_last_bucket_hides_behind_nothing() -> None:
+    given = work(data=16.0, micro=64.0)
+    given = replace(given, habits=replace(given.habits, hidden_data=np.ones(1)))
+    size = float(held(given.shape, given.plan).plain[0]) * 4.0
+    assert gradients(given)[1] < 0.01 * gradients(given)[0]  # a long backward pass covers all but nothing is left
+    for count in (1, 4):
+        whole, exposed = gradients(bucketed(given, size / count))
+        assert exposed == pytest.approx(whole / count, rel=1e-9)
+
+
+def test_weights_that_do_not_come_ahead_are_exposed_in_full() -> None:
+    given = work(data=16.0, sharding=3.0, micro_batches=2.0)
+    ahead, late = (data_messages(one, layers_of(one)) for one in (given, bucketed(given, prefetched=0.0)))
+    assert late[1].exposed_s[0] == pytest.approx(float(late[1].seconds[0]), rel=1e-12)
+    assert ahead[1].exposed_s[0] < 0.9 * late[1].exposed_s[0]
+    assert late[0].exposed_s[0] <= ahead[0].exposed_s[0]  # gradients have all of the computation to hide behind

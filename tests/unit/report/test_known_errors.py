@@ -46,7 +46,7 @@ def _tile(name: str, held_against: str, metric: Metric) -> headline.Tile:
 
 def test_every_headline_number_tells_its_error_or_that_nobody_knows_it() -> None:
     step = _tile("jobs.a.mfu", "steps", Metric(0.4, "1", 0.36, 0.44, "calibrated"))
-    assert step.basis.short == "calibrated, measured error 4 %, nine of ten within 13 %"
+    assert step.basis.short == "calibrated, measured error 2 %, nine of ten within 10 %"
     assert step.reach == "four of five runs keep"
     assert _tile("jobs.a.mfu", "", Metric(0.4, "1")).basis.short == "first principles, no measured error"
     assert _tile("site.pue", "steps", Metric(1.2, "1")).basis.short == "first principles, no measured error"
@@ -61,7 +61,7 @@ def test_the_page_tells_it_beside_the_number_and_how_to_compute_it(tmp_path: Pat
     html.write(Result("x", "", metrics, {}, manifest), tmp_path / "x.html")
     text = (tmp_path / "x.html").read_text()
     tiles, trust = text.split('id="trust"')
-    assert "measured error 5 %, nine of ten within 16 %" in tiles
+    assert "measured error 4 %, nine of ten within 13 %" in tiles
     assert "first principles, no measured error" in tiles
     assert "46 measurements of steps on TPUs that no constant saw (dcsim accuracy training)" in trust
 
@@ -78,16 +78,16 @@ def test_a_comparison_tells_of_whom_an_error_is_where_results_differ() -> None:
     view = tables.comparison_headline(compared, ())
     cost, step = view.rows
     assert "46 measurements of steps on TPUs that no constant saw (dcsim accuracy training)" in view.note
-    assert step[-1].text == "steps: calibrated ±13 %; steps-tpu: calibrated ±16 %"
+    assert step[-1].text == "steps: calibrated ±10 %; steps-tpu: calibrated ±13 %"
     assert cost[-1].text == "first principles"
     told = compared.as_dict()["metrics"]["site.cost"]["rests_on"]
     assert told == dict.fromkeys(("steps", "steps-tpu"), "first principles, no measured error")
 
 
 def test_a_line_names_what_was_measured_and_sums_up_the_rest() -> None:
-    found = {"step": "calibrated ±13 %", "MFU": "calibrated ±13 %", **dict.fromkeys("abc", "first principles")}
+    found = {"step": "calibrated ±10 %", "MFU": "calibrated ±10 %", **dict.fromkeys("abc", "first principles")}
     line = known_errors.line(found)
-    assert line.startswith("Rests on: step, MFU: calibrated ±13 %; the rest: first principles. ± held nine of ten")
+    assert line.startswith("Rests on: step, MFU: calibrated ±10 %; the rest: first principles. ± held nine of ten")
     assert known_errors.line({"a": "first principles"}).endswith("How far off such numbers are was not measured.")
     assert known_errors.line({}) == ""
 
@@ -102,12 +102,12 @@ def test_points_of_a_study_keep_what_they_rest_on(tmp_path: Path) -> None:
     kept.seal()
     assert [row.rests_on for row in dataset.stored(tmp_path)] == written
     found = known_errors.of_points(written[:1], "jobs.a.step_time")
-    assert [basis.short for basis in found] == ["calibrated, measured error 4 %, nine of ten within 13 %"]
+    assert [basis.short for basis in found] == ["calibrated, measured error 2 %, nine of ten within 10 %"]
     assert len(known_errors.of_points([*written, None], "jobs.a.step_time")) == 3
     assert known_errors.of_points(written, "site.cost") == (known_errors.Basis(),)
 
 
 def test_the_file_of_metrics_tells_it_as_a_field_of_its_own() -> None:
     metrics = json.loads(store.metrics_json(_run("steps")))["metrics"]
-    assert metrics["jobs.a.step_time"]["measured_error"]["ninetieth"] == 13
+    assert metrics["jobs.a.step_time"]["measured_error"]["ninetieth"] == 10
     assert "measured_error" not in metrics["site.cost"]

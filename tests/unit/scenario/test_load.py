@@ -27,7 +27,7 @@ def test_the_sample_of_the_contract_loads_as_written() -> None:
     assert scenario.cluster.storage.protection.replicas == 3
     pretrain, learn = scenario.jobs
     assert pretrain.model == "gpt2-small"
-    assert pretrain.parallel.bucket == 25 * 2**20
+    assert pretrain.parallel.bucket is None
     assert pretrain.checkpoint is not None
     assert pretrain.checkpoint.steps == 200
     assert isinstance(learn.model, TransformerModel)

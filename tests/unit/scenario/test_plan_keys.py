@@ -73,6 +73,15 @@ def test_the_schedule_follows_from_the_chunks(keys: dict[str, object], schedule:
             ".shard_groups: found 3, expected a number that divides the 8 ranks that share out: the nearest is 2 or 4",
         ),
         (
+            "{bucket: 8 MB, sharding: full, data: 8}",
+            ".bucket: found 8e+06 bytes, expected nothing with sharding: full, where the gradients of a layer are a "
+            "message",
+        ),
+        (
+            "{prefetch: false, tensor: 2}",
+            ".prefetch: found false, expected true without sharding: full, where every rank has its weights",
+        ),
+        (
             "{shard_groups: 9, sharding: full, data: 8}",
             ".shard_groups: found 9, expected a number that divides the 8 ranks that share out: the nearest is 8",
         ),
