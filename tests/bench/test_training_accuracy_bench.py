@@ -27,9 +27,9 @@ def settings() -> list[Setting]:
 def test_runs_of_the_other_half() -> None:
     found = study.study(settings(), splits=1, left_out=False)
     errors = np.abs(found.halves[0])
-    assert np.median(errors) < 0.055
-    assert errors.mean() < 0.09
-    assert np.quantile(errors, 0.9) < 0.22
+    assert np.median(errors) < 0.035
+    assert errors.mean() < 0.07
+    assert np.quantile(errors, 0.9) < 0.13
 
 
 def test_plans_are_timed_by_the_hundred_thousand() -> None:
