@@ -124,6 +124,8 @@ def _kept(given: Parallel, chosen: dict[str, Any]) -> dict[str, Any]:
     if isinstance(given.recompute, tuple) and chosen.get("recompute") != "full":
         others = [part for part in given.recompute if part != "attention"]
         kept["recompute"] = ["attention", *others] if "recompute" in chosen else others
+    if given.bucket is not None:
+        kept["bucket"] = f"{given.bucket:.17g} B"
     alone = () if "context" in chosen else OF_CONTEXT
     return {key: value for key, value in kept.items() if key not in alone}
 

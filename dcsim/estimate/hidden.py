@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcsim.estimate.data_messages import data_messages
-from dcsim.estimate.training import layers_of, message_seconds
+from dcsim.estimate.training import hidden_dispatch, layers_of, message_seconds
 from dcsim.estimate.work import Layers, Work
 
 Floats = NDArray[np.float64]
@@ -29,7 +29,7 @@ def hidden_seconds(work: Work, layers: Layers | None = None) -> dict[str, Floats
     return {
         "tensor": once["tensor"] * habits.hidden_tensor,
         "context": np.maximum(once["context"] - exposed, 0.0),
-        "expert": once["expert"] * habits.hidden_expert,
+        "expert": once["expert"] * hidden_dispatch(work),
         "pipeline": once["pipeline"] * habits.hidden_pipeline,
         "data": np.asarray(sum((one.seconds - one.exposed_s for one in data_messages(work, mean)), zero)),
     }

@@ -52,7 +52,7 @@ from dcsim.parallel.routing import Routing
 from dcsim.scenario.parallel import Parallel
 from dcsim.scenario.recompute import computes_again, group_of, share_again
 from dcsim.scenario.transformers import Decoder, MixtureModel
-from dcsim.scenario.workload import NARROW, Job
+from dcsim.scenario.workload import NARROW, SCALED_BLOCKS, Job
 
 Floats = NDArray[np.float64]
 
@@ -215,9 +215,9 @@ def precision_of(job: Job) -> Precision:
         gradient *= 2.0 if job.parallel.sharding == "optimizer" else 1.0
     return Precision(
         narrow=_one(float(narrow)),
-        block=_one(float(job.precision in ("mxfp8", "nvfp4"))),
+        block=_one(float(job.precision in SCALED_BLOCKS)),
         activation_bytes=_one(width),
-        gathered_bytes=_one(min(width, gathered_bytes(job.software, narrow, job.precision == "mxfp8"))),
+        gathered_bytes=_one(min(width, gathered_bytes(job.software, narrow, job.precision in SCALED_BLOCKS))),
         weight_bytes=_one(width),
         gradient_bytes=_one(gradient),
         dispatch_bytes=_one(1.0 if narrow else width),
@@ -259,7 +259,7 @@ def _slices(job: Job, pool: PoolParts, domain: int) -> float:
 
 def _whole(parts: JobParts, pool: PoolParts) -> float:
     mixture = isinstance(parts.model, MixtureModel)
-    generation, block = pool.accelerator.generation or "", parts.job.precision == "mxfp8"
+    generation, block = pool.accelerator.generation or "", parts.job.precision in SCALED_BLOCKS
     return whole_step(parts.job.software, generation, mixture, block)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, Tag, model_validator
 
+from dcsim import units
 from dcsim.scenario.adapters import Adapters
 from dcsim.scenario.base import Count, DataSize, Flag, Quantity, Value, wrong
 from dcsim.scenario.compression import Compression, CompressionSpec, described
@@ -197,6 +198,7 @@ class Parallel(Value):
         if self.auto:
             if self.shard_groups > 1 and self.sharding == "none":
                 self._check_groups()
+            self._check_prefetch()
             self._check_plan()
             self._check_offload(1)
             return self
@@ -239,8 +241,8 @@ class Parallel(Value):
 
     def _check_prefetch(self) -> None:
         """Refuse waiting for weights that nobody gathers."""
-        if not self.prefetch and self.sharding != "full" and not self.auto:
-            rule = "true without sharding: full, where every rank has its weights"
+        if not self.prefetch and self.sharding != "full":
+            rule = "true unless sharding: full is written beside it: else every rank has its weights"
             raise wrong(rule, found="false", at="prefetch")
 
     def _check_layers(self) -> None:
@@ -266,9 +268,14 @@ class Parallel(Value):
             if getattr(self, key) != getattr(usual, key):
                 rule = "nothing in a parallel plan: its software era says how gradients travel"
                 raise wrong(rule, found="a value", at=key)
-        if self.bucket is not None and self.sharding in ("gradients", "full"):
+        if self.bucket is None:
+            return
+        if self.sharding in ("gradients", "full"):
             rule = f"nothing with sharding: {self.sharding}, where the gradients of a layer are a message"
-            raise wrong(rule, found=f"{self.bucket:g} bytes", at="bucket")
+            raise wrong(rule, found=units.show(self.bucket, "B"), at="bucket")
+        if self.auto and self.sharding == "none":
+            rule = "sharding: optimizer beside it, since auto may choose to share out gradients, a message a layer"
+            raise wrong(rule, found=units.show(self.bucket, "B"), at="bucket")
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:

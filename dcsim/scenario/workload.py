@@ -37,7 +37,10 @@ Precision = Annotated[
     BeforeValidator(lambda found: "fp32" if found == "tf32" else found),  # products of fp32 run so where they can
 ]
 NARROW: Final = ("fp8", "mxfp8", "nvfp4")
-"""Formats of matrix products alone, with 16 bits elsewhere; fp8 has a scale a tensor, mxfp8 and nvfp4 one a block."""
+"""Formats of matrix products alone, with 16 bits elsewhere."""
+
+SCALED_BLOCKS: Final = ("mxfp8", "nvfp4")
+"""Those with a scale a block; fp8 has one a tensor."""
 
 
 def _named_or_described(found: Any) -> str | None:

@@ -16,7 +16,7 @@ from dcsim.estimate.habits import FUSED, gathered_bytes, older_attention
 from dcsim.parallel.parallelism import EVERYTHING, GRADIENTS
 
 _EAGER = 2.0  # three kernels or four instead of a compiled one: torchtitan's 16 % of Llama 3 8B, an assumption beyond
-_STATES, _HALF = 16.0, 0.5
+_STATES, _HALF = 16.0, 0.5  # bytes of a parameter's states; share of a server's memory that they may take
 _FLASH_2 = 2023.5  # when FlashAttention-2 came; that Megatron-LM and DeepSpeed's used it since is an assumption
 _ASYNCHRONOUS = 0.5  # torchtitan's 4 to 16 % of a step
 

@@ -71,6 +71,15 @@ def test_keys_that_are_given_are_kept(tmp_path: Path) -> None:
     assert (found.found.plans.recomputed_core == 1.0).all()
 
 
+def test_ways_to_exchange_are_kept(tmp_path: Path) -> None:
+    buckets = "{auto: true, accelerators: 16, sharding: optimizer, bucket: 8 MB}"
+    chosen = prepare(loaded(tmp_path, f"{KEY}={buckets}")).loaded.scenario.jobs[0].parallel
+    assert (chosen.sharding, chosen.bucket) == ("optimizer", 8e6)
+    late = "{auto: true, accelerators: 16, sharding: full, prefetch: false}"
+    chosen = prepare(loaded(tmp_path, f"{KEY}={late}")).loaded.scenario.jobs[0].parallel
+    assert (chosen.sharding, chosen.prefetch) == ("full", False)
+
+
 def test_keys_that_no_search_chooses_are_kept(tmp_path: Path) -> None:
     keys = (
         "{auto: true, accelerators: 8, expert: 8, routing: {nodes: 1, imbalance: 1.2}, recompute: [norms], context: 1"

@@ -56,3 +56,11 @@ def test_keys_pass_beside_attention_in_a_ring_and_before_it_otherwise() -> None:
 
 def test_what_is_not_sent_is_not_hidden() -> None:
     assert all(float(times[0]) == 0.0 for times in hidden_seconds(work({"data": 1, "sharding": "optimizer"})).values())
+
+
+def test_dispatch_that_leaves_the_domain_hides_where_stages_have_several_chunks() -> None:
+    plan: dict[str, object] = {"data": 16, "pipeline": 2, "virtual": 2, "expert": 16}
+    given = work(plan, "deepseek-v3")
+    hidden, exposed = float(hidden_seconds(given)["expert"][0]), float(step_parts(given)["expert"][0])
+    assert hidden == pytest.approx(exposed * 0.52 / 0.48, rel=0.05)  # hidden_expert of the catalogue
+    assert hidden + exposed == pytest.approx(float(message_seconds(given)["expert"][0]), rel=1e-9)

@@ -74,12 +74,22 @@ def test_the_schedule_follows_from_the_chunks(keys: dict[str, object], schedule:
         ),
         (
             "{bucket: 8 MB, sharding: full, data: 8}",
-            ".bucket: found 8e+06 bytes, expected nothing with sharding: full, where the gradients of a layer are a "
-            "message",
+            ".bucket: found 8 MB, expected nothing with sharding: full, where the gradients of a layer are a message",
         ),
         (
             "{prefetch: false, tensor: 2}",
-            ".prefetch: found false, expected true without sharding: full, where every rank has its weights",
+            ".prefetch: found false, expected true unless sharding: full is written beside it: else every rank has its "
+            "weights",
+        ),
+        (
+            "{auto: true, prefetch: false}",
+            ".prefetch: found false, expected true unless sharding: full is written beside it: else every rank has its "
+            "weights",
+        ),
+        (
+            "{auto: true, bucket: 8 MB}",
+            ".bucket: found 8 MB, expected sharding: optimizer beside it, since auto may choose to share out "
+            "gradients, a message a layer",
         ),
         (
             "{shard_groups: 9, sharding: full, data: 8}",
